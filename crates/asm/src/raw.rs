@@ -1,0 +1,98 @@
+//! The wire form: eight bytes to a slot, laid out as the kernel of this machine takes them.
+//!
+//! In memory a `RawInsn` is in the order of the machine; `to_bytes` and `from_bytes` write and
+//! read either order. The two registers share a byte whose halves change places between the two
+//! orders (RFC 9669, 3), which is why it is reached by `dst` and `src` and not by its bits.
+
+use byteorder::ByteOrder;
+
+/// Bytes of a slot.
+pub const SLOT_BYTES: usize = 8;
+
+/// One slot of code.
+#[repr(C)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
+pub struct RawInsn {
+    /// The opcode.
+    pub op: u8,
+    /// Destination and source register, in halves of this machine's order.
+    pub regs: u8,
+    /// The offset of a memory access, or the distance of a jump.
+    pub off: i16,
+    /// The constant.
+    pub imm: i32,
+}
+
+impl RawInsn {
+    /// A slot with these fields; the register numbers are cut to four bits.
+    pub fn new(op: u8, dst: u8, src: u8, off: i16, imm: i32) -> Self {
+        Self { op, regs: pack::<byteorder::NativeEndian>(dst & 0xf, src & 0xf), off, imm }
+    }
+
+    /// The field of the destination register.
+    pub fn dst(&self) -> u8 {
+        unpack::<byteorder::NativeEndian>(self.regs).0
+    }
+
+    /// The field of the source register.
+    pub fn src(&self) -> u8 {
+        unpack::<byteorder::NativeEndian>(self.regs).1
+    }
+
+    /// The slot as a machine of order `E` has it in memory.
+    pub fn to_bytes<E: ByteOrder>(&self) -> [u8; SLOT_BYTES] {
+        let mut bytes = [self.op, pack::<E>(self.dst(), self.src()), 0, 0, 0, 0, 0, 0];
+        E::write_i16(&mut bytes[2..4], self.off);
+        E::write_i32(&mut bytes[4..8], self.imm);
+        bytes
+    }
+
+    /// Reads what a machine of order `E` has in memory.
+    pub fn from_bytes<E: ByteOrder>(bytes: &[u8; SLOT_BYTES]) -> Self {
+        let (dst, src) = unpack::<E>(bytes[1]);
+        Self::new(bytes[0], dst, src, E::read_i16(&bytes[2..4]), E::read_i32(&bytes[4..8]))
+    }
+}
+
+/// The bit fields of `struct bpf_insn`: the destination is the first one, so it lies low on
+/// little-endian machines and high on big-endian ones.
+fn pack<E: ByteOrder>(dst: u8, src: u8) -> u8 {
+    if is_big::<E>() { dst << 4 | src } else { src << 4 | dst }
+}
+
+fn unpack<E: ByteOrder>(regs: u8) -> (u8, u8) {
+    let (high, low) = (regs >> 4, regs & 0xf);
+    if is_big::<E>() { (high, low) } else { (low, high) }
+}
+
+fn is_big<E: ByteOrder>() -> bool {
+    E::read_u16(&[0, 1]) == 1
+}
+
+#[cfg(test)]
+mod tests {
+    use byteorder::{BigEndian, LittleEndian, NativeEndian};
+
+    use super::*;
+
+    #[test]
+    fn registers_and_numbers_change_their_order_with_the_machine() {
+        let insn = RawInsn::new(0x69, 2, 6, 0x0102, 0x0304_0506);
+        assert_eq!(insn.to_bytes::<LittleEndian>(), [0x69, 0x62, 2, 1, 6, 5, 4, 3]);
+        assert_eq!(insn.to_bytes::<BigEndian>(), [0x69, 0x26, 1, 2, 3, 4, 5, 6]);
+    }
+
+    #[test]
+    fn bytes_read_back_are_the_slot_in_either_order() {
+        let insn = RawInsn::new(0xdb, 10, 3, -8, i32::MIN);
+        assert_eq!(RawInsn::from_bytes::<LittleEndian>(&insn.to_bytes::<LittleEndian>()), insn);
+        assert_eq!(RawInsn::from_bytes::<BigEndian>(&insn.to_bytes::<BigEndian>()), insn);
+    }
+
+    #[test]
+    fn memory_is_in_the_order_of_this_machine() {
+        let insn = RawInsn::new(0x07, 1, 0, 0, 14);
+        assert_eq!(insn.to_bytes::<NativeEndian>()[1], insn.regs);
+        assert_eq!(size_of::<RawInsn>(), SLOT_BYTES);
+    }
+}

@@ -1,0 +1,446 @@
+//! The encoding against RFC 9669: one line per encoding, transcribed from its tables, and every
+//! refusal of `decode`.
+//!
+//! A line holds the fields of the slot, the version that has it, the meaning, and the kernel's
+//! text. Each is checked from the meaning to the slot, from the slot to the meaning, and to text.
+
+use palisade_asm::AluOp::{Add, And, Arsh, Div, Lsh, Mod, Mov, Mul, Or, Rsh, Sub, Xor};
+use palisade_asm::AtomicOp::{self, CmpXchg, FetchAdd, FetchAnd, FetchOr, FetchXor, Xchg};
+use palisade_asm::Cond::{self, Eq, Ge, Gt, Le, Lt, Ne, Set, Sge, Sgt, Sle, Slt};
+use palisade_asm::Isa::{self, V1, V2, V3, V4};
+use palisade_asm::Size::{self, B, D, H, W};
+use palisade_asm::Width::{self, W32, W64};
+use palisade_asm::{
+    AluOp, Assembler, Call, DecodeError, FP, Field, Flaw, Helper, Image, Imm64, Insn, Label,
+    MapDecl, MapFlags, MapKind, Notes, R1, R2, R3, R6, RawInsn, Reg, Src, Swap, Test, decode,
+    decode_image,
+};
+
+type Row = (RawInsn, Isa, Insn, &'static str);
+
+const EXIT: RawInsn = RawInsn { op: 0x95, regs: 0, off: 0, imm: 0 };
+
+fn raw(op: u8, dst: u8, src: u8, off: i16, imm: i32) -> RawInsn {
+    RawInsn::new(op, dst, src, off, imm)
+}
+
+fn alu(op: AluOp, width: Width, dst: Reg, src: impl Into<Src>) -> Insn {
+    Insn::Alu { op, width, dst, src: src.into() }
+}
+
+fn jump(cond: Cond, width: Width, left: Reg, right: impl Into<Src>, to: Label) -> Insn {
+    Insn::Jump { when: Some(Test { cond, width, left, right: right.into() }), to }
+}
+
+fn atomic(op: AtomicOp, size: Size) -> Insn {
+    Insn::Atomic { op, size, mem: R6 + 8, src: R1 }
+}
+
+/// 4.1: arithmetic, by a constant (source bit 0) and by a register (source bit 1).
+#[rustfmt::skip] // One line per encoding.
+fn arithmetic(_: Label) -> Vec<Row> { vec![
+    (raw(0x07, 1, 0, 0, 7), V1, alu(Add, W64, R1, 7), "r1 += 7"),
+    (raw(0x0f, 1, 2, 0, 0), V1, alu(Add, W64, R1, R2), "r1 += r2"),
+    (raw(0x17, 1, 0, 0, 7), V1, alu(Sub, W64, R1, 7), "r1 -= 7"),
+    (raw(0x1f, 1, 2, 0, 0), V1, alu(Sub, W64, R1, R2), "r1 -= r2"),
+    (raw(0x27, 1, 0, 0, 7), V1, alu(Mul, W64, R1, 7), "r1 *= 7"),
+    (raw(0x2f, 1, 2, 0, 0), V1, alu(Mul, W64, R1, R2), "r1 *= r2"),
+    (raw(0x37, 1, 0, 0, 7), V1, alu(Div, W64, R1, 7), "r1 /= 7"),
+    (raw(0x3f, 1, 2, 0, 0), V1, alu(Div, W64, R1, R2), "r1 /= r2"),
+    (raw(0x47, 1, 0, 0, 7), V1, alu(Or, W64, R1, 7), "r1 |= 7"),
+    (raw(0x4f, 1, 2, 0, 0), V1, alu(Or, W64, R1, R2), "r1 |= r2"),
+    (raw(0x57, 1, 0, 0, 7), V1, alu(And, W64, R1, 7), "r1 &= 7"),
+    (raw(0x5f, 1, 2, 0, 0), V1, alu(And, W64, R1, R2), "r1 &= r2"),
+    (raw(0x67, 1, 0, 0, 7), V1, alu(Lsh, W64, R1, 7), "r1 <<= 7"),
+    (raw(0x6f, 1, 2, 0, 0), V1, alu(Lsh, W64, R1, R2), "r1 <<= r2"),
+    (raw(0x77, 1, 0, 0, 7), V1, alu(Rsh, W64, R1, 7), "r1 >>= 7"),
+    (raw(0x7f, 1, 2, 0, 0), V1, alu(Rsh, W64, R1, R2), "r1 >>= r2"),
+    (raw(0x97, 1, 0, 0, 7), V1, alu(Mod, W64, R1, 7), "r1 %= 7"),
+    (raw(0x9f, 1, 2, 0, 0), V1, alu(Mod, W64, R1, R2), "r1 %= r2"),
+    (raw(0xa7, 1, 0, 0, 7), V1, alu(Xor, W64, R1, 7), "r1 ^= 7"),
+    (raw(0xaf, 1, 2, 0, 0), V1, alu(Xor, W64, R1, R2), "r1 ^= r2"),
+    (raw(0xb7, 1, 0, 0, 7), V1, alu(Mov, W64, R1, 7), "r1 = 7"),
+    (raw(0xbf, 1, 2, 0, 0), V1, alu(Mov, W64, R1, R2), "r1 = r2"),
+    (raw(0xc7, 1, 0, 0, 7), V1, alu(Arsh, W64, R1, 7), "r1 s>>= 7"),
+    (raw(0xcf, 1, 2, 0, 0), V1, alu(Arsh, W64, R1, R2), "r1 s>>= r2"),
+    (raw(0x87, 1, 0, 0, 0), V1, Insn::Neg { width: W64, dst: R1 }, "r1 = -r1"),
+    (raw(0x04, 1, 0, 0, 7), V3, alu(Add, W32, R1, 7), "w1 += 7"),
+    (raw(0x0c, 1, 2, 0, 0), V3, alu(Add, W32, R1, R2), "w1 += w2"),
+    (raw(0x14, 1, 0, 0, 7), V3, alu(Sub, W32, R1, 7), "w1 -= 7"),
+    (raw(0x1c, 1, 2, 0, 0), V3, alu(Sub, W32, R1, R2), "w1 -= w2"),
+    (raw(0x24, 1, 0, 0, 7), V3, alu(Mul, W32, R1, 7), "w1 *= 7"),
+    (raw(0x2c, 1, 2, 0, 0), V3, alu(Mul, W32, R1, R2), "w1 *= w2"),
+    (raw(0x34, 1, 0, 0, 7), V3, alu(Div, W32, R1, 7), "w1 /= 7"),
+    (raw(0x3c, 1, 2, 0, 0), V3, alu(Div, W32, R1, R2), "w1 /= w2"),
+    (raw(0x44, 1, 0, 0, 7), V3, alu(Or, W32, R1, 7), "w1 |= 7"),
+    (raw(0x4c, 1, 2, 0, 0), V3, alu(Or, W32, R1, R2), "w1 |= w2"),
+    (raw(0x54, 1, 0, 0, 7), V3, alu(And, W32, R1, 7), "w1 &= 7"),
+    (raw(0x5c, 1, 2, 0, 0), V3, alu(And, W32, R1, R2), "w1 &= w2"),
+    (raw(0x64, 1, 0, 0, 7), V3, alu(Lsh, W32, R1, 7), "w1 <<= 7"),
+    (raw(0x6c, 1, 2, 0, 0), V3, alu(Lsh, W32, R1, R2), "w1 <<= w2"),
+    (raw(0x74, 1, 0, 0, 7), V3, alu(Rsh, W32, R1, 7), "w1 >>= 7"),
+    (raw(0x7c, 1, 2, 0, 0), V3, alu(Rsh, W32, R1, R2), "w1 >>= w2"),
+    (raw(0x94, 1, 0, 0, 7), V3, alu(Mod, W32, R1, 7), "w1 %= 7"),
+    (raw(0x9c, 1, 2, 0, 0), V3, alu(Mod, W32, R1, R2), "w1 %= w2"),
+    (raw(0xa4, 1, 0, 0, 7), V3, alu(Xor, W32, R1, 7), "w1 ^= 7"),
+    (raw(0xac, 1, 2, 0, 0), V3, alu(Xor, W32, R1, R2), "w1 ^= w2"),
+    (raw(0xb4, 1, 0, 0, 7), V3, alu(Mov, W32, R1, 7), "w1 = 7"),
+    (raw(0xbc, 1, 2, 0, 0), V3, alu(Mov, W32, R1, R2), "w1 = w2"),
+    (raw(0xc4, 1, 0, 0, 7), V3, alu(Arsh, W32, R1, 7), "w1 s>>= 7"),
+    (raw(0xcc, 1, 2, 0, 0), V3, alu(Arsh, W32, R1, R2), "w1 s>>= w2"),
+    (raw(0x84, 1, 0, 0, 0), V3, Insn::Neg { width: W32, dst: R1 }, "w1 = -w1"),
+] }
+
+/// 4.2: byte order; the constant selects the width.
+#[rustfmt::skip] // One line per encoding.
+fn byte_swaps(_: Label) -> Vec<Row> { vec![
+    (raw(0xd4, 1, 0, 0, 16), V1, Insn::Swap { order: Swap::Le16, dst: R1 }, "r1 = le16 r1"),
+    (raw(0xd4, 1, 0, 0, 32), V1, Insn::Swap { order: Swap::Le32, dst: R1 }, "r1 = le32 r1"),
+    (raw(0xd4, 1, 0, 0, 64), V1, Insn::Swap { order: Swap::Le64, dst: R1 }, "r1 = le64 r1"),
+    (raw(0xdc, 1, 0, 0, 16), V1, Insn::Swap { order: Swap::Be16, dst: R1 }, "r1 = be16 r1"),
+    (raw(0xdc, 1, 0, 0, 32), V1, Insn::Swap { order: Swap::Be32, dst: R1 }, "r1 = be32 r1"),
+    (raw(0xdc, 1, 0, 0, 64), V1, Insn::Swap { order: Swap::Be64, dst: R1 }, "r1 = be64 r1"),
+] }
+
+/// 4.3: jumps; a distance of 0 leads to the next instruction.
+#[rustfmt::skip] // One line per encoding.
+fn jumps(to: Label) -> Vec<Row> { vec![
+    (raw(0x15, 1, 0, 0, 8), V1, jump(Eq, W64, R1, 8, to), "if r1 == 0x8 goto next"),
+    (raw(0x1d, 1, 2, 0, 0), V1, jump(Eq, W64, R1, R2, to), "if r1 == r2 goto next"),
+    (raw(0x25, 1, 0, 0, 8), V1, jump(Gt, W64, R1, 8, to), "if r1 > 0x8 goto next"),
+    (raw(0x2d, 1, 2, 0, 0), V1, jump(Gt, W64, R1, R2, to), "if r1 > r2 goto next"),
+    (raw(0x35, 1, 0, 0, 8), V1, jump(Ge, W64, R1, 8, to), "if r1 >= 0x8 goto next"),
+    (raw(0x3d, 1, 2, 0, 0), V1, jump(Ge, W64, R1, R2, to), "if r1 >= r2 goto next"),
+    (raw(0x45, 1, 0, 0, 8), V1, jump(Set, W64, R1, 8, to), "if r1 & 0x8 goto next"),
+    (raw(0x4d, 1, 2, 0, 0), V1, jump(Set, W64, R1, R2, to), "if r1 & r2 goto next"),
+    (raw(0x55, 1, 0, 0, 8), V1, jump(Ne, W64, R1, 8, to), "if r1 != 0x8 goto next"),
+    (raw(0x5d, 1, 2, 0, 0), V1, jump(Ne, W64, R1, R2, to), "if r1 != r2 goto next"),
+    (raw(0x65, 1, 0, 0, 8), V1, jump(Sgt, W64, R1, 8, to), "if r1 s> 0x8 goto next"),
+    (raw(0x6d, 1, 2, 0, 0), V1, jump(Sgt, W64, R1, R2, to), "if r1 s> r2 goto next"),
+    (raw(0x75, 1, 0, 0, 8), V1, jump(Sge, W64, R1, 8, to), "if r1 s>= 0x8 goto next"),
+    (raw(0x7d, 1, 2, 0, 0), V1, jump(Sge, W64, R1, R2, to), "if r1 s>= r2 goto next"),
+    (raw(0xa5, 1, 0, 0, 8), V2, jump(Lt, W64, R1, 8, to), "if r1 < 0x8 goto next"),
+    (raw(0xad, 1, 2, 0, 0), V2, jump(Lt, W64, R1, R2, to), "if r1 < r2 goto next"),
+    (raw(0xb5, 1, 0, 0, 8), V2, jump(Le, W64, R1, 8, to), "if r1 <= 0x8 goto next"),
+    (raw(0xbd, 1, 2, 0, 0), V2, jump(Le, W64, R1, R2, to), "if r1 <= r2 goto next"),
+    (raw(0xc5, 1, 0, 0, 8), V2, jump(Slt, W64, R1, 8, to), "if r1 s< 0x8 goto next"),
+    (raw(0xcd, 1, 2, 0, 0), V2, jump(Slt, W64, R1, R2, to), "if r1 s< r2 goto next"),
+    (raw(0xd5, 1, 0, 0, 8), V2, jump(Sle, W64, R1, 8, to), "if r1 s<= 0x8 goto next"),
+    (raw(0xdd, 1, 2, 0, 0), V2, jump(Sle, W64, R1, R2, to), "if r1 s<= r2 goto next"),
+    (raw(0x16, 1, 0, 0, 8), V3, jump(Eq, W32, R1, 8, to), "if w1 == 0x8 goto next"),
+    (raw(0x1e, 1, 2, 0, 0), V3, jump(Eq, W32, R1, R2, to), "if w1 == w2 goto next"),
+    (raw(0x26, 1, 0, 0, 8), V3, jump(Gt, W32, R1, 8, to), "if w1 > 0x8 goto next"),
+    (raw(0x2e, 1, 2, 0, 0), V3, jump(Gt, W32, R1, R2, to), "if w1 > w2 goto next"),
+    (raw(0x36, 1, 0, 0, 8), V3, jump(Ge, W32, R1, 8, to), "if w1 >= 0x8 goto next"),
+    (raw(0x3e, 1, 2, 0, 0), V3, jump(Ge, W32, R1, R2, to), "if w1 >= w2 goto next"),
+    (raw(0x46, 1, 0, 0, 8), V3, jump(Set, W32, R1, 8, to), "if w1 & 0x8 goto next"),
+    (raw(0x4e, 1, 2, 0, 0), V3, jump(Set, W32, R1, R2, to), "if w1 & w2 goto next"),
+    (raw(0x56, 1, 0, 0, 8), V3, jump(Ne, W32, R1, 8, to), "if w1 != 0x8 goto next"),
+    (raw(0x5e, 1, 2, 0, 0), V3, jump(Ne, W32, R1, R2, to), "if w1 != w2 goto next"),
+    (raw(0x66, 1, 0, 0, 8), V3, jump(Sgt, W32, R1, 8, to), "if w1 s> 0x8 goto next"),
+    (raw(0x6e, 1, 2, 0, 0), V3, jump(Sgt, W32, R1, R2, to), "if w1 s> w2 goto next"),
+    (raw(0x76, 1, 0, 0, 8), V3, jump(Sge, W32, R1, 8, to), "if w1 s>= 0x8 goto next"),
+    (raw(0x7e, 1, 2, 0, 0), V3, jump(Sge, W32, R1, R2, to), "if w1 s>= w2 goto next"),
+    (raw(0xa6, 1, 0, 0, 8), V3, jump(Lt, W32, R1, 8, to), "if w1 < 0x8 goto next"),
+    (raw(0xae, 1, 2, 0, 0), V3, jump(Lt, W32, R1, R2, to), "if w1 < w2 goto next"),
+    (raw(0xb6, 1, 0, 0, 8), V3, jump(Le, W32, R1, 8, to), "if w1 <= 0x8 goto next"),
+    (raw(0xbe, 1, 2, 0, 0), V3, jump(Le, W32, R1, R2, to), "if w1 <= w2 goto next"),
+    (raw(0xc6, 1, 0, 0, 8), V3, jump(Slt, W32, R1, 8, to), "if w1 s< 0x8 goto next"),
+    (raw(0xce, 1, 2, 0, 0), V3, jump(Slt, W32, R1, R2, to), "if w1 s< w2 goto next"),
+    (raw(0xd6, 1, 0, 0, 8), V3, jump(Sle, W32, R1, 8, to), "if w1 s<= 0x8 goto next"),
+    (raw(0xde, 1, 2, 0, 0), V3, jump(Sle, W32, R1, R2, to), "if w1 s<= w2 goto next"),
+    (raw(0x05, 0, 0, 0, 0), V1, Insn::Jump { when: None, to }, "goto next"),
+    (raw(0x85, 0, 0, 0, 1), V1, Insn::Call(Call::Helper(Helper::MAP_LOOKUP_ELEM)), "call bpf_map_lookup_elem#1"),
+    (raw(0x85, 0, 0, 0, -1), V1, Insn::Call(Call::Helper(Helper::from_id(u32::MAX))), "call unknown#-1"),
+    (raw(0x95, 0, 0, 0, 0), V1, Insn::Exit, "exit"),
+] }
+
+/// 5.1: loads and stores.
+#[rustfmt::skip] // One line per encoding.
+fn memory(_: Label) -> Vec<Row> { vec![
+    (raw(0x61, 2, 6, 12, 0), V1, Insn::Load { size: W, dst: R2, mem: R6 + 12 }, "r2 = *(u32 *)(r6 +12)"),
+    (raw(0x62, 10, 0, -4, -7), V1, Insn::Store { size: W, mem: FP - 4, src: Src::Imm(-7) }, "*(u32 *)(r10 -4) = -7"),
+    (raw(0x63, 10, 3, -4, 0), V1, Insn::Store { size: W, mem: FP - 4, src: Src::Reg(R3) }, "*(u32 *)(r10 -4) = r3"),
+    (raw(0x69, 2, 6, 12, 0), V1, Insn::Load { size: H, dst: R2, mem: R6 + 12 }, "r2 = *(u16 *)(r6 +12)"),
+    (raw(0x6a, 10, 0, -4, -7), V1, Insn::Store { size: H, mem: FP - 4, src: Src::Imm(-7) }, "*(u16 *)(r10 -4) = -7"),
+    (raw(0x6b, 10, 3, -4, 0), V1, Insn::Store { size: H, mem: FP - 4, src: Src::Reg(R3) }, "*(u16 *)(r10 -4) = r3"),
+    (raw(0x71, 2, 6, 12, 0), V1, Insn::Load { size: B, dst: R2, mem: R6 + 12 }, "r2 = *(u8 *)(r6 +12)"),
+    (raw(0x72, 10, 0, -4, -7), V1, Insn::Store { size: B, mem: FP - 4, src: Src::Imm(-7) }, "*(u8 *)(r10 -4) = -7"),
+    (raw(0x73, 10, 3, -4, 0), V1, Insn::Store { size: B, mem: FP - 4, src: Src::Reg(R3) }, "*(u8 *)(r10 -4) = r3"),
+    (raw(0x79, 2, 6, 12, 0), V1, Insn::Load { size: D, dst: R2, mem: R6 + 12 }, "r2 = *(u64 *)(r6 +12)"),
+    (raw(0x7a, 10, 0, -4, -7), V1, Insn::Store { size: D, mem: FP - 4, src: Src::Imm(-7) }, "*(u64 *)(r10 -4) = -7"),
+    (raw(0x7b, 10, 3, -4, 0), V1, Insn::Store { size: D, mem: FP - 4, src: Src::Reg(R3) }, "*(u64 *)(r10 -4) = r3"),
+] }
+
+/// 5.3: atomic operations; the constant selects which.
+#[rustfmt::skip] // One line per encoding.
+fn atomics(_: Label) -> Vec<Row> { vec![
+    (raw(0xc3, 6, 1, 8, 0), V1, atomic(AtomicOp::Add, W), "lock *(u32 *)(r6 +8) += r1"),
+    (raw(0xc3, 6, 1, 8, 64), V3, atomic(AtomicOp::Or, W), "lock *(u32 *)(r6 +8) |= r1"),
+    (raw(0xc3, 6, 1, 8, 80), V3, atomic(AtomicOp::And, W), "lock *(u32 *)(r6 +8) &= r1"),
+    (raw(0xc3, 6, 1, 8, 160), V3, atomic(AtomicOp::Xor, W), "lock *(u32 *)(r6 +8) ^= r1"),
+    (raw(0xc3, 6, 1, 8, 1), V3, atomic(FetchAdd, W), "r1 = atomic_fetch_add((u32 *)(r6 +8), r1)"),
+    (raw(0xc3, 6, 1, 8, 65), V3, atomic(FetchOr, W), "r1 = atomic_fetch_or((u32 *)(r6 +8), r1)"),
+    (raw(0xc3, 6, 1, 8, 81), V3, atomic(FetchAnd, W), "r1 = atomic_fetch_and((u32 *)(r6 +8), r1)"),
+    (raw(0xc3, 6, 1, 8, 161), V3, atomic(FetchXor, W), "r1 = atomic_fetch_xor((u32 *)(r6 +8), r1)"),
+    (raw(0xc3, 6, 1, 8, 225), V3, atomic(Xchg, W), "r1 = atomic_xchg((u32 *)(r6 +8), r1)"),
+    (raw(0xc3, 6, 1, 8, 241), V3, atomic(CmpXchg, W), "r0 = atomic_cmpxchg((u32 *)(r6 +8), r0, r1)"),
+    (raw(0xdb, 6, 1, 8, 0), V1, atomic(AtomicOp::Add, D), "lock *(u64 *)(r6 +8) += r1"),
+    (raw(0xdb, 6, 1, 8, 64), V3, atomic(AtomicOp::Or, D), "lock *(u64 *)(r6 +8) |= r1"),
+    (raw(0xdb, 6, 1, 8, 80), V3, atomic(AtomicOp::And, D), "lock *(u64 *)(r6 +8) &= r1"),
+    (raw(0xdb, 6, 1, 8, 160), V3, atomic(AtomicOp::Xor, D), "lock *(u64 *)(r6 +8) ^= r1"),
+    (raw(0xdb, 6, 1, 8, 1), V3, atomic(FetchAdd, D), "r1 = atomic64_fetch_add((u64 *)(r6 +8), r1)"),
+    (raw(0xdb, 6, 1, 8, 65), V3, atomic(FetchOr, D), "r1 = atomic64_fetch_or((u64 *)(r6 +8), r1)"),
+    (raw(0xdb, 6, 1, 8, 81), V3, atomic(FetchAnd, D), "r1 = atomic64_fetch_and((u64 *)(r6 +8), r1)"),
+    (raw(0xdb, 6, 1, 8, 161), V3, atomic(FetchXor, D), "r1 = atomic64_fetch_xor((u64 *)(r6 +8), r1)"),
+    (raw(0xdb, 6, 1, 8, 225), V3, atomic(Xchg, D), "r1 = atomic64_xchg((u64 *)(r6 +8), r1)"),
+    (raw(0xdb, 6, 1, 8, 241), V3, atomic(CmpXchg, D), "r0 = atomic64_cmpxchg((u64 *)(r6 +8), r0, r1)"),
+] }
+
+/// The row's instruction before an `exit`, there and back.
+fn check(rows: fn(Label) -> Vec<Row>) {
+    let mut a = Assembler::new();
+    let next = a.label("next");
+    for (slot, isa, insn, text) in rows(next) {
+        let mut a = Assembler::new();
+        let next = a.label("next");
+        a.push(insn);
+        if insn.falls_through() || insn.label().is_some() {
+            a.place(next);
+            a.exit();
+        }
+        let program = a.finish().unwrap_or_else(|error| panic!("{text}: {error}"));
+        let image = program.encode(V4).unwrap_or_else(|error| panic!("{text}: {error}"));
+        assert_eq!(image.code[0], slot, "{text}");
+        assert_eq!(decode(&image.code).as_ref(), Ok(&program), "{text}");
+        assert_eq!(program.text_at(0), text);
+        assert_eq!(insn.needs(), isa, "{text}");
+    }
+}
+
+#[test]
+fn arithmetic_is_encoded_as_the_rfc_says() {
+    check(arithmetic);
+}
+
+#[test]
+fn byte_swaps_are_encoded_as_the_rfc_says() {
+    check(byte_swaps);
+}
+
+#[test]
+fn jumps_are_encoded_as_the_rfc_says() {
+    check(jumps);
+}
+
+#[test]
+fn memory_accesses_are_encoded_as_the_rfc_says() {
+    check(memory);
+}
+
+#[test]
+fn atomics_are_encoded_as_the_rfc_says() {
+    check(atomics);
+}
+
+#[test]
+fn constants_of_64_bits_are_halved_low_first() {
+    let mut a = Assembler::new();
+    a.load_imm64(R1, 0x1122_3344_89ab_cdef).exit();
+    let program = a.finish().unwrap();
+    let image = program.encode(V1).unwrap();
+    let low = 0x89ab_cdef_u32.cast_signed();
+    assert_eq!(image.code, [raw(0x18, 1, 0, 0, low), raw(0, 0, 0, 0, 0x1122_3344), EXIT]);
+    assert_eq!(decode(&image.code), Ok(program.clone()));
+    assert_eq!(program.text_at(0), "r1 = 0x1122334489abcdef ll");
+}
+
+#[test]
+fn maps_are_named_by_index_until_they_are_linked() {
+    let decl = |name: &str| MapDecl {
+        name: name.into(),
+        kind: MapKind::Array,
+        key_size: 4,
+        value_size: 16,
+        max_entries: 1,
+        flags: MapFlags::NONE,
+    };
+    let mut a = Assembler::new();
+    a.map(decl("unused"));
+    let map = a.map(decl("_control"));
+    a.load_map(R1, map).load_map_value(R2, map, 8).exit();
+    let program = a.finish().unwrap();
+    let image = program.encode(V1).unwrap();
+    let loads = |kinds: [u8; 2], imm| {
+        let second = |imm| raw(0, 0, 0, 0, imm);
+        [raw(0x18, 1, kinds[0], 0, imm), second(0), raw(0x18, 2, kinds[1], 0, imm), second(8), EXIT]
+    };
+    assert_eq!(image.code, loads([5, 6], 1));
+    assert_eq!(image.link(|map| 40 + i32::try_from(map.index()).unwrap()), loads([1, 2], 41));
+    assert_eq!(program.text_at(0), "r1 = map[_control]");
+    assert_eq!(program.text_at(1), "r2 = map[_control]+8");
+    assert_eq!(decode_image(&image), Ok(program));
+}
+
+#[test]
+fn calls_and_callbacks_within_the_program_count_from_the_next_slot() {
+    let mut a = Assembler::new();
+    let (called, callback) = (a.label("called"), a.label("callback"));
+    a.call_sub(called).push(Insn::LoadImm64 { dst: R2, value: Imm64::Sub(callback) }).exit();
+    a.place(called);
+    a.exit();
+    a.place(callback);
+    a.exit();
+    let program = a.finish().unwrap();
+    let image = program.encode(V1).unwrap();
+    let expected =
+        [raw(0x85, 0, 1, 0, 3), raw(0x18, 2, 4, 0, 3), raw(0, 0, 0, 0, 0), EXIT, EXIT, EXIT];
+    assert_eq!(image.code, expected);
+    assert_eq!(program.text_at(0), "call called");
+    assert_eq!(program.text_at(1), "r2 = subprog[callback]");
+    assert_eq!(decode(&image.code), Ok(program));
+}
+
+#[test]
+fn a_long_jump_is_read_as_a_jump() {
+    let program = decode(&[raw(0x06, 0, 0, 0, 0), EXIT]).unwrap();
+    assert_eq!(program.text_at(0), "goto L1");
+    assert_eq!(program.encode(V4).unwrap().code[0], raw(0x05, 0, 0, 0, 0));
+}
+
+/// What is refused of one slot before an `exit`.
+#[rustfmt::skip] // One line per refusal.
+fn refusals() -> Vec<(RawInsn, DecodeError)> {
+    let opcode = |op| DecodeError::Opcode { at: 0, op };
+    let reserved = |field| DecodeError::Reserved { at: 0, field };
+    let register = |number| DecodeError::Register { at: 0, number };
+    let selector = |op, imm| DecodeError::Selector { at: 0, op, imm };
+    let kind = |kind| DecodeError::Kind { at: 0, kind };
+    let target = |to| DecodeError::Target { at: 0, to };
+    let flawed = |flaw| DecodeError::Flawed { at: 0, flaw };
+    vec![
+        // Opcodes that are no instruction.
+        (raw(0xe7, 1, 0, 0, 0), opcode(0xe7)),   // Arithmetic past the table.
+        (raw(0xf4, 1, 0, 0, 0), opcode(0xf4)),
+        (raw(0x8f, 1, 2, 0, 0), opcode(0x8f)),   // Negation by a register.
+        (raw(0xd7, 1, 0, 0, 16), opcode(0xd7)),  // The unconditional swap of v4.
+        (raw(0xe5, 1, 0, 0, 0), opcode(0xe5)),   // Jumps past the table.
+        (raw(0x0d, 0, 0, 0, 0), opcode(0x0d)),   // `goto` by a register.
+        (raw(0x0e, 0, 0, 0, 0), opcode(0x0e)),
+        (raw(0x8d, 0, 0, 0, 0), opcode(0x8d)),   // A call by a register.
+        (raw(0x9d, 0, 0, 0, 0), opcode(0x9d)),   // An exit by a register.
+        (raw(0x86, 0, 0, 0, 1), opcode(0x86)),   // Calls and exits of 32 bits.
+        (raw(0x96, 0, 0, 0, 0), opcode(0x96)),
+        (raw(0x00, 0, 0, 0, 0), opcode(0x00)),   // The second half of a 64-bit load, alone.
+        (raw(0x30, 0, 0, 0, 0), opcode(0x30)),   // Access to a packet by the classic way.
+        (raw(0x81, 2, 6, 0, 0), opcode(0x81)),   // The sign-extending load of v4.
+        (raw(0xc2, 6, 0, 0, 0), opcode(0xc2)),   // An atomic operation with a constant.
+        // Registers that do not exist.
+        (raw(0x07, 11, 0, 0, 1), register(11)),
+        (raw(0x0f, 1, 12, 0, 0), register(12)),
+        (raw(0x61, 1, 13, 0, 0), register(13)),
+        (raw(0x63, 14, 1, 0, 0), register(14)),
+        (raw(0xdb, 1, 15, 0, 0), register(15)),
+        (raw(0x15, 11, 0, 0, 0), register(11)),
+        (raw(0x18, 11, 0, 0, 0), register(11)),
+        // Fields that must be zero.
+        (raw(0x07, 1, 2, 0, 1), reserved(Field::Src)),
+        (raw(0x0f, 1, 2, 0, 1), reserved(Field::Imm)),
+        (raw(0x37, 1, 0, 1, 2), reserved(Field::Off)), // The signed division of v4.
+        (raw(0xbf, 1, 2, 8, 0), reserved(Field::Off)), // The sign-extending move of v4.
+        (raw(0x87, 1, 2, 0, 0), reserved(Field::Src)),
+        (raw(0x87, 1, 0, 0, 3), reserved(Field::Imm)),
+        (raw(0xd4, 1, 2, 0, 16), reserved(Field::Src)),
+        (raw(0xd4, 1, 0, 1, 16), reserved(Field::Off)),
+        (raw(0x61, 1, 2, 0, 3), reserved(Field::Imm)),
+        (raw(0x62, 1, 2, 0, 3), reserved(Field::Src)),
+        (raw(0x63, 1, 2, 0, 3), reserved(Field::Imm)),
+        (raw(0x15, 1, 2, 0, 3), reserved(Field::Src)),
+        (raw(0x1d, 1, 2, 0, 3), reserved(Field::Imm)),
+        (raw(0x05, 1, 0, 0, 0), reserved(Field::Dst)),
+        (raw(0x05, 0, 1, 0, 0), reserved(Field::Src)),
+        (raw(0x05, 0, 0, 0, 1), reserved(Field::Imm)),
+        (raw(0x06, 0, 0, 1, 0), reserved(Field::Off)),
+        (raw(0x85, 1, 0, 0, 1), reserved(Field::Dst)),
+        (raw(0x85, 0, 0, 1, 1), reserved(Field::Off)),
+        (raw(0x95, 1, 0, 0, 0), reserved(Field::Dst)),
+        (raw(0x95, 0, 1, 0, 0), reserved(Field::Src)),
+        (raw(0x95, 0, 0, 1, 0), reserved(Field::Off)),
+        (raw(0x95, 0, 0, 0, 1), reserved(Field::Imm)),
+        (raw(0x18, 1, 0, 1, 0), reserved(Field::Off)),
+        // Selectors that select nothing.
+        (raw(0xd4, 1, 0, 0, 8), selector(0xd4, 8)),
+        (raw(0xdb, 1, 2, 0, 0x02), selector(0xdb, 0x02)),
+        (raw(0xdb, 1, 2, 0, 0xe0), selector(0xdb, 0xe0)),
+        (raw(0x85, 0, 2, 0, 1), kind(2)), // A function of the kernel by its type.
+        // Jumps to nowhere.
+        (raw(0x05, 0, 0, 1, 0), target(2)),
+        (raw(0x05, 0, 0, -2, 0), target(-1)),
+        (raw(0x15, 1, 0, i16::MAX, 0), target(32768)),
+        (raw(0x06, 0, 0, 0, i32::MIN), target(-2_147_483_647)),
+        (raw(0x85, 0, 1, 0, 1), target(2)),
+        // What the machine does not do.
+        (raw(0xb7, 10, 0, 0, 0), flawed(Flaw::WritesFramePointer)),
+        (raw(0x87, 10, 0, 0, 0), flawed(Flaw::WritesFramePointer)),
+        (raw(0xdc, 10, 0, 0, 16), flawed(Flaw::WritesFramePointer)),
+        (raw(0x61, 10, 1, 0, 0), flawed(Flaw::WritesFramePointer)),
+        (raw(0xdb, 1, 10, 0, 0xe1), flawed(Flaw::WritesFramePointer)),
+        (raw(0x67, 1, 0, 0, 64), flawed(Flaw::Shift { by: 64, bits: 64 })),
+        (raw(0x74, 1, 0, 0, 32), flawed(Flaw::Shift { by: 32, bits: 32 })),
+        (raw(0xc7, 1, 0, 0, -1), flawed(Flaw::Shift { by: -1, bits: 64 })),
+        (raw(0x37, 1, 0, 0, 0), flawed(Flaw::DivisionByZero)),
+        (raw(0x94, 1, 0, 0, 0), flawed(Flaw::DivisionByZero)),
+        (raw(0xcb, 1, 2, 0, 0), flawed(Flaw::AtomicSize)),
+        (raw(0xd3, 1, 2, 0, 0), flawed(Flaw::AtomicSize)),
+    ]
+}
+
+#[test]
+fn a_slot_that_is_no_instruction_is_refused_with_its_reason() {
+    for (slot, error) in refusals() {
+        assert_eq!(decode(&[slot, EXIT]), Err(error), "{slot:?}");
+    }
+}
+
+#[test]
+fn a_64_bit_load_with_a_bad_second_half_is_refused() {
+    let load = |kind, imm| raw(0x18, 1, kind, 0, imm);
+    let zero = raw(0, 0, 0, 0, 0);
+    let refused = |first, second| decode(&[first, second, EXIT]).unwrap_err();
+    let reserved = |field| DecodeError::Reserved { at: 1, field };
+    assert_eq!(decode(&[load(0, 7)]), Err(DecodeError::HalfMissing { at: 0 }));
+    assert_eq!(refused(load(0, 7), raw(0x18, 0, 0, 0, 0)), reserved(Field::Op));
+    assert_eq!(refused(load(0, 7), raw(0, 1, 0, 0, 0)), reserved(Field::Dst));
+    assert_eq!(refused(load(0, 7), raw(0, 0, 1, 0, 0)), reserved(Field::Src));
+    assert_eq!(refused(load(0, 7), raw(0, 0, 0, 1, 0)), reserved(Field::Off));
+    assert_eq!(refused(load(4, 1), raw(0, 0, 0, 0, 1)), reserved(Field::Imm));
+    assert_eq!(refused(load(1, 5), zero), DecodeError::LinkedMap { at: 0, fd: 5 });
+    assert_eq!(refused(load(2, 5), zero), DecodeError::LinkedMap { at: 0, fd: 5 });
+    assert_eq!(refused(load(3, 0), zero), DecodeError::Kind { at: 0, kind: 3 });
+    let unknown = |index| DecodeError::UnknownMap { at: 0, index, declared: 0 };
+    assert_eq!(refused(load(5, 0), zero), unknown(0));
+    assert_eq!(refused(load(6, -1), zero), unknown(-1));
+    let into = decode(&[raw(0x15, 1, 0, 1, 0), load(0, 0), zero, EXIT]);
+    assert_eq!(into, Err(DecodeError::Target { at: 0, to: 2 }));
+}
+
+#[test]
+fn code_without_the_shape_of_a_program_is_refused() {
+    let (skip, call) = (raw(0x05, 0, 0, 1, 0), raw(0x85, 0, 1, 0, 1));
+    let mov = raw(0xb7, 0, 0, 0, 0);
+    assert_eq!(decode(&[]), Err(DecodeError::Empty));
+    assert_eq!(decode(&[skip, mov, EXIT]), Err(DecodeError::Unreachable { at: 1 }));
+    assert_eq!(decode(&[mov]), Err(DecodeError::FallsOffEnd { at: 0 }));
+    assert_eq!(decode(&[call, EXIT, mov]), Err(DecodeError::FallsOffEnd { at: 2 }));
+    assert_eq!(decode(&[call, mov, EXIT]), Err(DecodeError::FallsOffEnd { at: 1 }));
+    let across = [raw(0x15, 1, 0, 2, 0), call, EXIT, EXIT];
+    assert_eq!(decode(&across), Err(DecodeError::LeavesFunction { at: 0 }));
+}
+
+#[test]
+fn an_image_that_names_a_map_it_lacks_is_refused() {
+    let code = vec![raw(0x18, 1, 5, 0, 3), raw(0, 0, 0, 0, 0), EXIT];
+    let image = Image { code, relocs: vec![], maps: vec![], notes: Notes::default() };
+    let error = DecodeError::UnknownMap { at: 0, index: 3, declared: 0 };
+    assert_eq!(decode_image(&image), Err(error));
+}

@@ -1,0 +1,271 @@
+//! What can be typed: the commands, their options and their help.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{ArgGroup, Args, Parser, Subcommand, ValueEnum};
+use palisade_filter::import::Format;
+use palisade_filter::{Item, Name};
+
+/// A packet filter for Linux: policies compiled to eBPF in pure Rust, held at XDP.
+#[derive(Parser, Debug)]
+#[command(
+    name = "palisade",
+    version,
+    about,
+    subcommand_required = true,
+    arg_required_else_help = true,
+    after_help = "Exit codes: 0 done; 1 the answer is no; 2 a mistake in what was asked; \
+                  3 the system refused; 70 a bug of palisade."
+)]
+pub struct Cli {
+    /// What every command shares.
+    #[command(flatten)]
+    pub global: Global,
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// What every command shares.
+#[derive(Args, Debug)]
+pub struct Global {
+    /// The policy that is meant, where several are in force
+    #[arg(long, global = true, value_name = "NAME", default_value = "main")]
+    pub policy_name: Name,
+    /// Where the bpf file system is mounted
+    #[arg(
+        long,
+        global = true,
+        value_name = "DIR",
+        env = "PALISADE_BPFFS",
+        default_value = "/sys/fs/bpf"
+    )]
+    pub bpffs: PathBuf,
+    /// Print one JSON document (streams: one a line)
+    #[arg(short, long, global = true)]
+    pub json: bool,
+    /// Print errors only
+    #[arg(short, long, global = true)]
+    pub quiet: bool,
+}
+
+/// The commands.
+#[derive(Subcommand, Debug)]
+pub enum Command {
+    /// Compile a policy, load it and attach it to interfaces
+    Attach(Attach),
+    /// Detach the policy from interfaces
+    Detach(Detach),
+    /// Add entries to a set
+    Add(Edit),
+    /// Delete entries from a set
+    Del(Edit),
+    /// Tell whether an address or a service is covered, and by which entry
+    Get(Get),
+    /// List the entries of sets with their hits
+    List(OneSet),
+    /// Empty a set
+    Flush(OneSet),
+    /// Add the entries of a file to a set; all of them or none
+    Import(Import),
+    /// Print the entries of sets, as `import` reads them
+    Export(Export),
+    /// Show what is attached where, the sets and the verdicts
+    Status(Status),
+    /// Show packets per second by verdict and by rule
+    Stats(Stats),
+    /// Show or set what the program does with its verdicts
+    Mode(ModeArgs),
+    /// See it work: a private network namespace, an attacker, a friend; nothing of this host is touched
+    Try,
+    /// Check what this machine offers, with the command that mends each shortcoming
+    Doctor(Doctor),
+    /// Print completions for a shell
+    Completions {
+        /// The shell
+        shell: clap_complete::Shell,
+    },
+    /// Print the manual page
+    Man,
+}
+
+/// `attach`.
+#[derive(Args, Debug)]
+pub struct Attach {
+    /// The interfaces
+    #[arg(required = true, value_name = "DEV")]
+    pub devices: Vec<String>,
+    /// The policy; without it, the built-in one: sets `allow`, `block` and `ports`
+    #[arg(short, long, value_name = "FILE.pal")]
+    pub policy: Option<PathBuf>,
+    /// In which mode; `auto` tries native, falls back to generic, and says so
+    #[arg(long, value_enum, default_value_t = AttachMode::Auto)]
+    pub mode: AttachMode,
+    /// Let this group edit the sets
+    #[arg(long, value_name = "GROUP")]
+    pub group: Option<String>,
+    /// Replace an XDP program of somebody else
+    #[arg(long)]
+    pub take_over: bool,
+}
+
+/// `--mode` of `attach`.
+#[derive(ValueEnum, Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AttachMode {
+    /// Native, else generic
+    Auto,
+    /// In the driver
+    Native,
+    /// In the stack, behind the driver
+    Generic,
+    /// In the card
+    Offload,
+}
+
+/// `detach`.
+#[derive(Args, Debug)]
+#[command(group = ArgGroup::new("which").required(true).args(["devices", "all"]))]
+pub struct Detach {
+    /// The interfaces
+    #[arg(value_name = "DEV")]
+    pub devices: Vec<String>,
+    /// All interfaces that carry the policy
+    #[arg(long)]
+    pub all: bool,
+    /// Keep the sets and the program when the last interface is detached
+    #[arg(long)]
+    pub keep: bool,
+}
+
+/// `add` and `del`.
+#[derive(Args, Debug)]
+pub struct Edit {
+    /// Addresses, prefixes (10.0.0.0/8) or services (tcp/80, udp/53, any/53, tcp/8000-8099)
+    #[arg(required = true, value_name = "ITEM")]
+    pub items: Vec<Item>,
+    /// The set; without it, `block` for addresses and `ports` for services
+    #[arg(long, value_name = "NAME")]
+    pub set: Option<Name>,
+}
+
+/// `get`.
+#[derive(Args, Debug)]
+pub struct Get {
+    /// An address, a prefix or a service
+    #[arg(value_name = "ITEM")]
+    pub item: Item,
+    /// The set; without it, every set that can hold the item
+    #[arg(long, value_name = "NAME")]
+    pub set: Option<Name>,
+}
+
+/// A command on one set.
+#[derive(Args, Debug)]
+pub struct OneSet {
+    /// The set; without it, all of the policy
+    #[arg(long, value_name = "NAME")]
+    pub set: Option<Name>,
+}
+
+/// `import`.
+#[derive(Args, Debug)]
+pub struct Import {
+    /// The file; `-` is standard input
+    #[arg(value_name = "FILE")]
+    pub file: PathBuf,
+    /// The set; without it, the one that the file names, else `block` for addresses and `ports` for services
+    #[arg(long, value_name = "NAME")]
+    pub set: Option<Name>,
+    /// How the file is written: auto, list, json, ipset, nft
+    #[arg(long, value_name = "FORMAT", default_value = "auto")]
+    pub format: Format,
+    /// Put the file in the place of what the set holds; every packet sees the old set or the new one
+    #[arg(long)]
+    pub replace: bool,
+    /// Read and check the file and say what would change
+    #[arg(long)]
+    pub dry_run: bool,
+}
+
+/// `export`.
+#[derive(Args, Debug)]
+pub struct Export {
+    /// The set; without it, all of the policy
+    #[arg(long, value_name = "NAME")]
+    pub set: Option<Name>,
+    /// `json` keeps counters; `list` is one entry a line
+    #[arg(long, value_enum, default_value_t = ExportFormat::Json)]
+    pub format: ExportFormat,
+}
+
+/// `--format` of `export`.
+#[derive(ValueEnum, Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ExportFormat {
+    /// Entries with their counters
+    Json,
+    /// One entry a line
+    List,
+}
+
+/// `status`.
+#[derive(Args, Debug)]
+pub struct Status {
+    /// One interface only
+    #[arg(value_name = "DEV")]
+    pub device: Option<String>,
+}
+
+/// `stats`.
+#[derive(Args, Debug)]
+pub struct Stats {
+    /// How long each measurement lasts
+    #[arg(long, value_name = "TIME", default_value = "1s", value_parser = interval)]
+    pub interval: Duration,
+    /// How many measurements; without it, until interrupted
+    #[arg(long, value_name = "N")]
+    pub count: Option<u64>,
+}
+
+/// `mode`.
+#[derive(Args, Debug)]
+pub struct ModeArgs {
+    /// `enforce` carries verdicts out, `shadow` counts what would be dropped and drops nothing, `off` passes everything
+    #[arg(value_enum)]
+    pub mode: Option<FilterMode>,
+}
+
+/// The argument of `mode`.
+#[derive(ValueEnum, Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FilterMode {
+    /// Verdicts are carried out
+    Enforce,
+    /// What would be dropped is counted and passed
+    Shadow,
+    /// Everything passes
+    Off,
+}
+
+/// `doctor`.
+#[derive(Args, Debug)]
+pub struct Doctor {
+    /// The interfaces to look at; without them, all but loopback
+    #[arg(value_name = "DEV")]
+    pub devices: Vec<String>,
+}
+
+/// A time such as `500ms`, `1s` or `1.5s`: at least 10 ms, at most a day.
+fn interval(text: &str) -> Result<Duration, String> {
+    let (number, scale) = match (text.strip_suffix("ms"), text.strip_suffix('s')) {
+        (Some(ms), _) => (ms, 0.001),
+        (None, Some(s)) => (s, 1.0),
+        (None, None) => (text, 1.0),
+    };
+    let plain = number.bytes().all(|b| b.is_ascii_digit() || b == b'.');
+    let seconds = number.parse::<f64>().ok().filter(|_| plain).map(|n| n * scale);
+    match seconds {
+        Some(s) if (0.01..=86400.0).contains(&s) => Ok(Duration::from_secs_f64(s)),
+        Some(_) => Err("a time from 10ms to 86400s".to_owned()),
+        None => Err("a time such as 500ms, 1s or 2.5s".to_owned()),
+    }
+}

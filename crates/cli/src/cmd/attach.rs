@@ -1,0 +1,102 @@
+//! `attach`: a policy comes into force on interfaces.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use palisade_filter::BUILTIN;
+use palisade_loader::xdp::Mode;
+use palisade_loader::{Access, Errno, Gid, link};
+use serde_json::json;
+
+use crate::args::{Attach, AttachMode, Global};
+use crate::failure::{Failure, Outcome};
+use crate::output::{Output, human};
+use crate::running::home::PolicyDir;
+use crate::running::install::{Device, How, Installed, Placed, Stranger, Wanted, install};
+use crate::running::publish;
+
+/// Compiles, loads and attaches.
+pub fn run(global: &Global, args: &Attach, out: &mut Output) -> Outcome {
+    let devices = devices(args)?;
+    let access = args.group.as_deref().map(group).transpose()?;
+    let (file, text) = text(args.policy.as_deref())?;
+    let policy =
+        palisade_filter::parse(&text).map_err(|wrong| Failure::text(&file, &text, &wrong))?;
+    let at = PolicyDir::make(&global.bpffs, &global.policy_name)?;
+    let _lock = at.lock()?;
+    publish::recover(&at)?;
+    let name = at.name.clone();
+    let wanted =
+        Wanted { text: &text, policy: &policy, devices: &devices, access, maps: BTreeMap::new() };
+    let installed = install(at, wanted)?;
+    report(name.as_str(), &installed, out)
+}
+
+fn report(policy: &str, installed: &Installed, out: &mut Output) -> Outcome {
+    let devices: Vec<_> = installed
+        .devices
+        .iter()
+        .map(|d| json!({"name": d.name, "mode": d.mode.to_string(), "already": d.how == How::Already}))
+        .collect();
+    let replaced: Vec<_> = installed.replaced.iter().map(|link| &link.name).collect();
+    out.json(&json!({"policy": policy, "interfaces": devices, "replaced": replaced}))?;
+    for link in &installed.replaced {
+        let name = human::printable(&link.name);
+        out.say(format_args!("policy `{policy}` replaced on {name}, without a gap"))?;
+    }
+    for Placed { name, mode, how } in &installed.devices {
+        let shown = human::printable(name);
+        match how {
+            How::Already if installed.replaced.iter().any(|link| link.name == *name) => {}
+            How::Already => {
+                out.say(format_args!("{shown} carries policy `{policy}` already, in {mode} mode"))?
+            }
+            How::Attached { refused } => {
+                for why in refused {
+                    out.say(format_args!("note: {why}"))?;
+                }
+                out.say(format_args!("policy `{policy}` attached to {shown} in {mode} mode"))?;
+            }
+        }
+    }
+    Ok(())
+}
+
+fn devices(args: &Attach) -> Outcome<Vec<Device>> {
+    let modes: &'static [Mode] = match args.mode {
+        AttachMode::Auto => &[Mode::Native, Mode::Generic],
+        AttachMode::Native => &[Mode::Native],
+        AttachMode::Generic => &[Mode::Generic],
+        AttachMode::Offload => &[Mode::Offload],
+    };
+    let stranger = if args.take_over { Stranger::Replace } else { Stranger::Respect };
+    let mut devices: Vec<Device> = Vec::new();
+    for name in &args.devices {
+        let link = link::by_name(name)?;
+        if devices.iter().all(|d| d.link.index != link.index) {
+            devices.push(Device { link, modes, stranger });
+        }
+    }
+    Ok(devices)
+}
+
+fn group(name: &str) -> Outcome<Access> {
+    let unknown = || Failure::usage(format!("there is no group `{name}`"));
+    let found = Gid::by_name(name)
+        .map_err(|errno| Failure::refused(format!("cannot look up the group `{name}`: {errno}")))?;
+    found.map(Access::Group).ok_or_else(unknown)
+}
+
+/// The name of the policy's file and its text.
+fn text(file: Option<&Path>) -> Outcome<(String, String)> {
+    let Some(file) = file else { return Ok(("built-in policy".to_owned(), BUILTIN.to_owned())) };
+    let name = file.display().to_string();
+    let unreadable = |error: std::io::Error| {
+        Failure::usage(format!("cannot read {name}: {}", Errno::from_io(&error)))
+    };
+    let bytes = std::fs::read(file).map_err(unreadable)?;
+    let text = String::from_utf8(bytes).map_err(|error| {
+        Failure::usage(format!("{name} is not UTF-8: byte {}", error.utf8_error().valid_up_to()))
+    })?;
+    Ok((name, text))
+}

@@ -1,0 +1,73 @@
+//! `get`: is this covered, by what, since when.
+
+use palisade_filter::Name;
+use serde_json::{Value, json};
+
+use crate::args::{Get, Global};
+use crate::failure::{Failure, Outcome};
+use crate::output::{Output, human};
+use crate::running::home::PolicyDir;
+use crate::running::set::{Entry, now};
+
+/// Looks the item up in the set that is named, or in every set that can hold it.
+pub fn run(global: &Global, args: &Get, out: &mut Output) -> Outcome {
+    let at = PolicyDir::get(&global.bpffs, &global.policy_name)?;
+    let names = match &args.set {
+        Some(name) => vec![name.clone()],
+        None => at.set_names()?,
+    };
+    let mut found: Vec<(Name, Entry)> = Vec::new();
+    for name in names {
+        let set = at.set(&name)?;
+        if set.kind() != args.item.kind() {
+            if args.set.is_some() {
+                return Err(super::edit::wrong_kind(&name, &set, &args.item));
+            }
+            continue;
+        }
+        found.extend(set.covering(&args.item)?.map(|entry| (name, entry)));
+    }
+    let matches: Vec<Value> = found.iter().map(|(name, entry)| shown(name, entry)).collect();
+    out.json(
+        &json!({"policy": at.name.as_str(), "item": args.item.to_string(), "matches": matches}),
+    )?;
+    for (name, entry) in &found {
+        out.say(format_args!(
+            "{} is in `{name}`: {}, added {} ago, {} packets, {}",
+            args.item,
+            entry.item,
+            age(now().saturating_sub(entry.added)),
+            human::grouped(entry.packets),
+            human::bytes(entry.bytes)
+        ))?;
+    }
+    if found.is_empty() {
+        return Err(Failure::no(format!(
+            "no set of the policy `{}` covers {}",
+            at.name, args.item
+        )));
+    }
+    Ok(())
+}
+
+fn shown(name: &Name, entry: &Entry) -> Value {
+    json!({
+        "set": name.as_str(),
+        "entry": entry.item.to_string(),
+        "packets": entry.packets,
+        "bytes": entry.bytes,
+        "added": entry.added,
+        "expires": null,
+    })
+}
+
+/// Seconds as a person says them: the two largest units.
+fn age(seconds: u64) -> String {
+    let (days, hours, minutes) = (seconds / 86400, seconds / 3600 % 24, seconds / 60 % 60);
+    match (days, hours, minutes) {
+        (0, 0, 0) => format!("{seconds}s"),
+        (0, 0, m) => format!("{m}m{:02}s", seconds % 60),
+        (0, h, m) => format!("{h}h{m:02}m"),
+        (d, h, _) => format!("{d}d{h:02}h"),
+    }
+}

@@ -1,0 +1,103 @@
+//! `list` and `export`: the entries of sets.
+
+use std::io::Write;
+
+use palisade_filter::Name;
+use serde_json::json;
+
+use crate::args::{Export, ExportFormat, Global, OneSet};
+use crate::failure::Outcome;
+use crate::output::{Form, Output, human};
+use crate::running::home::PolicyDir;
+use crate::running::set::{Entry, OpenSet};
+
+/// The entries with their hits.
+pub fn list(global: &Global, args: &OneSet, out: &mut Output) -> Outcome {
+    let at = PolicyDir::get(&global.bpffs, &global.policy_name)?;
+    let sets = open(&at, args.set.as_ref())?;
+    if out.form() == Form::Json {
+        return document(&at, &sets, out);
+    }
+    for (name, set) in &sets {
+        let entries = set.entries()?;
+        out.say(format_args!(
+            "{name} ({}): {} of {} entries",
+            set.kind().word(),
+            human::grouped(entries.len() as u64),
+            human::grouped(set.max().into())
+        ))?;
+        table(&entries, out)?;
+    }
+    Ok(())
+}
+
+/// The entries as `import` reads them.
+pub fn export(global: &Global, args: &Export, out: &mut Output) -> Outcome {
+    let at = PolicyDir::get(&global.bpffs, &global.policy_name)?;
+    let sets = open(&at, args.set.as_ref())?;
+    match args.format {
+        ExportFormat::Json => document(&at, &sets, out),
+        ExportFormat::List => {
+            for (_, set) in &sets {
+                for entry in set.entries()? {
+                    writeln!(out.writer(), "{}", entry.item)?;
+                }
+            }
+            Ok(())
+        }
+    }
+}
+
+/// The sets that are meant: the one that is named, or all.
+fn open(at: &PolicyDir, name: Option<&Name>) -> Outcome<Vec<(Name, OpenSet)>> {
+    let names = match name {
+        Some(name) => vec![name.clone()],
+        None => at.set_names()?,
+    };
+    names.into_iter().map(|name| at.set(&name).map(|set| (name, set))).collect()
+}
+
+/// Lines of at most this many entries are aligned with each other; a long list goes out as it is
+/// read.
+const ALIGNED: usize = 4096;
+
+fn table(entries: &[Entry], out: &mut Output) -> Outcome {
+    for part in entries.chunks(ALIGNED) {
+        let rows: Vec<Vec<String>> = part
+            .iter()
+            .map(|entry| {
+                vec![
+                    format!("  {}", entry.item),
+                    format!("{} packets", human::grouped(entry.packets)),
+                    human::bytes(entry.bytes),
+                ]
+            })
+            .collect();
+        for line in human::table(&rows, &[1, 2]) {
+            out.say(line)?;
+        }
+    }
+    Ok(())
+}
+
+/// All sets as one JSON document, written as it is read: a million entries need no tree of values.
+/// Items and names hold nothing that JSON would escape.
+fn document(at: &PolicyDir, sets: &[(Name, OpenSet)], out: &mut Output) -> Outcome {
+    let writer = out.writer();
+    write!(writer, "{{\"policy\":{},\"sets\":{{", json!(at.name.as_str()))?;
+    for (i, (name, set)) in sets.iter().enumerate() {
+        let comma = if i > 0 { "," } else { "" };
+        let (kind, max) = (set.kind().word(), set.max());
+        write!(writer, "{comma}\"{name}\":{{\"type\":\"{kind}\",\"max\":{max},\"entries\":[")?;
+        for (i, Entry { item, packets, bytes, .. }) in set.entries()?.iter().enumerate() {
+            let comma = if i > 0 { "," } else { "" };
+            write!(
+                writer,
+                "{comma}{{\"item\":\"{item}\",\"packets\":{packets},\"bytes\":{bytes},\"expires\":null}}"
+            )?;
+        }
+        write!(writer, "]}}")?;
+    }
+    writeln!(writer, "}}}}")?;
+    Ok(())
+}

@@ -1,0 +1,246 @@
+//! `stats`: packets per second by verdict and by rule, live.
+//!
+//! It ends by itself after `--count` measurements, and cleanly on SIGINT and SIGTERM. When the
+//! policy is replaced meanwhile, it goes on with the new one.
+
+use std::io::{IsTerminal, Write};
+use std::os::fd::AsFd;
+use std::time::{Duration, Instant};
+
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::sys::signal::{SigSet, Signal};
+use nix::sys::signalfd::{SfdFlags, SignalFd};
+use palisade_filter::plan::Decider;
+use palisade_filter::{Row, Verdict};
+use palisade_loader::Errno;
+use serde_json::{Map, Value, json};
+
+use super::status::{by_verdict, row_name, would_drop};
+use crate::args::{Global, Stats};
+use crate::failure::{Failure, Outcome};
+use crate::output::{Form, Output, human};
+use crate::running::home::{Count, Counters, Reading, Running};
+
+/// Measures until told to stop.
+pub fn run(global: &Global, args: &Stats, out: &mut Output) -> Outcome {
+    let stop = Stop::new()?;
+    let mut watched = Watched::open(global)?;
+    let mut shown = 0;
+    while args.count.is_none_or(|count| shown < count) {
+        if stop.within(args.interval)? {
+            break;
+        }
+        if watched.replaced(global)? {
+            watched = Watched::open(global)?;
+            continue;
+        }
+        let sample = watched.sample()?;
+        match out.form() {
+            Form::Json => out.json(&sample.json(&watched.running))?,
+            Form::Text | Form::Quiet => sample.say(&watched.running, out)?,
+        }
+        out.flush()?;
+        shown += 1;
+    }
+    Ok(())
+}
+
+/// SIGINT and SIGTERM as something to wait for.
+struct Stop {
+    set: SigSet,
+    signals: SignalFd,
+}
+
+impl Drop for Stop {
+    fn drop(&mut self) {
+        // The signals do again what they did before; there is nobody to tell if not.
+        let _ = self.set.thread_unblock();
+    }
+}
+
+impl Stop {
+    fn new() -> Outcome<Self> {
+        let mut set = SigSet::empty();
+        set.add(Signal::SIGINT);
+        set.add(Signal::SIGTERM);
+        let made = set.thread_block().and_then(|()| {
+            SignalFd::with_flags(&set, SfdFlags::SFD_CLOEXEC | SfdFlags::SFD_NONBLOCK)
+        });
+        let signals = made.map_err(|errno| refused("wait for signals", errno))?;
+        Ok(Self { set, signals })
+    }
+
+    /// Waits; true if one of the signals came.
+    fn within(&self, time: Duration) -> Outcome<bool> {
+        let end = Instant::now() + time;
+        loop {
+            let left = end.saturating_duration_since(Instant::now());
+            let timeout = PollTimeout::try_from(left).unwrap_or(PollTimeout::MAX);
+            let mut fds = [PollFd::new(self.signals.as_fd(), PollFlags::POLLIN)];
+            match poll(&mut fds, timeout) {
+                Ok(0) if Instant::now() < end => {}
+                Ok(0) => return Ok(false),
+                Ok(_) => return Ok(true),
+                Err(nix::errno::Errno::EINTR) => {}
+                Err(errno) => return Err(refused("wait for the next measurement", errno)),
+            }
+        }
+    }
+}
+
+fn refused(what: &str, errno: nix::errno::Errno) -> Failure {
+    Failure::refused(format!("cannot {what}: {}", Errno::from(errno)))
+}
+
+/// The policy that is measured, and its last reading.
+struct Watched {
+    running: Running,
+    counters: Counters,
+    last: Reading,
+    at: Instant,
+}
+
+impl Watched {
+    fn open(global: &Global) -> Outcome<Self> {
+        let running = Running::get(&global.bpffs, &global.policy_name)?;
+        let counters = running.counters()?;
+        let last = counters.read()?;
+        Ok(Self { running, counters, last, at: Instant::now() })
+    }
+
+    /// Whether another map of counters is in force; an error if the policy is gone.
+    fn replaced(&self, global: &Global) -> Outcome<bool> {
+        let now = Running::get(&global.bpffs, &global.policy_name)
+            .and_then(|running| running.counters())
+            .map_err(|failure| failure.because("the policy was removed while it was measured"))?;
+        Ok(now.id != self.counters.id)
+    }
+
+    fn sample(&mut self) -> Outcome<Sample> {
+        let (reading, at) = (self.counters.read()?, Instant::now());
+        let sample = Sample {
+            total: reading.clone(),
+            new: since(&reading, &self.last),
+            period: at.duration_since(self.at).as_secs_f64(),
+        };
+        (self.last, self.at) = (reading, at);
+        Ok(sample)
+    }
+}
+
+fn since(now: &Reading, before: &Reading) -> Reading {
+    let each = |now: &[Count], before: &[Count]| {
+        now.iter().zip(before).map(|(now, before)| now.since(*before)).collect()
+    };
+    Reading {
+        enforced: each(&now.enforced, &before.enforced),
+        shadowed: each(&now.shadowed, &before.shadowed),
+    }
+}
+
+/// One measurement.
+struct Sample {
+    total: Reading,
+    new: Reading,
+    period: f64,
+}
+
+impl Sample {
+    fn per_second(&self, number: u64) -> f64 {
+        number as f64 / self.period
+    }
+
+    fn rates(&self, total: Count, new: Count) -> Value {
+        json!({
+            "packets": total.packets,
+            "bytes": total.bytes,
+            "pps": self.per_second(new.packets).round(),
+            "bps": (self.per_second(new.bytes) * 8.0).round(),
+        })
+    }
+
+    fn json(&self, running: &Running) -> Value {
+        let totals =
+            by_verdict(running, &self.total).into_iter().zip(by_verdict(running, &self.new));
+        let verdicts: Map<String, Value> = totals
+            .map(|((verdict, total), (_, new))| (verdict.word().to_owned(), self.rates(total, new)))
+            .collect();
+        let rules: Vec<Value> = self
+            .rows(running)
+            .filter(|(row, ..)| is_statement(row))
+            .map(|(row, total, new)| {
+                json!({
+                    "line": row.line,
+                    "text": row.text,
+                    "verdict": row.verdict.word(),
+                    "packets": total.packets,
+                    "bytes": total.bytes,
+                    "pps": self.per_second(new.packets).round(),
+                })
+            })
+            .collect();
+        let malformed: Map<String, Value> = self
+            .rows(running)
+            .filter_map(|(row, total, _)| match row.decider {
+                Decider::Malformed(class) => Some((class.name().to_owned(), json!(total.packets))),
+                Decider::Off
+                | Decider::Keep
+                | Decider::Rule
+                | Decider::Fragment
+                | Decider::Default => None,
+            })
+            .collect();
+        json!({
+            "interval": (self.period * 1000.0).round() / 1000.0,
+            "verdicts": verdicts,
+            "rules": rules,
+            "malformed": malformed,
+            "would_drop": self.rates(would_drop(&self.total), would_drop(&self.new)),
+        })
+    }
+
+    /// Each row with its total and what is new, in whatever mode it was counted.
+    fn rows<'a>(&'a self, running: &'a Running) -> impl Iterator<Item = (&'a Row, Count, Count)> {
+        running.rows.iter().enumerate().map(|(i, row)| {
+            let of = |reading: &Reading| reading.enforced[i] + reading.shadowed[i];
+            (row, of(&self.total), of(&self.new))
+        })
+    }
+
+    fn say(&self, running: &Running, out: &mut Output) -> Outcome {
+        if std::io::stdout().is_terminal() {
+            write!(out.writer(), "\x1b[H\x1b[2J")?;
+        }
+        let period = format!("{:.6}", self.period);
+        let line = |name: String, pps: u64| {
+            vec![name, pps.to_string(), human::grouped(pps), period.clone()]
+        };
+        let heads = ["action", "pps", "pps-human-readable", "period/sec"];
+        let mut lines = vec![heads.map(str::to_owned).to_vec()];
+        let rate = |packets: u64| self.per_second(packets).round() as u64;
+        for (verdict, new) in by_verdict(running, &self.new) {
+            if matches!(verdict, Verdict::Aborted | Verdict::Drop | Verdict::Pass | Verdict::Tx)
+                || new.packets > 0
+            {
+                lines.push(line(verdict.word().to_owned(), rate(new.packets)));
+            }
+        }
+        let shadowed = would_drop(&self.new);
+        if shadowed.packets > 0 {
+            lines.push(line("pass (would drop)".to_owned(), rate(shadowed.packets)));
+        }
+        for (row, total, new) in self.rows(running) {
+            if is_statement(row) || total.packets > 0 {
+                lines.push(line(format!("  {}", row_name(row)), rate(new.packets)));
+            }
+        }
+        for line in human::table(&lines, &[1, 2, 3]) {
+            out.say(line)?;
+        }
+        out.say("")
+    }
+}
+
+fn is_statement(row: &Row) -> bool {
+    matches!(row.decider, Decider::Keep | Decider::Rule | Decider::Fragment | Decider::Default)
+}

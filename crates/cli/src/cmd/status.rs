@@ -1,0 +1,234 @@
+//! `status`: what is attached where, how full the sets are, and what the verdicts were.
+
+use palisade_filter::plan::Decider;
+use palisade_filter::{Mode, Verdict, structure};
+use palisade_loader::{Link, ProgramInfo, link};
+use serde_json::{Map, Value, json};
+
+use crate::args::{Global, Status};
+use crate::failure::{Failure, Outcome};
+use crate::output::{Output, human};
+use crate::running::home::{Count, Reading, Running, describe_program};
+
+/// Shows the policy, or what an interface carries.
+pub fn run(global: &Global, args: &Status, out: &mut Output) -> Outcome {
+    let running = match Running::get(&global.bpffs, &global.policy_name) {
+        Ok(running) => running,
+        Err(failure) => return Err(with_stranger(failure, args)?),
+    };
+    let mut interfaces = running.interfaces()?;
+    if let Some(name) = &args.device {
+        let wanted = link::by_name(name)?;
+        interfaces.retain(|link| link.index == wanted.index);
+        if interfaces.is_empty() {
+            let failure =
+                Failure::no(format!("{name} does not carry the policy `{}`", running.at.name));
+            return Err(with_stranger(failure, args)?);
+        }
+    }
+    let facts = Facts::of(&running, interfaces)?;
+    out.json(&facts.json(&running))?;
+    facts.say(&running, out)
+}
+
+/// The failure, with what the interface carries instead.
+fn with_stranger(failure: Failure, args: &Status) -> Outcome<Failure> {
+    let Some(name) = &args.device else { return Ok(failure) };
+    Ok(match link::by_name(name)?.xdp {
+        Some(attached) => failure.note(
+            "found",
+            format!("{} in {} mode", describe_program(attached.program_id), attached.mode),
+        ),
+        None => failure.note("found", "no XDP program at all"),
+    })
+}
+
+struct Facts {
+    info: ProgramInfo,
+    mode: Mode,
+    interfaces: Vec<Link>,
+    sets: Vec<SetFacts>,
+    reading: Reading,
+}
+
+struct SetFacts {
+    name: String,
+    kind: palisade_filter::SetKind,
+    entries: u64,
+    max: u32,
+    memory: u64,
+}
+
+impl Facts {
+    fn of(running: &Running, interfaces: Vec<Link>) -> Outcome<Self> {
+        let info = running
+            .program
+            .info()
+            .map_err(|errno| Failure::refused(format!("cannot describe the program: {errno}")))?;
+        let mut sets = Vec::new();
+        for declared in running.policy.sets() {
+            let set = running.at.set(&declared.name)?;
+            sets.push(SetFacts {
+                name: declared.name.to_string(),
+                kind: set.kind(),
+                entries: set.len()?,
+                max: set.max(),
+                memory: set.memory()?,
+            });
+        }
+        let reading = running.counters()?.read()?;
+        Ok(Self { info, mode: running.mode()?, interfaces, sets, reading })
+    }
+
+    fn json(&self, running: &Running) -> Value {
+        let interfaces: Vec<Value> = self
+            .interfaces
+            .iter()
+            .map(|l| json!({"name": l.name, "ifindex": l.index.number(), "mode": mode_of(l)}))
+            .collect();
+        let sets: Map<String, Value> = self
+            .sets
+            .iter()
+            .map(|s| {
+                let value = json!({
+                    "type": s.kind.word(), "entries": s.entries, "max": s.max,
+                    "structure": structure::describe(s.kind), "memory": s.memory,
+                });
+                (s.name.clone(), value)
+            })
+            .collect();
+        json!({
+            "policy": running.at.name.as_str(),
+            "mode": self.mode.word(),
+            "build": running.meta.build,
+            "program": {
+                "id": self.info.id, "name": self.info.name, "tag": self.info.tag.to_string(),
+                "instructions": self.info.instructions,
+            },
+            "interfaces": interfaces,
+            "sets": sets,
+            "verdicts": verdicts_json(&by_verdict(running, &self.reading)),
+            "would_drop": count_json(would_drop(&self.reading)),
+        })
+    }
+
+    fn say(&self, running: &Running, out: &mut Output) -> Outcome {
+        let Facts { info, mode, .. } = self;
+        out.say(format_args!("policy `{}`, mode {mode}", running.at.name))?;
+        out.say(format_args!(
+            "program {} «{}», tag {}, {} instructions",
+            info.id,
+            human::printable(&info.name),
+            info.tag,
+            info.instructions
+        ))?;
+        if self.interfaces.is_empty() {
+            out.say("attached nowhere: NOTHING IS FILTERED")?;
+        }
+        for link in &self.interfaces {
+            out.say(format_args!(
+                "  {} (ifindex {}), {} mode",
+                human::printable(&link.name),
+                link.index,
+                mode_of(link)
+            ))?;
+        }
+        let sets: Vec<Vec<String>> = self
+            .sets
+            .iter()
+            .map(|s| {
+                vec![
+                    format!("  {}", s.name),
+                    s.kind.word().to_owned(),
+                    format!("{} of {}", human::grouped(s.entries), human::grouped(s.max.into())),
+                    human::bytes(s.memory),
+                    structure::describe(s.kind).to_owned(),
+                ]
+            })
+            .collect();
+        out.say("sets:")?;
+        for line in human::table(&sets, &[2, 3]) {
+            out.say(line)?;
+        }
+        out.say("packets:")?;
+        for line in human::table(&self.packets(running), &[1, 2]) {
+            out.say(line)?;
+        }
+        Ok(())
+    }
+
+    /// A line for each verdict, and below it the rows that led to it.
+    fn packets(&self, running: &Running) -> Vec<Vec<String>> {
+        let line = |name: String, count: Count| {
+            vec![name, human::grouped(count.packets), human::bytes(count.bytes)]
+        };
+        let mut lines = Vec::new();
+        let shown = |v: &Verdict, count: &Count| {
+            matches!(v, Verdict::Drop | Verdict::Pass) || count.packets > 0
+        };
+        let totals = by_verdict(running, &self.reading);
+        for (verdict, total) in totals.into_iter().filter(|(v, count)| shown(v, count)) {
+            lines.push(line(format!("  {verdict}"), total));
+            for (row, count) in running.rows.iter().zip(&self.reading.enforced) {
+                let counts = matches!(
+                    row.decider,
+                    Decider::Keep | Decider::Rule | Decider::Default | Decider::Fragment
+                );
+                if row.verdict == verdict && (counts || count.packets > 0) {
+                    lines.push(line(format!("    {}", row_name(row)), *count));
+                }
+            }
+        }
+        let shadowed = would_drop(&self.reading);
+        if shadowed.packets > 0 {
+            lines.push(line("  passed in shadow mode, would drop".to_owned(), shadowed));
+        }
+        lines
+    }
+}
+
+/// What a row is called: its line and statement, or its class.
+pub fn row_name(row: &palisade_filter::Row) -> String {
+    match (row.decider, row.line) {
+        (Decider::Malformed(class), _) => format!("malformed: {}", class.name()),
+        (_, Some(line)) => format!("line {line}: {}", row.text),
+        (_, None) => row.text.clone(),
+    }
+}
+
+/// Packets and bytes by verdict, as they were carried out.
+pub fn by_verdict(running: &Running, reading: &Reading) -> Vec<(Verdict, Count)> {
+    Verdict::ALL
+        .into_iter()
+        .map(|verdict| {
+            let rows = running.rows.iter().zip(&reading.enforced);
+            let enforced = rows.filter(|(row, _)| row.verdict == verdict).map(|(_, count)| *count);
+            let mut total = enforced.fold(Count::default(), |all, count| all + count);
+            if verdict == Verdict::Pass {
+                total = total + would_drop(reading);
+            }
+            (verdict, total)
+        })
+        .collect()
+}
+
+/// What shadow mode let pass.
+pub fn would_drop(reading: &Reading) -> Count {
+    reading.shadowed.iter().fold(Count::default(), |all, count| all + *count)
+}
+
+fn verdicts_json(verdicts: &[(Verdict, Count)]) -> Value {
+    verdicts
+        .iter()
+        .map(|(v, count)| (v.word().to_owned(), count_json(*count)))
+        .collect::<Map<_, _>>()
+        .into()
+}
+
+fn count_json(count: Count) -> Value {
+    json!({"packets": count.packets, "bytes": count.bytes})
+}
+
+fn mode_of(link: &Link) -> String {
+    link.xdp.map_or_else(|| "none".to_owned(), |attached| attached.mode.to_string())
+}

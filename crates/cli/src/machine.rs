@@ -1,0 +1,47 @@
+//! What this machine offers to a program, found out by trying.
+
+use std::sync::OnceLock;
+
+use palisade_filter::{Buffers, ByteOrder, FrameLength, Target};
+use palisade_loader::{self as loader, Features, Support};
+
+use crate::failure::{Failure, Outcome};
+
+/// The features of this machine, probed once.
+pub fn features() -> &'static Features {
+    static FEATURES: OnceLock<Features> = OnceLock::new();
+    FEATURES.get_or_init(Features::probe)
+}
+
+/// The target that policies are compiled for here.
+pub fn target() -> Outcome<Target> {
+    let features = features();
+    if let Support::Unknown(errno) = features.packet_access {
+        return Err(Failure::refused(format!("the kernel does not let this process load programs: {errno}"))
+            .note("help", "run as root, or with CAP_BPF, CAP_NET_ADMIN and CAP_PERFMON; `palisade doctor` tells which are missing"));
+    }
+    let length = match (features.pointer_subtraction, features.buff_len) {
+        (Support::Yes, _) => FrameLength::Pointers,
+        (_, Support::Yes) => FrameLength::Helper,
+        _ => {
+            return Err(Failure::refused("the program cannot learn the length of frames here")
+                .note("help", "before Linux 5.18 that takes CAP_PERFMON"));
+        }
+    };
+    Ok(Target { isa: features.isa, order: ByteOrder::HOST, buffers: multi(features), length })
+}
+
+fn multi(features: &Features) -> Buffers {
+    match (features.multi_buffer, features.buff_len) {
+        (Support::Yes, Support::Yes) => Buffers::Multi,
+        _ => Buffers::Single,
+    }
+}
+
+/// How the program has to be loaded for [`target`].
+pub fn buffers() -> loader::Buffers {
+    match multi(features()) {
+        Buffers::Single => loader::Buffers::Single,
+        Buffers::Multi => loader::Buffers::Multi,
+    }
+}

@@ -1,0 +1,66 @@
+//! `palisade`: reads the command line, does what it says, and prints what came of it.
+
+mod args;
+mod cmd;
+mod failure;
+mod machine;
+mod output;
+mod running;
+
+use std::io::Write;
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use args::{Cli, Command};
+use failure::{Failure, Kind, Outcome};
+use output::Output;
+
+fn main() -> ExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        // Clap prints help to stdout and mistakes to stderr; whether anybody reads it is not ours.
+        Err(error) => {
+            let _ = error.print();
+            return ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2));
+        }
+    };
+    match run(&cli) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            if failure.kind != Kind::ClosedPipe {
+                let _ = writeln!(std::io::stderr(), "{failure}");
+            }
+            ExitCode::from(failure.kind.code())
+        }
+    }
+}
+
+fn run(cli: &Cli) -> Outcome {
+    let global = &cli.global;
+    let mut out = Output::new(global);
+    let done = match &cli.command {
+        Command::Attach(args) => cmd::attach::run(global, args, &mut out),
+        Command::Detach(args) => cmd::detach::run(global, args, &mut out),
+        Command::Add(args) => cmd::edit::add(global, args, &mut out),
+        Command::Del(args) => cmd::edit::del(global, args, &mut out),
+        Command::Get(args) => cmd::get::run(global, args, &mut out),
+        Command::List(args) => cmd::list::list(global, args, &mut out),
+        Command::Flush(args) => cmd::flush::run(global, args, &mut out),
+        Command::Import(args) => cmd::import::run(global, args, &mut out),
+        Command::Export(args) => cmd::list::export(global, args, &mut out),
+        Command::Status(args) => cmd::status::run(global, args, &mut out),
+        Command::Stats(args) => cmd::stats::run(global, args, &mut out),
+        Command::Mode(args) => cmd::mode::run(global, args, &mut out),
+        Command::Try => cmd::trial::run(&mut out),
+        Command::Doctor(args) => cmd::doctor::run(global, args, &mut out),
+        Command::Completions { shell } => cmd::manual::completions(*shell, &mut out),
+        Command::Man => cmd::manual::man(&mut out),
+    };
+    // What was printed before a failure is still wanted.
+    let flushed = out.flush();
+    match (done, flushed) {
+        (Err(failure), _) | (Ok(()), Err(failure)) => Err::<(), Failure>(failure),
+        (Ok(()), Ok(())) => Ok(()),
+    }
+}

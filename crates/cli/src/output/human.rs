@@ -1,0 +1,61 @@
+//! Numbers and tables for people.
+
+use std::fmt::Write as _;
+
+/// `1234567` as `1,234,567`.
+pub fn grouped(number: u64) -> String {
+    let digits = number.to_string();
+    let mut out = String::with_capacity(digits.len() * 4 / 3);
+    for (i, digit) in digits.chars().enumerate() {
+        if i > 0 && (digits.len() - i).is_multiple_of(3) {
+            out.push(',');
+        }
+        out.push(digit);
+    }
+    out
+}
+
+/// A number of bytes with a unit: `1.5 MiB`.
+pub fn bytes(number: u64) -> String {
+    let units = ["B", "KiB", "MiB", "GiB", "TiB"];
+    let mut scaled = number as f64;
+    let mut unit = 0;
+    while scaled >= 1024.0 && unit + 1 < units.len() {
+        scaled /= 1024.0;
+        unit += 1;
+    }
+    if unit == 0 { format!("{number} B") } else { format!("{scaled:.1} {}", units[unit]) }
+}
+
+/// Text from elsewhere without anything that a terminal would act on.
+pub fn printable(text: &str) -> String {
+    text.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect()
+}
+
+/// Rows of cells as lines: columns are as wide as their widest cell; `right` are aligned to the
+/// right.
+pub fn table(rows: &[Vec<String>], right: &[usize]) -> Vec<String> {
+    let columns = rows.iter().map(Vec::len).max().unwrap_or(0);
+    let width = |c: usize| {
+        rows.iter().filter_map(|r| r.get(c)).map(|s| s.chars().count()).max().unwrap_or(0)
+    };
+    let widths: Vec<usize> = (0..columns).map(width).collect();
+    rows.iter().map(|row| line(row, &widths, right)).collect()
+}
+
+fn line(row: &[String], widths: &[usize], right: &[usize]) -> String {
+    let mut out = String::new();
+    for (c, (cell, width)) in row.iter().zip(widths).enumerate() {
+        if c > 0 {
+            out.push_str("  ");
+        }
+        let written = if right.contains(&c) {
+            write!(out, "{cell:>width$}")
+        } else {
+            write!(out, "{cell:<width$}")
+        };
+        written.expect("writing to a string succeeds");
+    }
+    out.truncate(out.trim_end().len());
+    out
+}

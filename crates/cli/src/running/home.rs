@@ -1,0 +1,310 @@
+//! Where policies live in bpffs, and a policy that is found there.
+//!
+//! ```text
+//! <bpffs>/palisade/<policy>/prog           the program
+//! <bpffs>/palisade/<policy>/maps/<name>    its maps
+//! <bpffs>/palisade/<policy>/meta           what a later command needs to know
+//! ```
+
+use std::path::Path;
+
+use palisade_filter::diag::Diagnostics;
+use palisade_filter::plan::{self, CONTROL, COUNTERS};
+use palisade_filter::{Mode, Name, Policy, Row, SetKind};
+use palisade_loader::link::{self, Link};
+use palisade_loader::{
+    Access, Errno, Insert, Locked, Map, MapHandle, PerCpuMap, PinDir, PinError, Program,
+};
+
+use super::meta::{self, Meta};
+use super::set::OpenSet;
+use crate::failure::{Failure, Outcome};
+
+/// The directory of all policies.
+const HOME: &str = "palisade";
+/// The pin of the program.
+pub const PROGRAM: &str = "prog";
+/// The directory of the maps.
+pub const MAPS: &str = "maps";
+
+/// The directory of a policy.
+pub struct PolicyDir {
+    /// The policy's name.
+    pub name: Name,
+    /// The directory.
+    pub dir: PinDir,
+    home: PinDir,
+    bpffs: PinDir,
+}
+
+impl PolicyDir {
+    /// The directory of the policy, if there is one.
+    pub fn find(bpffs: &Path, name: &Name) -> Outcome<Option<Self>> {
+        let bpffs = PinDir::open_root(bpffs)?;
+        let Some(home) = bpffs.subdir(HOME)? else { return Ok(None) };
+        let dir = home.subdir(name.as_str())?;
+        Ok(dir.map(|dir| Self { name: name.clone(), dir, home, bpffs }))
+    }
+
+    /// The directory of the policy that is in force; an error if there is none.
+    pub fn get(bpffs: &Path, name: &Name) -> Outcome<Self> {
+        Self::find(bpffs, name)?.ok_or_else(|| {
+            Failure::usage(format!("no policy `{name}` is in force")).note(
+                "help",
+                "`palisade attach DEV` puts the built-in one there, `-p FILE.pal` another",
+            )
+        })
+    }
+
+    /// The directory of the policy, made if there is none.
+    pub fn make(bpffs: &Path, name: &Name) -> Outcome<Self> {
+        let bpffs = PinDir::open_root(bpffs)?;
+        let home = bpffs.ensure_subdir(HOME, Access::Owner)?;
+        let dir = home.ensure_subdir(name.as_str(), Access::Owner)?;
+        Ok(Self { name: name.clone(), dir, home, bpffs })
+    }
+
+    /// Every policy that has a directory.
+    pub fn all(bpffs: &Path) -> Outcome<Vec<Self>> {
+        let Some(home) = PinDir::open_root(bpffs)?.subdir(HOME)? else { return Ok(Vec::new()) };
+        let names = home.names()?;
+        let found = names.iter().filter_map(|name| name.parse::<Name>().ok());
+        let mut all = Vec::new();
+        for name in found {
+            all.extend(Self::find(bpffs, &name)?);
+        }
+        Ok(all)
+    }
+
+    /// The lock that writers hold.
+    pub fn lock(&self) -> Outcome<Locked> {
+        Ok(self.dir.lock()?)
+    }
+
+    /// The directory of the maps.
+    pub fn maps(&self) -> Outcome<PinDir> {
+        self.dir.subdir(MAPS)?.ok_or_else(|| {
+            Failure::refused(format!("{} holds no maps", self.dir.path().display()))
+                .note("help", "an attach was cut short; `palisade attach` again puts it right")
+        })
+    }
+
+    /// The program, if it is pinned.
+    pub fn program(&self) -> Outcome<Option<Program>> {
+        match Program::open(&self.dir, PROGRAM) {
+            Ok(program) => Ok(Some(program)),
+            Err(PinError::Missing { .. }) => Ok(None),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// The set of that name; an error that names the others if there is none.
+    pub fn set(&self, name: &Name) -> Outcome<OpenSet> {
+        let maps = self.maps()?;
+        match OpenSet::open(&maps, name.as_str())? {
+            Some(set) => Ok(set),
+            None => {
+                let sets: Vec<String> = self.set_names()?.iter().map(Name::to_string).collect();
+                Err(Failure::usage(format!("the policy `{}` has no set `{name}`", self.name))
+                    .note("help", format!("it has: {}", sets.join(", "))))
+            }
+        }
+    }
+
+    /// The names of the sets, by their pins.
+    pub fn set_names(&self) -> Outcome<Vec<Name>> {
+        let mut names: Vec<Name> =
+            self.maps()?.names()?.iter().filter_map(|name| name.parse().ok()).collect();
+        names.sort();
+        Ok(names)
+    }
+
+    /// The set that takes items of a kind when none is named.
+    pub fn default_set(&self, kind: SetKind) -> Outcome<Name> {
+        let usual = match kind {
+            SetKind::Net => "block",
+            SetKind::Service => "ports",
+        };
+        let usual: Name = usual.parse().expect("a name");
+        if self.set_names()?.contains(&usual) {
+            return Ok(usual);
+        }
+        let sets: Vec<String> = self.set_names()?.iter().map(Name::to_string).collect();
+        Err(Failure::usage(format!("the policy `{}` has no set `{usual}`", self.name))
+            .note("help", format!("say which with --set: {}", sets.join(", "))))
+    }
+
+    /// Lets a group reach the directory, or takes that back. The directory of all policies stays
+    /// open to the group that reached it last.
+    pub fn share(&self, access: Access) -> Outcome {
+        self.home.set_access(self.name.as_str(), access)?;
+        if let Access::Group(_) = access {
+            self.bpffs.set_access(HOME, access)?;
+        }
+        Ok(())
+    }
+
+    /// Removes all pins of the policy, and the directory of all policies with the last one.
+    pub fn remove(self) -> Outcome {
+        self.home.remove_tree(self.name.as_str())?;
+        if self.home.names()?.is_empty() {
+            self.bpffs.remove_subdir(HOME)?;
+        }
+        Ok(())
+    }
+}
+
+/// A policy with its program, its text and its counters.
+pub struct Running {
+    /// Its directory.
+    pub at: PolicyDir,
+    /// The facts.
+    pub meta: Meta,
+    /// The policy.
+    pub policy: Policy,
+    /// The rows of its counters.
+    pub rows: Vec<Row>,
+    /// The program.
+    pub program: Program,
+}
+
+impl Running {
+    /// The policy in `at`; `None` if there is no program.
+    pub fn open(at: PolicyDir) -> Outcome<Result<Self, PolicyDir>> {
+        let Some(program) = at.program()? else { return Ok(Err(at)) };
+        let meta = Meta::open(&at.dir)?;
+        let policy = palisade_filter::parse(&meta.text)
+            .map_err(|wrong: Diagnostics| Failure::text(meta::PIN, &meta.text, &wrong))?;
+        let rows = plan::rows(&policy);
+        Ok(Ok(Self { at, meta, policy, rows, program }))
+    }
+
+    /// The policy of that name; an error if it is not in force.
+    pub fn get(bpffs: &Path, name: &Name) -> Outcome<Self> {
+        Self::open(PolicyDir::get(bpffs, name)?)?.map_err(|at| {
+            Failure::usage(format!("the policy `{}` has no program", at.name))
+                .note("help", "an attach was cut short; `palisade attach` again puts it right")
+        })
+    }
+
+    /// The program's number.
+    pub fn program_id(&self) -> Outcome<u32> {
+        program_id(&self.program)
+    }
+
+    /// The interfaces that carry the program, as the kernel tells.
+    pub fn interfaces(&self) -> Outcome<Vec<Link>> {
+        interfaces_of(self.program_id()?)
+    }
+
+    /// What the program does with its verdicts.
+    pub fn mode(&self) -> Outcome<Mode> {
+        let code = control(&self.at)?.get(&0)?.unwrap_or(0);
+        Ok(Mode::ALL.into_iter().find(|m| m.code() == code).unwrap_or(Mode::Enforce))
+    }
+
+    /// The counters, opened once for many readings.
+    pub fn counters(&self) -> Outcome<Counters> {
+        let handle = MapHandle::open(&self.at.maps()?, COUNTERS)?;
+        let id = handle.info()?.id;
+        Ok(Counters { map: PerCpuMap::new(handle)?, id, rows: self.rows.len() })
+    }
+}
+
+/// The number of a program.
+pub fn program_id(program: &Program) -> Outcome<u32> {
+    let info = program.info();
+    Ok(info.map_err(|errno| Failure::refused(format!("cannot describe the program: {errno}")))?.id)
+}
+
+/// The interfaces that carry the program of that number.
+pub fn interfaces_of(id: u32) -> Outcome<Vec<Link>> {
+    let carries =
+        |link: &Link| link.xdp.is_some_and(|xdp| xdp.program_id == id || xdp.offloaded == Some(id));
+    Ok(link::list()?.into_iter().filter(carries).collect())
+}
+
+/// Sets what the program of a policy does with its verdicts.
+pub fn set_mode(at: &PolicyDir, mode: Mode) -> Outcome {
+    Ok(control(at)?.insert(&0, &mode.code(), Insert::Any)?)
+}
+
+fn control(at: &PolicyDir) -> Outcome<Map<u32, u32>> {
+    Ok(Map::new(MapHandle::open(&at.maps()?, CONTROL)?)?)
+}
+
+/// Packets and bytes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Count {
+    /// Packets.
+    pub packets: u64,
+    /// Bytes.
+    pub bytes: u64,
+}
+
+impl Count {
+    /// What has come since `before`; nothing if the counters were set back.
+    pub fn since(self, before: Self) -> Self {
+        Self {
+            packets: self.packets.saturating_sub(before.packets),
+            bytes: self.bytes.saturating_sub(before.bytes),
+        }
+    }
+}
+
+impl std::ops::Add for Count {
+    type Output = Self;
+
+    fn add(self, other: Self) -> Self {
+        Self { packets: self.packets + other.packets, bytes: self.bytes + other.bytes }
+    }
+}
+
+/// The counters of a policy's rows.
+pub struct Counters {
+    map: PerCpuMap<u32, [u64; 2]>,
+    /// The number of the map; another one means that the policy was replaced.
+    pub id: u32,
+    rows: usize,
+}
+
+/// A reading of the counters: by row, what was enforced and what shadow mode let through.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Reading {
+    /// Packets that met the row's verdict.
+    pub enforced: Vec<Count>,
+    /// Packets that the row would have dropped, and that passed.
+    pub shadowed: Vec<Count>,
+}
+
+impl Counters {
+    /// Reads all rows, summed over the CPUs.
+    pub fn read(&self) -> Outcome<Reading> {
+        let counts: Vec<Count> = self
+            .map
+            .get_all()?
+            .iter()
+            .map(|each| each.sum())
+            .map(|[packets, bytes]| Count { packets, bytes })
+            .collect();
+        let (enforced, shadowed) = counts.split_at_checked(self.rows).ok_or_else(|| {
+            Failure::refused("the map of counters does not fit the policy")
+                .note("help", "attach the policy again")
+        })?;
+        Ok(Reading { enforced: enforced.to_vec(), shadowed: shadowed.to_vec() })
+    }
+}
+
+/// Why a program of that number cannot be named: it takes more rights, or it is gone.
+pub fn describe_program(id: u32) -> String {
+    match Program::by_id(id).and_then(|program| program.info()) {
+        Ok(info) => format!(
+            "program {id} «{}», tag {}, loaded by uid {}",
+            crate::output::human::printable(&info.name),
+            info.tag,
+            info.uid
+        ),
+        Err(Errno::ENOENT) => format!("program {id}, which is gone by now"),
+        Err(_) => format!("program {id}"),
+    }
+}

@@ -1,0 +1,138 @@
+//! What a later command needs to know of a running policy, kept in the frozen map `meta`.
+//!
+//! The map is an array of chunks; their bytes in a row are the magic, the schema version, the
+//! length of the build and of the text (`u32` each, little-endian), the SHA-256 of the program's
+//! image, the build, the text. Nothing is believed before it is checked: a planted `meta` gives an
+//! error, not a wrong answer.
+
+use byteorder::LittleEndian;
+use palisade_asm::{Image, MapDecl, MapFlags, MapKind};
+use palisade_loader::{Insert, Map, MapHandle, PinDir};
+use sha2::{Digest, Sha256};
+
+use crate::failure::{Failure, Outcome};
+
+/// The name of the pin.
+pub const PIN: &str = "meta";
+/// What the maps and their values mean; raised when that changes.
+pub const SCHEMA: u32 = 1;
+/// The build that this program writes into `meta`.
+pub const BUILD: &str = concat!("palisade ", env!("CARGO_PKG_VERSION"));
+
+const MAGIC: &[u8; 8] = b"PALISADE";
+const HEADER: usize = 8 + 3 * 4 + 32;
+const CHUNK: usize = 512;
+/// 16 MiB of text are more than any policy that can be compiled.
+const MOST_CHUNKS: u32 = 32768;
+
+/// The facts of a running policy.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Meta {
+    /// Who wrote it.
+    pub build: String,
+    /// The digest of the image.
+    pub digest: [u8; 32],
+    /// The policy.
+    pub text: String,
+}
+
+impl Meta {
+    /// The facts of a policy that is compiled to `image`.
+    pub fn new(image: &Image, text: &str) -> Self {
+        Self { build: BUILD.to_owned(), digest: digest(image), text: text.to_owned() }
+    }
+
+    /// A new frozen map that holds the facts.
+    pub fn create(&self) -> Outcome<MapHandle> {
+        let bytes = self.encode();
+        let chunks: Vec<[u8; CHUNK]> = bytes
+            .chunks(CHUNK)
+            .map(|part| {
+                let mut chunk = [0; CHUNK];
+                chunk[..part.len()].copy_from_slice(part);
+                chunk
+            })
+            .collect();
+        let count = u32::try_from(chunks.len()).ok().filter(|n| *n <= MOST_CHUNKS);
+        let max_entries =
+            count.ok_or_else(|| Failure::usage("the text of the policy is longer than 16 MiB"))?;
+        let map: Map<u32, [u8; CHUNK]> = Map::new(MapHandle::create(&MapDecl {
+            name: PIN.to_owned(),
+            kind: MapKind::Array,
+            key_size: 4,
+            value_size: CHUNK as u32,
+            max_entries,
+            flags: MapFlags::NONE,
+        })?)?;
+        for (key, chunk) in (0..).zip(&chunks) {
+            map.insert(&key, chunk, Insert::Any)?;
+        }
+        map.handle().freeze()?;
+        Ok(map.handle().try_clone()?)
+    }
+
+    /// The facts in the map pinned in `dir`.
+    pub fn open(dir: &PinDir) -> Outcome<Self> {
+        let handle = MapHandle::open(dir, PIN)?;
+        let chunks = handle.info()?.shape.max_entries;
+        let map: Map<u32, [u8; CHUNK]> = Map::new(handle)?;
+        let mut bytes = Vec::new();
+        for key in 0..chunks.min(MOST_CHUNKS) {
+            bytes.extend_from_slice(&map.get(&key)?.unwrap_or([0; CHUNK]));
+        }
+        decode(&bytes).ok_or_else(|| {
+            Failure::refused(format!(
+                "{} is not written by this version of palisade",
+                dir.path().join(PIN).display()
+            ))
+            .note(
+                "help",
+                "`palisade detach --all` with the version that wrote it, then attach again",
+            )
+        })
+    }
+
+    fn encode(&self) -> Vec<u8> {
+        let len = |text: &str| u32::try_from(text.len()).unwrap_or(u32::MAX).to_le_bytes();
+        let mut bytes = Vec::with_capacity(HEADER + self.build.len() + self.text.len());
+        bytes.extend_from_slice(MAGIC);
+        bytes.extend_from_slice(&SCHEMA.to_le_bytes());
+        bytes.extend_from_slice(&len(&self.build));
+        bytes.extend_from_slice(&len(&self.text));
+        bytes.extend_from_slice(&self.digest);
+        bytes.extend_from_slice(self.build.as_bytes());
+        bytes.extend_from_slice(self.text.as_bytes());
+        bytes
+    }
+}
+
+fn decode(bytes: &[u8]) -> Option<Meta> {
+    let (magic, rest) = bytes.split_first_chunk::<8>()?;
+    let (schema, rest) = rest.split_first_chunk::<4>()?;
+    let (build, rest) = rest.split_first_chunk::<4>()?;
+    let (text, rest) = rest.split_first_chunk::<4>()?;
+    let (digest, rest) = rest.split_first_chunk::<32>()?;
+    if magic != MAGIC || u32::from_le_bytes(*schema) != SCHEMA {
+        return None;
+    }
+    let len = |bytes: &[u8; 4]| usize::try_from(u32::from_le_bytes(*bytes)).ok();
+    let (build, rest) = rest.split_at_checked(len(build)?)?;
+    let (text, _) = rest.split_at_checked(len(text)?)?;
+    let string = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).ok();
+    Some(Meta { build: string(build)?, digest: *digest, text: string(text)? })
+}
+
+/// The SHA-256 of an image's instructions before they are linked, with the names and shapes of the
+/// maps that they refer to.
+pub fn digest(image: &Image) -> [u8; 32] {
+    let mut hash = Sha256::new();
+    hash.update(image.to_bytes::<LittleEndian>());
+    for map in &image.maps {
+        let MapDecl { name, kind, key_size, value_size, max_entries, flags } = map;
+        hash.update(name.as_bytes());
+        for number in [kind.number(), *key_size, *value_size, *max_entries, flags.bits()] {
+            hash.update(number.to_le_bytes());
+        }
+    }
+    hash.finalize().into()
+}

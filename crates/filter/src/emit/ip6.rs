@@ -1,0 +1,242 @@
+//! IPv6: the fixed header as `ip6_rcv_core` checks it, then the extension headers as the stack
+//! walks them.
+//!
+//! The list is the kernel's `ipv6_ext_hdr` (hop-by-hop, routing, fragment, authentication,
+//! destination options); anything else is the packet's protocol. Lengths are computed in more bits
+//! than they are stored in. A fragment header is eight bytes whatever its reserved byte says, and
+//! behind one that is not the first nothing is believed, the protocol included (RFC 8200, 4.5).
+//! Up to eight headers are walked; then the packet is malformed.
+
+use palisade_asm::{Assembler, Cond, Label, R1, R2, R3, R4, R5, Size, Swap};
+
+use super::frame::{self, AT, DST, HOP_LIMIT, LEFT, ND, PROTOCOL, SRC};
+use super::packet::{Field, Readable, require};
+use super::{Ends, length, transport};
+use crate::plan::{ByteOrder, Depth, Malformed, Target, Way};
+use crate::policy::{Protocol, Side, Term};
+use crate::value::Family;
+
+/// The most extension headers that are walked.
+pub const MOST_HEADERS: usize = 8;
+
+const HEADER: i16 = 40;
+const VERSION: Field = Field::new(0, Size::B);
+const PAYLOAD_LENGTH: Field = Field::new(4, Size::H);
+const NEXT_HEADER: Field = Field::new(6, Size::B);
+const HOPS: Field = Field::new(7, Size::B);
+const ADDRESS: [(Side, frame::AddressSlot, [Field; 2]); 2] = [
+    (Side::Source, SRC, [Field::new(8, Size::D), Field::new(16, Size::D)]),
+    (Side::Destination, DST, [Field::new(24, Size::D), Field::new(32, Size::D)]),
+];
+
+/// Every extension header has at least this many bytes.
+const EXTENSION: i16 = 8;
+const EXTENSION_NEXT: Field = Field::new(0, Size::B);
+const EXTENSION_LENGTH: Field = Field::new(1, Size::B);
+const SEGMENTS_LEFT: Field = Field::new(3, Size::B);
+const FRAGMENT: Field = Field::new(2, Size::H);
+/// The bits of the fragment field that are the offset.
+const FRAGMENT_OFFSET: [u8; 2] = [0xff, 0xf8];
+
+const ICMPV6_TYPE: Field = Field::new(0, Size::B);
+/// Router solicitation; redirect is the last of neighbour discovery's five types.
+const ND_FIRST: i32 = 133;
+const ND_LAST: i32 = 137;
+
+/// An extension header, by how it is walked.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Extension {
+    HopByHop,
+    Destination,
+    Routing,
+    Fragment,
+    Authentication,
+}
+
+impl Extension {
+    const ALL: [Self; 5] =
+        [Self::HopByHop, Self::Destination, Self::Routing, Self::Fragment, Self::Authentication];
+
+    const fn number(self) -> i32 {
+        match self {
+            Self::HopByHop => 0,
+            Self::Destination => 60,
+            Self::Routing => 43,
+            Self::Fragment => 44,
+            Self::Authentication => 51,
+        }
+    }
+
+    const fn name(self) -> &'static str {
+        match self {
+            Self::HopByHop => "hop-by-hop",
+            Self::Destination => "destination options",
+            Self::Routing => "routing",
+            Self::Fragment => "fragment",
+            Self::Authentication => "authentication",
+        }
+    }
+}
+
+/// Parses the packet at `AT` as deep as `way` needs it, and falls through to its rules.
+pub fn ip6(a: &mut Assembler, target: Target, way: &Way<'_>, ends: &Ends<'_>) {
+    header(a, target, way, ends);
+    if way.depth < Depth::Layer4 {
+        return;
+    }
+    let (rules, last) = (a.label("ip6 rules"), a.label("ip6 transport"));
+    // R4: whether a fragment header has been seen.
+    a.mov(R4, 0);
+    for step in 0..MOST_HEADERS {
+        let next = a.label("next header");
+        extension(a, target.order, step, &Steps { way, next, last, rules }, ends);
+        a.place(next);
+    }
+    for kind in Extension::ALL {
+        let exit = match kind {
+            Extension::HopByHop => Malformed::BadExtHdr,
+            Extension::Destination
+            | Extension::Routing
+            | Extension::Fragment
+            | Extension::Authentication => Malformed::ExtHdrTooDeep,
+        };
+        a.jump_if(R5, Cond::Eq, kind.number(), ends.malformed(exit));
+    }
+    a.place(last);
+    PROTOCOL.store(a, R5);
+    transport::transport(a, Protocol::ICMPV6, way, ends, rules);
+    a.place(rules);
+}
+
+fn header(a: &mut Assembler, target: Target, way: &Way<'_>, ends: &Ends<'_>) {
+    let ip = require(a, HEADER, ends.malformed(Malformed::ShortL3));
+    ip.load(a, R1, VERSION);
+    a.rsh(R1, 4);
+    a.jump_if(R1, Cond::Ne, 6, ends.malformed(Malformed::BadVersion));
+    ip.load(a, R2, PAYLOAD_LENGTH);
+    a.swap(Swap::Be16, R2);
+    a.jump_if(R2, Cond::Eq, 0, ends.malformed(Malformed::BadLength));
+    length::holds(a, target, i32::from(HEADER), ends);
+    for (side, slot, halves) in ADDRESS {
+        if way.tests_address(side) {
+            for (half, at) in halves.into_iter().zip([0, 8]) {
+                ip.load(a, R3, half);
+                a.store(Size::D, slot.addr.at(at), R3);
+            }
+            slot.bits.store(a, i32::from(Family::V6.bits()));
+        }
+    }
+    if way.depth < Depth::Layer4 {
+        return;
+    }
+    transport::no_facts(a, way);
+    ip.load(a, R5, NEXT_HEADER);
+    if way.tests(|t| *t == Term::Nd) {
+        ip.load(a, R3, HOPS);
+        HOP_LIMIT.store(a, R3);
+    }
+    a.mov(LEFT, R2).add(AT, i32::from(HEADER));
+}
+
+/// Where a step of the walk goes.
+struct Steps<'a> {
+    /// The way that the packet takes.
+    way: &'a Way<'a>,
+    /// The next step.
+    next: Label,
+    /// The transport header.
+    last: Label,
+    /// The rules, when nothing more can be known.
+    rules: Label,
+}
+
+/// One step: what R5 names is stepped over, or is the protocol.
+fn extension(a: &mut Assembler, order: ByteOrder, step: usize, to: &Steps<'_>, ends: &Ends<'_>) {
+    let bad = ends.malformed(Malformed::BadExtHdr);
+    // The common protocols leave the walk first.
+    if step == 0 {
+        for protocol in [Protocol::UDP, Protocol::TCP] {
+            a.jump_if(R5, Cond::Eq, i32::from(protocol.0), to.last);
+        }
+    }
+    // Hop-by-hop options come first or not at all.
+    let walked = |kind: &Extension| step == 0 || *kind != Extension::HopByHop;
+    let kinds: Vec<(Extension, Label)> = Extension::ALL
+        .into_iter()
+        .filter(walked)
+        .map(|kind| (kind, a.label(kind.name())))
+        .collect();
+    for (kind, label) in &kinds {
+        a.jump_if(R5, Cond::Eq, kind.number(), *label);
+    }
+    if step > 0 {
+        a.jump_if(R5, Cond::Eq, Extension::HopByHop.number(), bad);
+    }
+    a.jump(to.last);
+    // Options last, so that the widest range of lengths reaches the next step by falling through:
+    // the verifier explores that first and finds the other ways contained in it.
+    for (kind, label) in kinds.iter().rev() {
+        a.place(*label);
+        walk(a, order, *kind, to, ends);
+    }
+}
+
+/// Steps over one header and puts what follows it into R5.
+fn walk(a: &mut Assembler, order: ByteOrder, kind: Extension, to: &Steps<'_>, ends: &Ends<'_>) {
+    let (short, bad) = (ends.malformed(Malformed::ShortL4), ends.malformed(Malformed::BadExtHdr));
+    if kind == Extension::Fragment {
+        a.jump_if(R4, Cond::Ne, 0, bad);
+        a.mov(R4, 1);
+    }
+    a.jump_if(LEFT, Cond::Lt, i32::from(EXTENSION), short);
+    let header = require(a, EXTENSION, short);
+    match kind {
+        Extension::HopByHop | Extension::Destination | Extension::Routing => {
+            if kind == Extension::Routing {
+                header.load(a, R2, SEGMENTS_LEFT);
+                a.jump_if(R2, Cond::Ne, 0, bad);
+            }
+            header.load(a, R1, EXTENSION_LENGTH);
+            a.add(R1, 1).lsh(R1, 3);
+        }
+        Extension::Authentication => {
+            header.load(a, R1, EXTENSION_LENGTH);
+            a.add(R1, 2).lsh(R1, 2);
+        }
+        Extension::Fragment => fragment(a, order, to.way, header, to.rules),
+    }
+    header.load(a, R5, EXTENSION_NEXT);
+    if kind == Extension::Fragment {
+        a.add(AT, i32::from(EXTENSION)).sub(LEFT, i32::from(EXTENSION));
+    } else {
+        a.jump_if(R1, Cond::Gt, LEFT, short);
+        a.add(AT, R1).sub(LEFT, R1);
+    }
+    a.jump(to.next);
+}
+
+/// A fragment that is not the first goes to the rules as it is, its protocol unknown.
+fn fragment(a: &mut Assembler, order: ByteOrder, way: &Way<'_>, header: Readable, rules: Label) {
+    let first = a.label("first fragment");
+    header.load(a, R2, FRAGMENT);
+    a.and(R2, order.imm16(FRAGMENT_OFFSET));
+    a.jump_if(R2, Cond::Eq, 0, first);
+    transport::later_fragment(a, way);
+    transport::no_protocol(a);
+    a.jump(rules);
+    a.place(first);
+}
+
+/// Neighbour discovery as the stack accepts it: by type, from a neighbour (hop limit 255), and
+/// without any fragment header (RFC 6980). R4 still tells whether there was one.
+pub fn neighbour_discovery(a: &mut Assembler, header: Readable, way: &Way<'_>, no: Label) {
+    if !way.tests(|t| *t == Term::Nd) {
+        return;
+    }
+    a.jump_if(R4, Cond::Ne, 0, no);
+    HOP_LIMIT.load(a, R1);
+    a.jump_if(R1, Cond::Ne, 255, no);
+    header.load(a, R1, ICMPV6_TYPE);
+    a.jump_if(R1, Cond::Lt, ND_FIRST, no).jump_if(R1, Cond::Gt, ND_LAST, no);
+    ND.store(a, 1);
+}

@@ -1,0 +1,203 @@
+//! Our own JSON, as `palisade -j list` and `palisade export` print it.
+//!
+//! What is printed is read back to the same sets with the same entries and counts. Keys that this
+//! version does not know are passed over; an entry that expires is refused.
+
+use std::collections::HashSet;
+use std::ops::Range;
+
+use super::gather::{Gather, Mistakes, Step};
+use super::json::{Commas, Key, Reader, Value, What, once, twice};
+use super::{Counters, Group, Imported, net};
+use crate::diag::Diagnostic;
+use crate::value::{Item, Name, SetKind};
+
+/// The sets of the listing that `text` holds from byte `at` on.
+pub(super) fn read(text: &str, at: usize, mistakes: &mut Mistakes) -> Step<Imported> {
+    let mut reader = Reader::new(text, at, Commas::Strict);
+    if !reader.at_object() {
+        let found = reader.value()?;
+        mistakes.add(found.instead_of("an object with `sets`"))?;
+        return reader.end().map(|()| Imported::default());
+    }
+    let open = reader.place();
+    let mut groups = None;
+    reader.members(|reader, key| match &*key.name {
+        "sets" => {
+            let all = sets(reader, mistakes)?;
+            once(&mut groups, all, &key, mistakes)
+        }
+        _ => reader.value().map(drop),
+    })?;
+    reader.end()?;
+    if groups.is_none() {
+        mistakes.add(Diagnostic::new(open, "the object has no `sets`"))?;
+    }
+    Ok(Imported { groups: groups.unwrap_or_default(), notes: Vec::new() })
+}
+
+fn sets(reader: &mut Reader<'_>, mistakes: &mut Mistakes) -> Step<Vec<Group>> {
+    let mut groups = Vec::new();
+    let mut names = HashSet::new();
+    if !reader.at_object() {
+        let found = reader.value()?;
+        mistakes.add(found.instead_of("an object of sets"))?;
+        return Ok(groups);
+    }
+    reader.members(|reader, key| {
+        let name = match key.name.parse::<Name>() {
+            Ok(name) => name,
+            Err(e) => {
+                mistakes.add(Diagnostic::new(key.span, short(e.to_string())))?;
+                return reader.value().map(drop);
+            }
+        };
+        if !names.insert(name.clone()) {
+            mistakes.add(twice(&key))?;
+        }
+        let mut group = set(reader, &key, mistakes)?;
+        group.set = Some(name);
+        groups.push(group);
+        Ok(())
+    })?;
+    Ok(groups)
+}
+
+/// A message that a foreign word cannot blow up.
+fn short(message: String) -> String {
+    if message.len() < 200 { message } else { "this is too long for a name".to_owned() }
+}
+
+/// The kind that `type` states; `None` if it stated one that is not ours.
+type Stated = Option<SetKind>;
+
+fn set(reader: &mut Reader<'_>, set: &Key<'_>, mistakes: &mut Mistakes) -> Step<Group> {
+    if !reader.at_object() {
+        let found = reader.value()?;
+        mistakes.add(found.instead_of("an object with `type` and `entries`"))?;
+        return Ok(Group::default());
+    }
+    let mut stated: Option<Stated> = None;
+    let mut found: Option<Group> = None;
+    // The kind of the items can be known only behind the entries: then they are read at the end.
+    let mut later = None;
+    reader.members(|reader, key| match (&*key.name, stated) {
+        ("type", _) => {
+            let kind = kind(reader, mistakes)?;
+            once(&mut stated, kind, &key, mistakes)
+        }
+        ("entries", Some(kind)) => {
+            if later.is_some() {
+                mistakes.add(twice(&key))?;
+            }
+            let group = entries(reader, kind, mistakes)?;
+            once(&mut found, group, &key, mistakes)
+        }
+        ("entries", None) => {
+            once(&mut later, reader.clone(), &key, mistakes)?;
+            reader.value().map(drop)
+        }
+        _ => reader.value().map(drop),
+    })?;
+    let Some(kind) = stated else {
+        mistakes.add(Diagnostic::new(set.span.clone(), "the set has no `type`"))?;
+        return Ok(Group::default());
+    };
+    if let Some(mut bookmark) = later {
+        found = Some(entries(&mut bookmark, kind, mistakes)?);
+    }
+    if found.is_none() {
+        mistakes.add(Diagnostic::new(set.span.clone(), "the set has no `entries`"))?;
+    }
+    Ok(found.unwrap_or_default())
+}
+
+fn kind(reader: &mut Reader<'_>, mistakes: &mut Mistakes) -> Step<Stated> {
+    let value = reader.value()?;
+    let kind = [SetKind::Net, SetKind::Service]
+        .into_iter()
+        .find(|k| matches!(&value.what, What::Text(word) if *word == k.word()));
+    if kind.is_none() {
+        let wrong = "sets that can be imported are of type `net` or `service`";
+        mistakes.add(Diagnostic::new(value.span, wrong))?;
+    }
+    Ok(kind)
+}
+
+fn entries(reader: &mut Reader<'_>, kind: Stated, mistakes: &mut Mistakes) -> Step<Group> {
+    let mut gather = Gather::default();
+    if !reader.at_array() {
+        let found = reader.value()?;
+        mistakes.add(found.instead_of("an array of entries"))?;
+        return Ok(Group::default());
+    }
+    reader.elements(|reader| {
+        if let Some((item, counted)) = entry(reader, kind, mistakes)? {
+            gather.entry([item], Some(counted));
+        }
+        Ok(())
+    })?;
+    Ok(gather.group())
+}
+
+fn entry(
+    reader: &mut Reader<'_>,
+    kind: Stated,
+    mistakes: &mut Mistakes,
+) -> Step<Option<(Item, Counters)>> {
+    if !reader.at_object() {
+        let found = reader.value()?;
+        mistakes.add(found.instead_of("an object with an `item`"))?;
+        return Ok(None);
+    }
+    let open = reader.place();
+    let (mut item, mut packets, mut bytes) = (None, None, None);
+    reader.members(|reader, key| match &*key.name {
+        "item" => {
+            let found = self::item(reader, kind, mistakes)?;
+            once(&mut item, found, &key, mistakes)
+        }
+        "packets" => {
+            let count = reader.count(mistakes)?;
+            once(&mut packets, count, &key, mistakes)
+        }
+        "bytes" => {
+            let count = reader.count(mistakes)?;
+            once(&mut bytes, count, &key, mistakes)
+        }
+        "expires" => match reader.value()? {
+            Value { what: What::Null, .. } => Ok(()),
+            Value { span, .. } => mistakes.add(expiry(span)),
+        },
+        _ => reader.value().map(drop),
+    })?;
+    if item.is_none() {
+        mistakes.add(Diagnostic::new(open, "the entry has no `item`"))?;
+    }
+    let count = |found: Option<Option<u64>>| found.flatten().unwrap_or(0);
+    let counted = Counters { packets: count(packets), bytes: count(bytes) };
+    Ok(item.flatten().map(|item| (item, counted)))
+}
+
+/// The mistake of an entry that would outlive its time.
+fn expiry(span: Range<usize>) -> Diagnostic {
+    Diagnostic::new(span, "the entry expires, and this version cannot keep that")
+        .help("remove the entry, or make `expires` null to keep it for good")
+}
+
+fn item(reader: &mut Reader<'_>, kind: Stated, mistakes: &mut Mistakes) -> Step<Option<Item>> {
+    let Some((text, at)) = reader.text("an item in double quotes", mistakes)? else {
+        return Ok(None);
+    };
+    let item = match net::item((&text, at)) {
+        Ok(item) => item,
+        Err(mistake) => return mistakes.add(mistake).map(|()| None),
+    };
+    match kind {
+        Some(kind) if kind != item.kind() => {
+            let wrong = format!("`{item}` does not fit into a set of type `{}`", kind.word());
+            mistakes.add(Diagnostic::new(at..at + text.len(), wrong)).map(|()| None)
+        }
+        _ => Ok(Some(item)),
+    }
+}

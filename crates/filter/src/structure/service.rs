@@ -1,0 +1,155 @@
+//! A `service` set: which item a protocol and port belong to, in one load.
+//!
+//! Three maps. The *table* (the set's own name) has a cell for each port; a cell holds three slots
+//! of 16 bits, one a protocol, and slot 0 means none, so that the cell of a port without any item is 0. The *items* (`:items`) say what stands in
+//! each slot. The *hits* (`:hits`) count packets and bytes by slot and CPU. A table of slots costs
+//! one load, as a bitmap would, and gives every item counters of its own.
+//!
+//! Invariant: the table is [`paint`] of the items. Where items overlap, the narrowest one has the
+//! port, as the longest prefix has an address. An editor marks the items dirty (slot 0) before it
+//! changes them and clean when the table agrees again, so that the next one can tell that an edit
+//! was cut short, and paints everything.
+
+use palisade_asm::{MapDecl, MapFlags, MapKind};
+
+use super::HITS_SIZE;
+use crate::policy::Protocol;
+use crate::value::{PortRange, Service, Transport};
+
+/// Ports there are, and cells of a table.
+pub const PORTS: usize = 65536;
+
+/// Bytes of a slot of the items: the item by [`encode`], then when it was added, in seconds of the
+/// system's clock, each a `u64` of the machine.
+pub const ITEM_SIZE: u32 = 16;
+
+/// The name of the map of items.
+pub fn items_name(set: &str) -> String {
+    format!("{set}:items")
+}
+
+/// The maps of a set: table, items, hits.
+pub fn maps(set: &str, max: u32) -> [MapDecl; 3] {
+    let array = |name: String, kind, value_size, max_entries| MapDecl {
+        name,
+        kind,
+        key_size: 4,
+        value_size,
+        max_entries,
+        flags: MapFlags::NONE,
+    };
+    [
+        array(set.to_owned(), MapKind::Array, 8, 65536),
+        array(items_name(set), MapKind::Array, ITEM_SIZE, max + 1),
+        array(format!("{set}:hits"), MapKind::PerCpuArray, HITS_SIZE, max + 1),
+    ]
+}
+
+/// The bits by which a cell is shifted for the slot of a protocol with ports.
+pub fn shift(protocol: Protocol) -> Option<u32> {
+    (0u32..).zip(Protocol::WITH_PORTS).find(|(_, p)| *p == protocol).map(|(i, _)| i * 16)
+}
+
+/// What stands in slot 0 of the items while an edit is under way.
+pub const DIRTY: u64 = 1;
+
+/// An item as its slot holds it: protocol in bits 0 to 7, first port in 16 to 31, last in 32 to
+/// 47. No item is 0.
+pub fn encode(item: &Service) -> u64 {
+    let transport = match item.transport {
+        Transport::Tcp => 1,
+        Transport::Udp => 2,
+        Transport::Sctp => 3,
+        Transport::Any => 4,
+    };
+    transport | u64::from(item.ports.first()) << 16 | u64::from(item.ports.last()) << 32
+}
+
+/// The item that a slot holds; `None` where it is empty or not one that [`encode`] makes.
+pub fn decode(slot: u64) -> Option<Service> {
+    let [transport, zero, a, b, c, d, e, f] = slot.to_le_bytes();
+    let transport = match transport {
+        1 => Transport::Tcp,
+        2 => Transport::Udp,
+        3 => Transport::Sctp,
+        4 => Transport::Any,
+        _ => return None,
+    };
+    let ports = PortRange::new(u16::from_le_bytes([a, b]), u16::from_le_bytes([c, d]))?;
+    ([zero, e, f] == [0; 3]).then_some(Service { transport, ports })
+}
+
+/// Every cell of the table for `items`, each with its slot.
+pub fn paint(items: &[(u16, Service)]) -> Vec<u64> {
+    let mut order: Vec<&(u16, Service)> = items.iter().collect();
+    // The widest first, so that the narrower ones paint over them.
+    order.sort_by_key(|(_, item)| (std::cmp::Reverse(width(item)), *item));
+    let mut cells = vec![0; PORTS];
+    for (slot, item) in order {
+        for (shift, transport) in [0, 16, 32].into_iter().zip(Transport::EACH) {
+            if item.transport.covers(transport) {
+                let range = usize::from(item.ports.first())..=usize::from(item.ports.last());
+                for cell in &mut cells[range] {
+                    *cell = *cell & !(0xffff << shift) | u64::from(*slot) << shift;
+                }
+            }
+        }
+    }
+    cells
+}
+
+/// How many pairs of protocol and port an item covers.
+pub fn width(item: &Service) -> u32 {
+    let protocols = if item.transport == Transport::Any { 3 } else { 1 };
+    protocols * item.ports.count()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn item(text: &str) -> Service {
+        text.parse().expect(text)
+    }
+
+    fn slot(cells: &[u64], protocol: Protocol, port: usize) -> u64 {
+        cells[port] >> shift(protocol).expect("has ports") & 0xffff
+    }
+
+    #[test]
+    fn items_survive_their_encoding() {
+        for text in ["tcp/0", "udp/53", "sctp/1-65535", "any/0-65535"] {
+            assert_eq!(decode(encode(&item(text))), Some(item(text)));
+        }
+    }
+
+    #[test]
+    fn what_no_item_encodes_to_is_none() {
+        let reversed = 1 | 9 << 16 | 8 << 32;
+        for slot in [0, DIRTY << 8, 5, reversed, 1 | 1 << 48, 1 | 1 << 8] {
+            assert_eq!(decode(slot), None, "{slot:#x}");
+        }
+    }
+
+    #[test]
+    fn the_narrowest_item_has_the_port_whatever_the_order() {
+        let mut items = vec![(1, item("any/0-65535")), (2, item("tcp/80-90")), (3, item("tcp/80"))];
+        for _ in 0..2 {
+            let cells = paint(&items);
+            assert_eq!(slot(&cells, Protocol::TCP, 80), 3);
+            assert_eq!(slot(&cells, Protocol::TCP, 81), 2);
+            assert_eq!(slot(&cells, Protocol::TCP, 91), 1);
+            assert_eq!(slot(&cells, Protocol::UDP, 80), 1);
+            items.reverse();
+        }
+    }
+
+    #[test]
+    fn tcp_and_udp_are_apart() {
+        let cells = paint(&[(1, item("udp/53")), (2, item("tcp/80"))]);
+        assert_eq!(slot(&cells, Protocol::UDP, 53), 1);
+        assert_eq!(slot(&cells, Protocol::TCP, 53), 0);
+        assert_eq!(slot(&cells, Protocol::TCP, 80), 2);
+        assert_eq!(slot(&cells, Protocol::UDP, 80), 0);
+    }
+}

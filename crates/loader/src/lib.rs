@@ -1,0 +1,68 @@
+//! Puts eBPF programs into the Linux kernel and holds them there, without libbpf.
+//!
+//! It loads any [`Image`](palisade_asm::Image) and knows nothing of rules. The terms, smallest first:
+//! a [`Wire`] type is a key or a value as bytes; a [`Map`] holds such pairs in the kernel, a
+//! [`PerCpuMap`] one value for every CPU; a [`Program`] is an image that the verifier accepted, with its
+//! maps; [`xdp::attach`] puts a program on a network interface, expecting to find there what it says;
+//! a [`PinDir`] is a directory in a bpffs whose names keep maps and programs alive.
+//!
+//! What holds throughout:
+//! - Nothing detaches or unpins itself. Dropping any value here closes a descriptor and changes nothing
+//!   that filters packets.
+//! - An error says what was asked and what the kernel said, in the kernel's own words where it has any.
+//! - Bytes from the kernel are foreign: their lengths are checked, and no text is taken for UTF-8.
+//! - What a kernel can do is found out by doing it ([`Features`]); a refused question is not a "no".
+//! - All unsafe code is in the private module `sys`, behind functions that are safe.
+//!
+//! ```no_run
+//! use palisade_asm::{Assembler, Isa, R0};
+//! use palisade_loader::{Buffers, LoadOptions, Program, link, xdp};
+//!
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let mut a = Assembler::new();
+//! a.mov(R0, 1).exit(); // XDP_DROP.
+//! let image = a.finish()?.encode(Isa::V3)?;
+//!
+//! let options = LoadOptions { name: "drop_all", license: c"GPL", buffers: Buffers::Single };
+//! let program = Program::load(&image, &[], &options)?;
+//! let eth0 = link::by_name("eth0")?.index;
+//! xdp::attach(eth0, &program, xdp::Mode::Native, xdp::Expect::Empty)?;
+//! # Ok(())
+//! # }
+//! ```
+
+#![deny(unsafe_code)]
+#![cfg_attr(not(test), warn(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing))]
+
+mod error;
+mod fdinfo;
+mod features;
+pub mod link;
+mod lpm;
+mod map;
+mod netlink;
+pub mod netns;
+mod percpu;
+mod pin;
+mod program;
+#[expect(unsafe_code, reason = "system calls; all unsafe code of the repository is in there")]
+mod sys;
+mod verifier;
+mod walk;
+mod wire;
+pub mod xdp;
+
+pub use error::Errno;
+pub use features::{Capabilities, Capability, Features, Support};
+pub use link::{IfIndex, Link, LinkError};
+pub use lpm::LpmKey;
+pub use map::{BatchError, Frozen, Insert, Iter, Map, MapError, MapHandle, MapInfo, MapOp, Shape};
+pub use netlink::NetlinkError;
+pub use percpu::{CpuError, PerCpu, PerCpuIter, PerCpuMap, possible_cpus};
+pub use pin::{Access, Gid, Locked, PinDir, PinError, PinOp, Pinned};
+pub use program::{
+    Blamed, Buffers, LiveRun, LoadError, LoadOptions, Program, ProgramInfo, Tag, TestRun,
+    TestRunResult,
+};
+pub use verifier::VerifierLog;
+pub use wire::Wire;

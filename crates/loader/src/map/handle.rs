@@ -1,0 +1,271 @@
+//! Any map, whatever it holds: made, opened, described, pinned, frozen.
+//!
+//! A handle knows the sizes of its map from the kernel and what a refusal means for its kind; a full
+//! map is an error that says how full. It gives access to no element: that takes types.
+
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+
+use nix::sys::resource::{Resource, getrlimit, setrlimit};
+use palisade_asm::{MapDecl, MapKind};
+
+use super::{MapError, MapOp};
+use crate::Errno;
+use crate::fdinfo::FdInfo;
+use crate::pin::PinDir;
+use crate::sys::{self, MapFd};
+use crate::walk::WalkError;
+
+/// The kind, sizes and flags of a map.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Shape {
+    /// The kernel's number for the kind.
+    pub kind: u32,
+    /// Bytes of a key.
+    pub key_size: u32,
+    /// Bytes of a value.
+    pub value_size: u32,
+    /// How many elements it can hold.
+    pub max_entries: u32,
+    /// The flags it was created with.
+    pub flags: u32,
+}
+
+impl Shape {
+    /// The shape that a declaration asks for.
+    pub fn of(decl: &MapDecl) -> Self {
+        Shape {
+            kind: decl.kind.number(),
+            key_size: decl.key_size,
+            value_size: decl.value_size,
+            max_entries: decl.max_entries,
+            flags: decl.flags.bits(),
+        }
+    }
+
+    /// The kind; `None` for one that has no name here.
+    pub fn kind_name(&self) -> Option<MapKind> {
+        MapKind::from_number(self.kind)
+    }
+}
+
+impl std::fmt::Display for Shape {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Shape { kind, key_size, value_size, max_entries, flags } = self;
+        match self.kind_name() {
+            Some(kind) => f.write_str(kind.name())?,
+            None => write!(f, "kind {kind}")?,
+        }
+        write!(
+            f,
+            ", {key_size}-byte keys, {value_size}-byte values, {max_entries} entries, flags {flags:#x}"
+        )
+    }
+}
+
+/// Whether user space may still write to a map.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Frozen {
+    /// It may not.
+    Yes,
+    /// It may.
+    No,
+    /// `/proc` did not tell.
+    Unknown,
+}
+
+/// What the kernel tells of a map.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MapInfo {
+    /// Its number, unique while it lives.
+    pub id: u32,
+    /// Kind, sizes and flags.
+    pub shape: Shape,
+    /// The name the kernel keeps, at most 15 characters.
+    pub name: String,
+    /// Whether it is frozen.
+    pub frozen: Frozen,
+    /// The bytes it takes in the kernel, where `/proc` tells.
+    pub memory: Option<u64>,
+}
+
+/// Any map, by an owned descriptor.
+#[derive(Debug)]
+pub struct MapHandle {
+    map: MapFd,
+    name: String,
+}
+
+impl MapHandle {
+    /// Creates a map as declared. Kernels before 5.11 count maps against the memory lock limit; it is
+    /// raised once, for this process, when that is what stands in the way.
+    pub fn create(decl: &MapDecl) -> Result<Self, MapError> {
+        let name = decl.name.clone();
+        let created = match sys::map_create(decl) {
+            Err(Errno::EPERM) if raise_memory_lock() => sys::map_create(decl),
+            other => other,
+        };
+        let fd = created.map_err(|errno| MapError::Create { name: name.clone(), errno })?;
+        Self::from_fd(fd, name)
+    }
+
+    /// Opens the map pinned under a name; anything else under that name is an error.
+    pub fn open(dir: &PinDir, name: &str) -> Result<Self, MapError> {
+        Self::from_fd(dir.open_map(name)?, name.to_owned())
+    }
+
+    /// Takes a descriptor that is known to be a map's.
+    fn from_fd(fd: OwnedFd, name: String) -> Result<Self, MapError> {
+        let refused = |errno| MapError::Refused { name: name.clone(), op: MapOp::Describe, errno };
+        let facts = sys::map_info(fd.as_fd()).map_err(refused)?;
+        let cpus = if is_per_cpu(facts.kind) {
+            crate::possible_cpus()
+                .map_err(|source| MapError::Cpus { name: name.clone(), source })?
+        } else {
+            1
+        };
+        let map = MapFd::new(fd, cpus).map_err(refused)?;
+        Ok(MapHandle { map, name })
+    }
+
+    /// The name it was declared or opened with.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// What the kernel tells of it.
+    pub fn info(&self) -> Result<MapInfo, MapError> {
+        let facts = sys::map_info(self.map.fd()).map_err(|e| self.refused(MapOp::Describe, e))?;
+        let proc = FdInfo::of(self.map.fd());
+        Ok(MapInfo {
+            id: facts.id,
+            shape: Shape {
+                kind: facts.kind,
+                key_size: facts.key_size,
+                value_size: facts.value_size,
+                max_entries: facts.max_entries,
+                flags: facts.flags,
+            },
+            name: facts.name,
+            frozen: match proc.number("frozen") {
+                Some(0) => Frozen::No,
+                Some(_) => Frozen::Yes,
+                None => Frozen::Unknown,
+            },
+            memory: proc.number("memlock"),
+        })
+    }
+
+    /// Compares kind, sizes and flags with a declaration; a map of another shape is an error.
+    pub fn check_shape(&self, decl: &MapDecl) -> Result<(), MapError> {
+        let (want, found) = (Shape::of(decl), self.info()?.shape);
+        if want == found {
+            return Ok(());
+        }
+        Err(MapError::Shape { name: self.name.clone(), want, found })
+    }
+
+    /// Pins it under a name that must be free.
+    pub fn pin(&self, dir: &PinDir, name: &str) -> Result<(), MapError> {
+        Ok(dir.pin(self.as_fd(), name)?)
+    }
+
+    /// Forbids every further write from user space, for good; programs may still write.
+    pub fn freeze(&self) -> Result<(), MapError> {
+        self.map.freeze().map_err(|errno| self.refused(MapOp::Freeze, errno))
+    }
+
+    /// The same map through another descriptor.
+    pub fn try_clone(&self) -> Result<Self, MapError> {
+        let map = self.map.try_clone().map_err(|errno| self.refused(MapOp::Clone, errno))?;
+        Ok(MapHandle { map, name: self.name.clone() })
+    }
+
+    pub(crate) fn map(&self) -> &MapFd {
+        &self.map
+    }
+
+    pub(crate) fn refused(&self, op: MapOp, errno: Errno) -> MapError {
+        MapError::Refused { name: self.name.clone(), op, errno }
+    }
+
+    pub(crate) fn walked(&self, error: WalkError) -> MapError {
+        match error {
+            WalkError::Refused(errno) => self.refused(MapOp::Read, errno),
+            WalkError::Unsettled => MapError::Unsettled { name: self.name.clone() },
+        }
+    }
+
+    /// What a refused write means for this kind of map.
+    pub(crate) fn not_written(&self, errno: Errno) -> MapError {
+        let name = self.name.clone();
+        let max_entries = self.map.max_entries();
+        match (errno, self.map.kind()) {
+            (Errno::E2BIG, kind) if is_array(kind) => MapError::OutOfRange { name, max_entries },
+            (Errno::E2BIG, _) => MapError::Full { name, max_entries },
+            (Errno::ENOSPC, sys::BPF_MAP_TYPE_LPM_TRIE) => MapError::Full { name, max_entries },
+            (Errno::EEXIST, _) => MapError::Exists { name },
+            (Errno::ENOENT, _) => MapError::Absent { name },
+            _ => self.refused(MapOp::Insert, errno),
+        }
+    }
+
+    /// An error when keys and values are not of these sizes.
+    pub(crate) fn check_sizes(&self, want: Sizes) -> Result<(), MapError> {
+        let found = self.info()?.shape;
+        let fits = usize::try_from(found.key_size) == Ok(want.key)
+            && usize::try_from(found.value_size) == Ok(want.value)
+            && is_per_cpu(found.kind) == want.per_cpu;
+        if fits {
+            return Ok(());
+        }
+        Err(MapError::Sizes {
+            name: self.name.clone(),
+            want_key: want.key,
+            want_value: want.value,
+            per: if want.per_cpu { "for every CPU" } else { "shared by all CPUs" },
+            found,
+        })
+    }
+}
+
+impl AsFd for MapHandle {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.map.fd()
+    }
+}
+
+/// What a typed view wants of a map.
+pub(crate) struct Sizes {
+    pub(crate) key: usize,
+    pub(crate) value: usize,
+    pub(crate) per_cpu: bool,
+}
+
+pub(crate) fn is_per_cpu(kind: u32) -> bool {
+    use sys::{BPF_MAP_TYPE_LRU_PERCPU_HASH, BPF_MAP_TYPE_PERCPU_ARRAY, BPF_MAP_TYPE_PERCPU_HASH};
+    matches!(
+        kind,
+        BPF_MAP_TYPE_PERCPU_HASH
+            | BPF_MAP_TYPE_PERCPU_ARRAY
+            | BPF_MAP_TYPE_LRU_PERCPU_HASH
+            | sys::BPF_MAP_TYPE_PERCPU_CGROUP_STORAGE
+    )
+}
+
+fn is_array(kind: u32) -> bool {
+    matches!(
+        kind,
+        sys::BPF_MAP_TYPE_ARRAY | sys::BPF_MAP_TYPE_PERCPU_ARRAY | sys::BPF_MAP_TYPE_PROG_ARRAY
+    )
+}
+
+/// Raises the memory lock limit as far as it goes; whether it was raised.
+fn raise_memory_lock() -> bool {
+    let Ok((soft, hard)) = getrlimit(Resource::RLIMIT_MEMLOCK) else { return false };
+    let unlimited = nix::sys::resource::RLIM_INFINITY;
+    if soft == unlimited {
+        return false;
+    }
+    setrlimit(Resource::RLIMIT_MEMLOCK, unlimited, unlimited).is_ok()
+        || (soft < hard && setrlimit(Resource::RLIMIT_MEMLOCK, hard, hard).is_ok())
+}

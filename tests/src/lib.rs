@@ -1,0 +1,13 @@
+//! The harness of Palisade's tests, and the tests that need more than one of its crates.
+//!
+//! Frames are data ([`packet`], [`odd`]); [`engine`] puts them to compiled policies in the kernel;
+//! [`lab`] has interfaces to attach to. Whatever needs a privilege is skipped without it, and says
+//! so ([`privilege`]).
+
+#![forbid(unsafe_code)]
+
+pub mod engine;
+pub mod lab;
+pub mod odd;
+pub mod packet;
+pub mod privilege;
