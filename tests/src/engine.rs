@@ -138,7 +138,8 @@ impl Engine {
         let run = TestRun { packet: frame, repeat: times, ingress: None };
         let result = self.program.test_run(&run).map_err(Fault::Refused)?;
         let grown = self.grown();
-        let verdict = Verdict::ALL.into_iter().find(|v| u32::try_from(v.code()) == Ok(result.retval));
+        let verdict =
+            Verdict::ALL.into_iter().find(|v| u32::try_from(v.code()) == Ok(result.retval));
         let verdict = verdict.ok_or(Fault::Result(result.retval))?;
         if result.packet != frame {
             return Err(Fault::Changed(result.packet));
@@ -202,7 +203,8 @@ impl Engine {
         if !self.services.iter().any(|(name, _)| name == set) {
             self.services.push((set.to_owned(), Vec::new()));
         }
-        let (_, items) = self.services.iter_mut().find(|(name, _)| name == set).expect("it is there");
+        let (_, items) =
+            self.services.iter_mut().find(|(name, _)| name == set).expect("it is there");
         items.push((u16::try_from(items.len() + 1).expect("few items"), item));
         let cells = service::paint(items);
         let keys: Vec<u32> = (0..).take(cells.len()).collect();

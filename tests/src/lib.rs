@@ -2,12 +2,14 @@
 //!
 //! Frames are data ([`packet`], [`odd`]); [`engine`] puts them to compiled policies in the kernel;
 //! [`lab`] has interfaces to attach to. Whatever needs a privilege is skipped without it, and says
-//! so ([`privilege`]).
+//! so ([`privilege`]). What fuzz targets check is in [`fuzzed`].
 
 #![forbid(unsafe_code)]
 
 pub mod engine;
+pub mod fuzzed;
 pub mod lab;
 pub mod odd;
 pub mod packet;
 pub mod privilege;
+pub mod sets;

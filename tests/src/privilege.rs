@@ -55,7 +55,11 @@ impl Kernel {
                 targets.push(Target { isa, order: ByteOrder::HOST, buffers, length });
             }
         }
-        if targets.is_empty() { Err("no target can be loaded".to_owned()) } else { Ok(Self { targets }) }
+        if targets.is_empty() {
+            Err("no target can be loaded".to_owned())
+        } else {
+            Ok(Self { targets })
+        }
     }
 
     /// The target nearest to what the tool uses here.

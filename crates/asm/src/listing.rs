@@ -7,7 +7,7 @@
 //! labels of one name are told apart by a number, so that a listing always says which is meant.
 
 use std::borrow::Cow;
-use std::collections::HashSet;
+use std::collections::HashMap;
 use std::fmt;
 
 use crate::assembler::Label;
@@ -82,11 +82,9 @@ impl<'a> Names<'a> {
             used.into_iter().map(|index| (program.places[index].at, index)).collect();
         order.sort_unstable();
         let mut names = vec![None; program.places.len()];
-        let mut taken = HashSet::new();
+        let mut taken = HashMap::new();
         for &(_, index) in &order {
-            let name = untaken(Cow::Borrowed(&*program.places[index].name), &taken);
-            taken.insert(name.clone());
-            names[index] = Some(name);
+            names[index] = Some(untaken(&program.places[index].name, &mut taken));
         }
         Self { names, order }
     }
@@ -100,13 +98,21 @@ impl<'a> Names<'a> {
     }
 }
 
-/// The name, or the first of `name.2`, `name.3`, … that nothing else has.
-fn untaken<'a>(name: Cow<'a, str>, taken: &HashSet<Cow<'a, str>>) -> Cow<'a, str> {
-    if !taken.contains(&name) {
-        return name;
+/// The name, or the first of `name.2`, `name.3`, … that nothing else has; `taken` has the last
+/// number tried for each name, so that thousands of labels of one name cost no more than others.
+fn untaken<'a>(name: &'a str, taken: &mut HashMap<Cow<'a, str>, u64>) -> Cow<'a, str> {
+    let mut number = taken.get(name).copied().unwrap_or(0) + 1;
+    let mut unique = Cow::Borrowed(name);
+    if number > 1 {
+        unique = Cow::Owned(format!("{name}.{number}"));
+        while taken.contains_key(&unique) {
+            number += 1;
+            unique = Cow::Owned(format!("{name}.{number}"));
+        }
+        taken.insert(unique.clone(), 1);
     }
-    let numbered = (2u64..).map(|number| Cow::Owned(format!("{name}.{number}")));
-    numbered.into_iter().find(|candidate| !taken.contains(candidate)).unwrap_or_default()
+    taken.insert(Cow::Borrowed(name), number);
+    unique
 }
 
 /// One instruction as text.

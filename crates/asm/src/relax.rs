@@ -236,14 +236,13 @@ impl<'a> Layout<'a> {
         let behind = self.islands.partition_point(|island| island.start <= from);
         if self.dest_slot(dest) > from {
             let end = |island: &Island| island.start + island.over + island.trampolines.len();
-            let first = own.map_or(behind, |own| own + 1);
-            let ahead = self.islands.get(first..)?;
+            let ahead = &self.islands[behind..];
             let reached = ahead.partition_point(|island| end(island) - from <= REACH);
-            Some(first + reached.checked_sub(1)?)
+            Some(behind + reached.checked_sub(1)?)
         } else {
             let past = own.unwrap_or(behind);
-            let on_the_way = self.islands.get(..past)?;
-            let unreached = on_the_way.partition_point(|island| from - island.start > REACH);
+            let behind = &self.islands[..past];
+            let unreached = behind.partition_point(|island| from - island.start > REACH);
             (unreached < past).then_some(unreached)
         }
     }
@@ -287,16 +286,13 @@ fn reaches(from: usize, to: usize) -> bool {
 /// on, if there is one early in the stretch.
 fn sites(program: &Program, slots: &[usize]) -> Vec<Island> {
     let mut sites = Vec::new();
-    let mut stretch = STRETCH;
-    while let Some(first) = Some(slots.partition_point(|slot| *slot < stretch))
-        && first < slots.len()
-    {
+    for stretch in (STRETCH..slots.last().copied().unwrap_or(0)).step_by(STRETCH) {
+        let first = slots.partition_point(|slot| *slot < stretch);
         let last = slots.partition_point(|slot| *slot < stretch + SEARCH);
         let ends = (first..last).find(|&at| !program.insns()[at].falls_through());
         let after = ends.unwrap_or(first);
         let over = usize::from(ends.is_none());
         sites.push(Island { after, over, start: 0, trampolines: Vec::new() });
-        stretch += STRETCH;
     }
     sites
 }

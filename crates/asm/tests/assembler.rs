@@ -174,7 +174,8 @@ fn reading_the_frame_pointer_is_allowed() {
         a.mov(R2, FP).store(Size::D, FP - 8, FP).exit();
     });
     finished(|a| {
-        a.atomic(AtomicOp::Add, Size::D, FP - 8, R0).exit();
+        a.atomic(AtomicOp::Add, Size::D, FP - 8, FP);
+        a.atomic(AtomicOp::CmpXchg, Size::D, FP - 8, FP).exit();
     });
 }
 
@@ -268,6 +269,14 @@ fn programs_are_equal_by_meaning_and_not_by_names() {
         a.mov(R0, 1).exit();
     });
     assert_ne!(program("pass", 0, 0), elsewhere);
+    let with_map = finished(|a| {
+        a.map(decl("block"));
+        a.exit();
+    });
+    let without = finished(|a| {
+        a.exit();
+    });
+    assert_ne!(with_map, without);
 }
 
 #[test]

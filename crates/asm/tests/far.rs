@@ -177,10 +177,10 @@ fn jumps_to_one_target_share_their_trampolines() {
     assert!(grown <= 2 * 6, "{grown} slots for trampolines");
 }
 
-#[test]
-fn thousands_of_far_jumps_to_as_many_targets_arrive() {
+/// As many far jumps as targets, all of them forward over 70 000 instructions.
+fn forward(count: usize) -> Program {
     let mut a = Assembler::new();
-    let targets: Vec<Label> = (0..6000).map(|_| a.label("target")).collect();
+    let targets: Vec<Label> = (0..count).map(|_| a.label("target")).collect();
     for (value, target) in (0..).zip(&targets) {
         a.jump_if(R1, Cond::Eq, value, *target);
     }
@@ -190,9 +190,43 @@ fn thousands_of_far_jumps_to_as_many_targets_arrive() {
         a.mov(R2, mark);
     }
     a.exit();
-    let program = a.finish().unwrap();
-    assert_same_meaning(&program, Isa::V3);
-    assert_same_meaning(&program, Isa::V4);
+    a.finish().unwrap()
+}
+
+/// The same, back.
+fn back(count: usize) -> Program {
+    let mut a = Assembler::new();
+    let start = a.label("start");
+    let targets: Vec<Label> = (0..count).map(|_| a.label("target")).collect();
+    a.jump(start);
+    for (mark, target) in (0..).zip(&targets) {
+        a.place(*target);
+        a.mov(R2, mark);
+    }
+    a.exit();
+    a.place(start);
+    pad(&mut a, 70_000);
+    for (value, target) in (0..).zip(&targets) {
+        a.jump_if(R1, Cond::Eq, value, *target);
+    }
+    a.exit();
+    a.finish().unwrap()
+}
+
+#[test]
+fn thousands_of_far_jumps_to_as_many_targets_arrive() {
+    for program in [forward(6000), back(6000)] {
+        assert_same_meaning(&program, Isa::V3);
+        assert_same_meaning(&program, Isa::V4);
+    }
+}
+
+#[test]
+fn more_far_jumps_than_the_islands_hold_are_refused_before_v4() {
+    for program in [forward(20_000), back(20_000)] {
+        assert!(matches!(program.encode(Isa::V3), Err(EncodeError::JumpTooFar { .. })));
+        assert_same_meaning(&program, Isa::V4);
+    }
 }
 
 #[test]

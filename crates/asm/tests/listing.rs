@@ -154,3 +154,17 @@ fn maps_helpers_and_functions_are_listed_by_name() {
         "]],
     );
 }
+
+#[test]
+fn thousands_of_labels_of_one_name_are_listed_in_no_time() {
+    let listing = program(|a| {
+        for value in 0..30_000 {
+            let next = a.label("next");
+            a.jump_if(R1, Cond::Eq, value, next);
+            a.place(next);
+        }
+        a.exit();
+    })
+    .to_string();
+    assert!(listing.contains("\nnext.30000:\n"));
+}

@@ -64,15 +64,19 @@ impl Diagnostics {
     }
 }
 
-/// Where byte `at` of `text` is.
+/// Where byte `at` of `text` is. A byte order mark at the start is no character.
 pub fn place(text: &str, at: usize) -> Place {
     let before = &text[..floor_char(text, at)];
     let line_start = before.rfind('\n').map_or(0, |n| n + 1);
+    let on_line = &before[line_start..];
     Place {
         line: before.bytes().filter(|b| *b == b'\n').count() + 1,
-        column: before[line_start..].chars().count() + 1,
+        column: on_line.strip_prefix(BOM).unwrap_or(on_line).chars().count() + 1,
     }
 }
+
+/// A byte order mark, which some editors put in front of a text.
+const BOM: char = '\u{feff}';
 
 /// The nearest start of a character at or before `at`.
 fn floor_char(text: &str, at: usize) -> usize {
@@ -110,19 +114,45 @@ impl Report<'_> {
         let start = floor_char(self.text, item.span.start);
         let line_start = self.text[..start].rfind('\n').map_or(0, |n| n + 1);
         let line = self.text[line_start..].lines().next().unwrap_or("");
-        let end = floor_char(self.text, item.span.end)
-            .clamp(start, line_start + line.len().max(start - line_start));
-        let width = self.text[start..end].chars().count().max(1);
+        let end =
+            floor_char(self.text, item.span.end).clamp(start, start.max(line_start + line.len()));
+        let shown = Excerpt::of(line.strip_prefix(BOM).unwrap_or(line), at.column - 1);
+        let width = self.text[start..end].chars().count().clamp(1, MOST_CHARS);
         let gutter = at.line.to_string().len();
         writeln!(f, "error: {}", printable(&item.message))?;
         writeln!(f, "{:gutter$}--> {}:{}:{}", "", self.file, at.line, at.column)?;
         writeln!(f, "{:gutter$} |", "")?;
-        writeln!(f, "{} | {}", at.line, printable(line))?;
-        write!(f, "{:gutter$} | {:pad$}{:^<width$}", "", "", "", pad = at.column - 1)?;
+        writeln!(f, "{} | {}", at.line, printable(&shown.text))?;
+        write!(f, "{:gutter$} | {:pad$}{:^<width$}", "", "", "", pad = shown.caret)?;
         match &item.help {
             Some(help) => writeln!(f, " {}", printable(help)),
             None => writeln!(f),
         }
+    }
+}
+
+/// More characters of a line than this are not shown.
+const MOST_CHARS: usize = 100;
+
+/// The part of a line that is shown, and where the caret stands below it.
+struct Excerpt {
+    text: String,
+    caret: usize,
+}
+
+impl Excerpt {
+    /// All of a short line; of a long one, what surrounds the character `at`.
+    fn of(line: &str, at: usize) -> Self {
+        let skipped = at.saturating_sub(MOST_CHARS / 2);
+        let mut chars = line.chars().skip(skipped);
+        let mut text: String = chars.by_ref().take(MOST_CHARS).collect();
+        if chars.next().is_some() {
+            text.push('…');
+        }
+        if skipped == 0 {
+            return Self { text, caret: at };
+        }
+        Self { text: format!("…{text}"), caret: at - skipped + 1 }
     }
 }
 
@@ -206,6 +236,32 @@ mod tests {
             let shown = all.report("f", text).to_string();
             assert!(!shown.contains('\u{1b}'));
         }
+    }
+
+    #[test]
+    fn a_long_line_is_shown_around_the_caret() {
+        let text = format!("{}bad{}", "a".repeat(1000), "b".repeat(1000));
+        let all = Diagnostics::of(vec![Diagnostic::new(1000..1003, "x")]).expect("one");
+        let shown = all.report("f", &text).to_string();
+        let lines: Vec<&str> = shown.lines().collect();
+        let caret = lines[4].find('^').expect("a caret");
+        // The ellipsis before it is one character of three bytes.
+        assert_eq!(&lines[3][caret + 2..caret + 5], "bad");
+        assert!(shown.len() < 400);
+    }
+
+    #[test]
+    fn a_byte_order_mark_shifts_no_column() {
+        let text = "\u{feff}bad";
+        let all = Diagnostics::of(vec![Diagnostic::new(3..6, "x")]).expect("one");
+        expect![[r#"
+            error: x
+             --> f:1:1
+              |
+            1 | bad
+              | ^^^
+        "#]]
+        .assert_eq(&all.report("f", text).to_string());
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! What `/proc` tells of a descriptor: the kind of object behind it, and a few numbers.
 //!
-//! It is read for two things that no bpf(2) command tells without knowing the kind beforehand: whether
-//! an opened pin is a map or a program, and what a map costs. Without `/proc` the answer is
+//! It is read for two things that no bpf(2) command tells without knowing the kind beforehand:
+//! whether an opened pin is a map or a program, and what a map costs. Without `/proc` the answer is
 //! "unknown", never a guess.
 
 use std::os::fd::{AsRawFd, BorrowedFd};

@@ -1,8 +1,8 @@
 //! What this kernel, and this caller, can do: found out by doing it.
 //!
-//! Each probe loads a small program, or makes a small map, and looks at the effect; version strings are
-//! never consulted. There are three answers: a probe that was not allowed to ask says `Unknown`, never `No`.
-//! What a probe makes is gone when it returns.
+//! Each probe loads a small program, or makes a small map, and looks at the effect; version strings
+//! are never consulted. There are three answers: a probe that was not allowed to ask says
+//! `Unknown`, never `No`. What a probe makes is gone when it returns.
 
 use std::fmt;
 
@@ -45,8 +45,8 @@ impl fmt::Display for Support {
 /// What kernel and caller offer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Features {
-    /// The highest version of the instruction set whose jumps and arithmetic load; `V1` when nothing could
-    /// be loaded at all. Of `V3`, the atomic operations are a question of their own.
+    /// The highest version of the instruction set whose jumps and arithmetic load; `V1` when
+    /// nothing could be loaded at all. Of `V3`, the atomic operations are a question of their own.
     pub isa: Isa,
     /// Atomic operations that return a value (Linux 5.12).
     pub atomic_fetch: Support,
@@ -149,8 +149,8 @@ impl Capabilities {
         u64::from_str_radix(line.trim(), 16).ok().map(Capabilities)
     }
 
-    /// Whether a capability is held. CAP_SYS_ADMIN stands for CAP_BPF and CAP_PERFMON too, as it does
-    /// in the kernel.
+    /// Whether a capability is held. CAP_SYS_ADMIN stands for CAP_BPF and CAP_PERFMON too, as it
+    /// does in the kernel.
     pub fn has(self, capability: Capability) -> bool {
         let held = |capability: Capability| self.0 & (1 << capability.bit()) != 0;
         match capability {

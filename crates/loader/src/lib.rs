@@ -1,17 +1,19 @@
 //! Puts eBPF programs into the Linux kernel and holds them there, without libbpf.
 //!
-//! It loads any [`Image`](palisade_asm::Image) and knows nothing of rules. The terms, smallest first:
-//! a [`Wire`] type is a key or a value as bytes; a [`Map`] holds such pairs in the kernel, a
-//! [`PerCpuMap`] one value for every CPU; a [`Program`] is an image that the verifier accepted, with its
-//! maps; [`xdp::attach`] puts a program on a network interface, expecting to find there what it says;
-//! a [`PinDir`] is a directory in a bpffs whose names keep maps and programs alive.
+//! It loads any [`Image`](palisade_asm::Image) and knows nothing of rules. The terms, smallest
+//! first: a [`Wire`] type is a key or a value as bytes; a [`Map`] holds such pairs in the kernel, a
+//! [`PerCpuMap`] one value for every CPU; a [`Program`] is an image that the verifier accepted,
+//! with its maps; [`xdp::attach`] puts a program on a network interface, expecting to find there
+//! what it says; a [`PinDir`] is a directory in a bpffs whose names keep maps and programs alive.
 //!
 //! What holds throughout:
-//! - Nothing detaches or unpins itself. Dropping any value here closes a descriptor and changes nothing
-//!   that filters packets.
-//! - An error says what was asked and what the kernel said, in the kernel's own words where it has any.
+//! - Nothing detaches or unpins itself. Dropping any value here closes a descriptor and changes
+//!   nothing that filters packets.
+//! - An error says what was asked and what the kernel said, in the kernel's own words where it has
+//!   any.
 //! - Bytes from the kernel are foreign: their lengths are checked, and no text is taken for UTF-8.
-//! - What a kernel can do is found out by doing it ([`Features`]); a refused question is not a "no".
+//! - What a kernel can do is found out by doing it ([`Features`]); a refused question is not a
+//!   "no".
 //! - All unsafe code is in the private module `sys`, behind functions that are safe.
 //!
 //! ```no_run

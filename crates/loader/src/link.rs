@@ -1,7 +1,9 @@
 //! Network interfaces as the kernel lists them, with what is attached to each.
 //!
-//! Everything is asked of the kernel when it is wanted; nothing is remembered. Names are foreign bytes: what
-//! is not UTF-8 is replaced, and escaping what is printed is the caller's.
+//! Everything is asked of the kernel when it is wanted; nothing is remembered. Names are foreign
+//! bytes: what is not UTF-8 is replaced, and escaping what is printed is the caller's.
+//!
+//! Every question is about the network namespace of the calling thread.
 
 use std::fmt;
 use std::num::NonZeroU32;

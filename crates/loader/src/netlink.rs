@@ -1,10 +1,11 @@
 //! One question to the kernel's routing family at a time, and all of its answer.
 //!
-//! Requests are messages of netlink-packet-route over rtnetlink's blocking socket. Answers are taken apart
-//! here: the extended acknowledgement, which says in words why something was refused, is one that the
-//! crates leave unread, and one attribute that they cannot decode must not make an interface
-//! unfindable. An answer counts only if the kernel sent it and it bears the number of the question.
-//! Lengths are foreign: a wrong one ends the reading, and no answer is waited for forever.
+//! Requests are messages of netlink-packet-route over rtnetlink's blocking socket. Answers are
+//! taken apart here: the extended acknowledgement, which says in words why something was refused,
+//! is one that the crates leave unread, and one attribute that they cannot decode must not make an
+//! interface unfindable. An answer counts only if the kernel sent it and it bears the number of the
+//! question. Lengths are foreign: a wrong one ends the reading, and no answer is waited for
+//! forever.
 
 use std::os::fd::AsFd;
 
@@ -196,7 +197,8 @@ impl Rtnl {
         Ok(Rtnl { socket, port, sequence: 0 })
     }
 
-    /// Sends a request and waits for the acknowledgement; the bodies of what was answered before it.
+    /// Sends a request and waits for the acknowledgement; the bodies of what was answered before
+    /// it.
     pub(crate) fn ask(
         &mut self,
         message: RouteNetlinkMessage,
@@ -233,7 +235,8 @@ impl Rtnl {
         sent.map(drop).map_err(|error| NetlinkError::Socket { errno: Errno::from_io(&error) })
     }
 
-    /// Reads until the answer to the last request ends: its bodies, and whether nothing changed meanwhile.
+    /// Reads until the answer to the last request ends: its bodies, and whether nothing changed
+    /// meanwhile.
     fn answer(&mut self, ask: Ask) -> Result<(Vec<Vec<u8>>, bool), NetlinkError> {
         let (mut bodies, mut whole, mut strangers) = (Vec::new(), true, 0);
         loop {

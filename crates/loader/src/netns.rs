@@ -1,9 +1,9 @@
 //! Private network namespaces with interfaces in them: a place to try, measure and test in.
 //!
-//! Nothing here touches an interface that it did not make. A namespace lives as long as something refers
-//! to it, a descriptor or a thread inside, and its interfaces die with it, so nothing is left behind
-//! however the process ends. Interfaces are made through rtnetlink, on a runtime of the calling
-//! thread, inside the namespace.
+//! Nothing here touches an interface that it did not make. A namespace lives as long as something
+//! refers to it, a descriptor or a thread inside, and its interfaces die with it, so nothing is
+//! left behind however the process ends. Interfaces are made through rtnetlink, on a runtime of the
+//! calling thread, inside the namespace.
 
 use std::net::IpAddr;
 use std::os::fd::{AsRawFd, OwnedFd};
@@ -75,7 +75,8 @@ pub struct VethEnd<'a> {
 pub struct VethOptions {
     /// The MTU in bytes.
     pub mtu: u32,
-    /// How many queues to send from; native XDP wants at least as many to receive on at the other end.
+    /// How many queues to send from; native XDP wants at least as many to receive on at the other
+    /// end.
     pub tx_queues: u32,
     /// How many queues to receive on.
     pub rx_queues: u32,
@@ -254,7 +255,8 @@ pub fn private_mounts() -> Result<(), NsError> {
         .map_err(namespace("make the mounts private"))
 }
 
-/// Mounts a fresh bpffs, for its owner alone, on a directory; meant for a thread that has called [`private_mounts`].
+/// Mounts a fresh bpffs, for its owner alone, on a directory; meant for a thread that has called
+/// [`private_mounts`].
 pub fn mount_bpffs(path: &Path) -> Result<(), NsError> {
     mount(Some("bpf"), path, Some("bpf"), MsFlags::empty(), Some("mode=0700"))
         .map_err(|errno| NsError::Mount { path: path.to_owned(), errno: errno.into() })

@@ -1,9 +1,9 @@
 //! Programs: loaded from an image, opened from a pin, described, and run on packets.
 //!
-//! A load is silent first, since writing the log costs more than verifying; only a refused program is
-//! loaded a second time with a log, whose buffer grows until the whole log fits. The refusal carries the
-//! instruction the verifier stopped at and the note that the generator left on it. Dropping a
-//! [`Program`] closes its descriptor: what is attached or pinned stays.
+//! A load is silent first, since writing the log costs more than verifying; only a refused program
+//! is loaded a second time with a log, whose buffer grows until the whole log fits. The refusal
+//! carries the instruction the verifier stopped at and the note that the generator left on it.
+//! Dropping a [`Program`] closes its descriptor: what is attached or pinned stays.
 
 use std::ffi::CStr;
 use std::fmt;

@@ -1,8 +1,8 @@
 //! The verifier's log, and the one line of it that says why.
 //!
-//! The log of a refused program ends with the reason, after what may be thousands of lines of register
-//! states, and before lines of statistics. It is the kernel's text: nothing here relies on its form,
-//! and a log that is empty or strange gives no reason rather than a wrong one.
+//! The log of a refused program ends with the reason, after what may be thousands of lines of
+//! register states, and before lines of statistics. It is the kernel's text: nothing here relies on
+//! its form, and a log that is empty or strange gives no reason rather than a wrong one.
 
 use std::fmt;
 
@@ -63,8 +63,9 @@ fn is_useful(line: &str) -> bool {
     !line.is_empty() && !STATISTICS.iter().any(|start| line.starts_with(start))
 }
 
-/// Whether a line only goes with the one before: a continuation, or a word on a register. The listed
-/// instruction itself is no reason, and is told apart from it by [`VerifierLog::instruction`].
+/// Whether a line only goes with the one before: a continuation, or a word on a register. The
+/// listed instruction itself is no reason, and is told apart from it by
+/// [`VerifierLog::instruction`].
 fn leans_on(last: &str, previous: &str) -> bool {
     let register =
         last.strip_prefix('R').is_some_and(|r| r.starts_with(|c: char| c.is_ascii_digit()));
@@ -77,8 +78,8 @@ fn starts_with_index(line: &str) -> bool {
     digits > 0 && line.get(digits..).is_some_and(|rest| rest.starts_with(": "))
 }
 
-/// The index and text of a listed instruction, `57: (69) r2 = *(u16 *)(r8 +2)`, without the register
-/// states that kernels since 5.17 put behind it.
+/// The index and text of a listed instruction, `57: (69) r2 = *(u16 *)(r8 +2)`, without the
+/// register states that kernels since 5.17 put behind it.
 fn listed(line: &str) -> Option<(usize, &str)> {
     let (index, rest) = line.split_once(": (")?;
     let slot = index.trim().parse().ok()?;

@@ -2,8 +2,8 @@
 //!
 //! A map may be edited while it is read. A batch of a hash is taken bucket by bucket, so an element
 //! that stays put is seen once; key by key, a removal of the very key that was read last makes the
-//! kernel begin anew, so elements may be seen twice. Invariant: a walk hands out at most twice as many
-//! elements as the map can hold and then gives up, so it ends whatever others do.
+//! kernel begin anew, so elements may be seen twice. Invariant: a walk hands out at most twice as
+//! many elements as the map can hold and then gives up, so it ends whatever others do.
 
 use crate::Errno;
 use crate::sys::{BatchRead, MapFd, Start};

@@ -1,8 +1,8 @@
 //! How keys and values become bytes, without reinterpreting memory.
 //!
-//! A [`Wire`] type writes every one of its `SIZE` bytes and reads back an equal value, so no padding
-//! byte of this process reaches the kernel. Numbers are in the machine's order, as programs see
-//! them; what belongs in network order is an array of bytes.
+//! A [`Wire`] type writes every one of its `SIZE` bytes and reads back an equal value, so no
+//! padding byte of this process reaches the kernel. Numbers are in the machine's order, as programs
+//! see them; what belongs in network order is an array of bytes.
 
 /// A key or a value of a map, as a fixed number of bytes.
 pub trait Wire: Sized {

@@ -135,7 +135,7 @@ fn renew(
     let program = Program::load(image, &maps.handles, &options)
         .map_err(|error| refused_by_verifier(error, artifact, text))?;
     let meta = Meta::new(image, text).create()?;
-    let staged = Staged::stage(at, &maps.new(), &meta, &program)?;
+    let staged = Staged::stage(at, &maps.fresh(), &meta, &program)?;
 
     let mut change = Change::new(old.map(|old| &old.program), &program);
     let placed =
@@ -180,7 +180,7 @@ fn carried(old: &Running, policy: &Policy, text: &str) -> Outcome<Vec<String>> {
 /// The maps of a program, and which of them are new.
 struct Maps {
     handles: Vec<MapHandle>,
-    fresh: Vec<bool>,
+    is_fresh: Vec<bool>,
 }
 
 impl Maps {
@@ -191,7 +191,7 @@ impl Maps {
         carried: &[String],
     ) -> Outcome<Self> {
         let pinned = at.dir.subdir(super::home::MAPS)?;
-        let mut maps = Self { handles: Vec::new(), fresh: Vec::new() };
+        let mut maps = Self { handles: Vec::new(), is_fresh: Vec::new() };
         for decl in decls {
             let old = match (&pinned, carried.contains(&decl.name)) {
                 (Some(dir), true) => open_if_there(dir, decl)?,
@@ -203,13 +203,13 @@ impl Maps {
                 (None, None) => (MapHandle::create(decl)?, true),
             };
             maps.handles.push(handle);
-            maps.fresh.push(fresh);
+            maps.is_fresh.push(fresh);
         }
         Ok(maps)
     }
 
-    fn new(&self) -> Vec<&MapHandle> {
-        self.handles.iter().zip(&self.fresh).filter(|(_, fresh)| **fresh).map(|(h, _)| h).collect()
+    fn fresh(&self) -> Vec<&MapHandle> {
+        self.handles.iter().zip(&self.is_fresh).filter(|(_, fresh)| **fresh).map(|(h, _)| h).collect()
     }
 }
 

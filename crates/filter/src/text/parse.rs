@@ -7,7 +7,7 @@ use std::ops::Range;
 
 use super::lex::{Kind, Token, lex};
 use super::{RESERVED, print};
-use crate::diag::{Diagnostic, Diagnostics, nearest, place};
+use crate::diag::{Diagnostic, Diagnostics, nearest};
 use crate::policy::{
     Action, EntryCounters, Fallback, Match, Policy, Protocol, Rule, Set, SetId, Side, Term,
 };
@@ -17,7 +17,8 @@ use crate::value::{Family, Name, SetKind, decimal};
 /// Reads a policy, or reports every mistake in it.
 pub fn parse(text: &str) -> Result<Policy, Diagnostics> {
     let (tokens, wrong) = lex(text);
-    let mut reader = Reader { text, wrong, draft: Draft::default() };
+    let lines = text.bytes().enumerate().filter(|(_, b)| *b == b'\n').map(|(at, _)| at).collect();
+    let mut reader = Reader { text, lines, wrong, draft: Draft::default() };
     let statements: Vec<&[Token]> =
         tokens.split(|t| t.kind == Kind::End).filter(|statement| !statement.is_empty()).collect();
     for statement in &statements {
@@ -44,6 +45,8 @@ struct Draft {
 
 struct Reader<'a> {
     text: &'a str,
+    /// Where each line ends.
+    lines: Vec<usize>,
     wrong: Vec<Diagnostic>,
     draft: Draft,
 }
@@ -100,7 +103,8 @@ impl<'a> Reader<'a> {
     }
 
     fn line(&self, at: usize) -> u32 {
-        u32::try_from(place(self.text, at).line).unwrap_or(u32::MAX)
+        let before = self.lines.partition_point(|end| *end < at);
+        u32::try_from(before + 1).unwrap_or(u32::MAX)
     }
 
     fn read(

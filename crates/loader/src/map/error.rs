@@ -59,7 +59,8 @@ pub enum MapError {
         /// What the kernel has.
         found: Shape,
     },
-    /// Keys or values are not of the type's size, or the map is per CPU where that was not expected.
+    /// Keys or values are not of the type's size, or the map is per CPU where that was not
+    /// expected.
     #[error(
         "map `{name}` holds {found}, which is not {want_key}-byte keys and {want_value}-byte values {per}"
     )]

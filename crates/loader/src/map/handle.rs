@@ -1,7 +1,7 @@
 //! Any map, whatever it holds: made, opened, described, pinned, frozen.
 //!
-//! A handle knows the sizes of its map from the kernel and what a refusal means for its kind; a full
-//! map is an error that says how full. It gives access to no element: that takes types.
+//! A handle knows the sizes of its map from the kernel and what a refusal means for its kind; a
+//! full map is an error that says how full. It gives access to no element: that takes types.
 
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
@@ -96,8 +96,8 @@ pub struct MapHandle {
 }
 
 impl MapHandle {
-    /// Creates a map as declared. Kernels before 5.11 count maps against the memory lock limit; it is
-    /// raised once, for this process, when that is what stands in the way.
+    /// Creates a map as declared. Kernels before 5.11 count maps against the memory lock limit; it
+    /// is raised once, for this process, when that is what stands in the way.
     pub fn create(decl: &MapDecl) -> Result<Self, MapError> {
         let name = decl.name.clone();
         let created = match sys::map_create(decl) {

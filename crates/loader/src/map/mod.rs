@@ -1,9 +1,9 @@
 //! Maps: made from a declaration, opened from a pin, read and edited through types.
 //!
-//! A [`MapHandle`] is any map; what it holds is unknown. A [`Map`] has keys and values of types whose
-//! sizes were compared with the kernel's when it was made, and is never a per-CPU map (those are
-//! [`PerCpuMap`](crate::PerCpuMap)). A full map is an error that leaves the map as it was. Nothing here
-//! caches: every call asks the kernel.
+//! A [`MapHandle`] is any map; what it holds is unknown. A [`Map`] has keys and values of types
+//! whose sizes were compared with the kernel's when it was made, and is never a per-CPU map (those
+//! are [`PerCpuMap`](crate::PerCpuMap)). A full map is an error that leaves the map as it was.
+//! Nothing here caches: every call asks the kernel.
 
 mod error;
 mod handle;

@@ -1,10 +1,10 @@
 //! Directories of pins: what keeps programs and maps alive, and the security boundary around them.
 //!
-//! A [`PinDir`] is an open directory of a bpffs, never a path that is looked up again. Every name is
-//! checked before the kernel sees it; every step goes by descriptor and follows no link; what belongs
-//! to a stranger, or may be written by one, is refused. A pin is examined and opened through one
-//! descriptor, so that nothing can be put in its place between the two. What it yields is compared
-//! with what was asked for, map or program, before anything is read from it.
+//! A [`PinDir`] is an open directory of a bpffs, never a path that is looked up again. Every name
+//! is checked before the kernel sees it; every step goes by descriptor and follows no link; what
+//! belongs to a stranger, or may be written by one, is refused. A pin is examined and opened
+//! through one descriptor, so that nothing can be put in its place between the two. What it yields
+//! is compared with what was asked for, map or program, before anything is read from it.
 
 mod access;
 mod error;
@@ -50,7 +50,11 @@ pub struct Locked {
     _lock: Flock<OwnedFd>,
 }
 
+/// A directory to go on from; it takes no permission to read it, which members of a group may lack.
+const PASSED: OFlag = OFlag::O_PATH.union(DIRECTORY);
+/// A directory to list, lock or change.
 const DIRECTORY: OFlag = OFlag::O_DIRECTORY.union(OFlag::O_CLOEXEC);
+/// Whatever has the name, itself and not what it leads to.
 const EXAMINED: OFlag = OFlag::O_PATH.union(OFlag::O_NOFOLLOW).union(OFlag::O_CLOEXEC);
 
 /// The type of what a name stands for.
@@ -68,11 +72,24 @@ fn checked(name: &str) -> Result<&str, PinError> {
     Err(PinError::Name { name: name.to_owned() })
 }
 
+/// An error when a stranger owns what is at `path`, or one of the permissions in `forbidden` is set.
+fn trusted(path: &Path, stat: &FileStat, forbidden: u32) -> Result<(), PinError> {
+    let (owner, user) = (stat.st_uid, geteuid().as_raw());
+    if owner != 0 && owner != user {
+        return Err(PinError::Owner { path: path.to_owned(), owner, user });
+    }
+    let mode = stat.st_mode & 0o7777;
+    if mode & forbidden != 0 {
+        return Err(PinError::Writable { path: path.to_owned(), mode });
+    }
+    Ok(())
+}
+
 impl PinDir {
     /// Opens the root of a mounted bpffs, or any directory of one that the caller vouches for.
     pub fn open_root(path: &Path) -> Result<Self, PinError> {
         let path = path.to_owned();
-        let fd = match nix::fcntl::open(&path, DIRECTORY, Mode::empty()).map_err(Errno::from) {
+        let fd = match nix::fcntl::open(&path, PASSED, Mode::empty()).map_err(Errno::from) {
             Ok(fd) => fd,
             Err(Errno::ENOENT) => return Err(PinError::NoDirectory { path }),
             Err(Errno::ENOTDIR) => return Err(PinError::NotDirectory { path }),
@@ -101,7 +118,7 @@ impl PinDir {
     /// Opens a directory in this one; `None` when there is none of that name.
     pub fn subdir(&self, name: &str) -> Result<Option<PinDir>, PinError> {
         let path = self.at(checked(name)?);
-        let flags = DIRECTORY | OFlag::O_NOFOLLOW;
+        let flags = PASSED | OFlag::O_NOFOLLOW;
         let fd = match openat(&self.fd, name, flags, Mode::empty()).map_err(Errno::from) {
             Ok(fd) => fd,
             Err(Errno::ENOENT) => return Ok(None),
@@ -110,7 +127,7 @@ impl PinDir {
         };
         let dir = PinDir { fd, path };
         let stat = fstat(&dir.fd).map_err(|errno| dir.failed(PinOp::Open, errno))?;
-        dir.trusted(&stat, 0o022)?;
+        trusted(&dir.path, &stat, 0o022)?;
         Ok(Some(dir))
     }
 
@@ -135,8 +152,8 @@ impl PinDir {
         self.subdir(name)?.ok_or(PinError::Missing { path })
     }
 
-    /// Opens a directory in this one, and makes it first when there is none of that name. The access of one
-    /// that is there stays as it is.
+    /// Opens a directory in this one, and makes it first when there is none of that name. The
+    /// access of one that is there stays as it is.
     pub fn ensure_subdir(&self, name: &str, access: Access) -> Result<PinDir, PinError> {
         match self.create_subdir(name, access) {
             Err(PinError::Exists { path }) => self.subdir(name)?.ok_or(PinError::Missing { path }),
@@ -214,7 +231,8 @@ impl PinDir {
             .map_err(|errno| refused(PinOp::Remove, path, errno.into()))
     }
 
-    /// Removes a directory of ours and what is in it, a few levels deep; `Missing` when there is none.
+    /// Removes a directory of ours and what is in it, a few levels deep; `Missing` when there is
+    /// none.
     pub fn remove_tree(&self, name: &str) -> Result<(), PinError> {
         let dir = self.subdir(name)?.ok_or_else(|| PinError::Missing { path: self.at(name) })?;
         dir.empty(TREE_DEPTH)?;
@@ -259,8 +277,8 @@ impl PinDir {
         self.chmod(&fd, &stat, access).map_err(failed)
     }
 
-    /// Sets the mode of what `fd` refers to. A pin cannot be opened but by bpf(2), so its mode is set
-    /// through the link that `/proc` has for the descriptor.
+    /// Sets the mode of what `fd` refers to. A pin cannot be opened but by bpf(2), so its mode is
+    /// set through the link that `/proc` has for the descriptor.
     fn chmod(&self, fd: &OwnedFd, stat: &FileStat, access: Access) -> nix::Result<()> {
         let mode = access.mode(kind(stat));
         if kind(stat) == SFlag::S_IFDIR {
@@ -304,27 +322,10 @@ impl PinDir {
             SFlag::S_IFLNK => return Err(PinError::Link { path }),
             _ => return Err(PinError::NotPin { path }),
         }
-        PinDir {
-            fd: examined.try_clone().map_err(|e| failed(Errno::from_io(&e)))?,
-            path: path.clone(),
-        }
-        .trusted(&stat, 0o002)?;
+        trusted(&path, &stat, 0o002)?;
         let fd = sys::obj_get(&c_string(proc_path(examined.as_fd()))).map_err(failed)?;
         let found = pinned(fd.as_fd()).map_err(failed)?;
         if found == wanted { Ok(fd) } else { Err(PinError::Kind { path, wanted, found }) }
-    }
-
-    /// An error when a stranger owns this, or one of the permissions in `forbidden` is set.
-    fn trusted(&self, stat: &FileStat, forbidden: u32) -> Result<(), PinError> {
-        let (owner, user) = (stat.st_uid, geteuid().as_raw());
-        if owner != 0 && owner != user {
-            return Err(PinError::Owner { path: self.path.clone(), owner, user });
-        }
-        let mode = stat.st_mode & 0o7777;
-        if mode & forbidden != 0 {
-            return Err(PinError::Writable { path: self.path.clone(), mode });
-        }
-        Ok(())
     }
 
     fn at(&self, name: &str) -> PathBuf {

@@ -1,8 +1,9 @@
 //! A map whose sizes the kernel has told, and the commands on its elements.
 //!
-//! The kernel copies as many bytes as the map says, however long the caller's buffer is. So the sizes
-//! are asked once, of the descriptor itself, when a [`MapFd`] is made; they cannot change while
-//! the map lives; and every method refuses a slice of another length with `EINVAL` before the call.
+//! The kernel copies as many bytes as the map says, however long the caller's buffer is. So the
+//! sizes are asked once, of the descriptor itself, when a [`MapFd`] is made; they cannot change
+//! while the map lives; and every method refuses a slice of another length with `EINVAL` before the
+//! call.
 
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
@@ -64,8 +65,8 @@ fn value_bytes(facts: &MapFacts, cpus: usize) -> Result<usize, Errno> {
 }
 
 impl MapFd {
-    /// Asks a map for its sizes. `cpus` is the number of possible CPUs, of which a per-CPU map holds
-    /// a value each; for other kinds it is not looked at.
+    /// Asks a map for its sizes. `cpus` is the number of possible CPUs, of which a per-CPU map
+    /// holds a value each; for other kinds it is not looked at.
     pub(crate) fn new(fd: OwnedFd, cpus: usize) -> Result<Self, Errno> {
         let facts = map_info(fd.as_fd())?;
         Ok(MapFd {
@@ -159,13 +160,14 @@ impl MapFd {
         unsafe { bpf(&mut attr) }.map(drop)
     }
 
-    /// The bytes of the mark by which a batch of reads goes on: four, or a key where that is longer.
+    /// The bytes of the mark by which a batch of reads goes on: four, or a key where that is
+    /// longer.
     pub(crate) fn mark_len(&self) -> usize {
         self.key_len.max(4)
     }
 
-    /// Reads as many elements as the two buffers hold, from `mark` or from the beginning, and leaves
-    /// the place to go on from in `mark`. Which it is, `from_start` says: a mark is opaque.
+    /// Reads as many elements as the two buffers hold, from `mark` or from the beginning, and
+    /// leaves the place to go on from in `mark`. Which it is, `from_start` says: a mark is opaque.
     pub(crate) fn lookup_batch(
         &self,
         mark: &mut [u8],
@@ -221,8 +223,8 @@ impl MapFd {
         result.map(drop).map_err(|errno| (errno, done(attr.count, count)))
     }
 
-    /// Removes elements in order, up to the first that is not there (`ENOENT`); on an error the second
-    /// part is how many were removed.
+    /// Removes elements in order, up to the first that is not there (`ENOENT`); on an error the
+    /// second part is how many were removed.
     pub(crate) fn delete_batch(&self, keys: &[u8]) -> Result<(), (Errno, usize)> {
         let count = self.keys(keys).map_err(|errno| (errno, 0))?;
         let mut attr = MapBatch::<BPF_MAP_DELETE_BATCH> {

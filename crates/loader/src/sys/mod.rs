@@ -2,9 +2,9 @@
 //!
 //! What makes them safe is stated once. A command's attribute struct has the layout of the kernel's
 //! union member, asserted when it is compiled ([`attr`]). A pointer in it borrows the buffer it
-//! points to ([`ptr`]). A buffer whose length the kernel does not take as an argument, because a map
-//! fixes it, is checked against the sizes that the kernel itself told ([`map`]). Descriptors come
-//! back owned, close-on-exec, and above 2 ([`call`]).
+//! points to ([`ptr`]). A buffer whose length the kernel does not take as an argument, because a
+//! map fixes it, is checked against the sizes that the kernel itself told ([`map`]). Descriptors
+//! come back owned, close-on-exec, and above 2 ([`call`]).
 
 #![deny(
     clippy::cast_possible_truncation,

@@ -1,7 +1,7 @@
 //! User pointers in attributes: 64 bits wide on every machine, and borrowing what they point to.
 //!
-//! A `Ptr<'a>` cannot outlive the buffer it was made from, and one that the kernel writes through is
-//! made from an exclusive borrow only.
+//! A `Ptr<'a>` cannot outlive the buffer it was made from, and one that the kernel writes through
+//! is made from an exclusive borrow only.
 
 use std::ffi::CStr;
 use std::marker::PhantomData;

@@ -1,9 +1,11 @@
 //! Attaching a program to an interface, and taking it off.
 //!
-//! A change says what it expects to find, and the kernel compares and changes in one step: a program that
-//! somebody else put there meanwhile is never replaced by mistake. The mode is always given, since a
-//! request without one falls back to the slow mode without a word. What was attached is read back. Nothing
-//! is ever detached by dropping a value.
+//! A change says what it expects to find, and the kernel compares and changes in one step: a
+//! program that somebody else put there meanwhile is never replaced by mistake. The mode is always
+//! given, since a request without one falls back to the slow mode without a word. What was attached
+//! is read back. Nothing is ever detached by dropping a value.
+//!
+//! Interfaces are those of the network namespace that the calling thread is in.
 
 mod error;
 

@@ -1,9 +1,9 @@
 //! What the running kernel does with what this crate asks of it.
 //!
-//! Every test runs as root on a thread of its own, inside a fresh network namespace and a fresh mount
-//! namespace with a fresh bpffs, all of which end with the thread: a test leaves nothing behind, also
-//! when it fails. Without root a test says that it was skipped, and why; with `PALISADE_KERNEL=require`
-//! in the environment that is a failure.
+//! Every test runs as root on a thread of its own, inside a fresh network namespace and a fresh
+//! mount namespace with a fresh bpffs, all of which end with the thread: a test leaves nothing
+//! behind, also when it fails. Without root a test says that it was skipped, and why; with
+//! `PALISADE_KERNEL=require` in the environment that is a failure.
 
 mod attach;
 mod features;

@@ -249,3 +249,50 @@ fn a_per_cpu_hash_with_small_values_is_edited_and_read() {
         assert_eq!(hits.iter().count(), 0);
     });
 }
+
+/// A kind of map that the kernel reads key by key: names of interfaces by a number.
+fn devices(max_entries: u32) -> Map<u32, u32> {
+    let mut declared = decl("devices", MapKind::DevMapHash, 4, max_entries);
+    declared.value_size = 4;
+    Map::new(MapHandle::create(&declared).expect("a map")).expect("typed")
+}
+
+const LOOPBACK: u32 = 1;
+
+#[test]
+fn a_map_without_batches_is_read_and_edited_one_by_one() {
+    kernel(|_| {
+        let map = devices(64);
+        let keys: Vec<u32> = (0..50).collect();
+        map.insert_batch(&keys, &[LOOPBACK; 50]).expect("written");
+        let mut read: Vec<u32> = map.iter().map(|entry| entry.expect("read").0).collect();
+        read.sort_unstable();
+        assert_eq!(read, keys);
+        assert_eq!(map.remove_batch(&[7, 8, 99]).expect("removed"), 2);
+        assert_eq!(map.iter().count(), 48);
+        let error = map.insert_batch(&[100, 101], &[LOOPBACK, 0xffff]).expect_err("no interface");
+        assert_eq!(error.done, 1, "{error}");
+    });
+}
+
+#[test]
+fn a_reading_that_is_sent_back_to_the_start_for_ever_ends_with_an_error() {
+    kernel(|_| {
+        let map = devices(8);
+        map.insert(&0, &LOOPBACK, Insert::New).expect("inserted");
+        let (mut next, mut last) = (1, None);
+        for entry in map.iter() {
+            match entry {
+                // The key just read is gone, so the kernel begins anew, and finds another.
+                Ok((key, _)) => {
+                    map.remove(&key).expect("removed");
+                    map.insert(&next, &LOOPBACK, Insert::New).expect("inserted");
+                    next += 1;
+                }
+                Err(error) => last = Some(error),
+            }
+            assert!(next < 1000, "the reading does not end");
+        }
+        assert!(matches!(last, Some(MapError::Unsettled { .. })), "{last:?}");
+    });
+}

@@ -1,12 +1,14 @@
 //! Pins: making, publishing and opening them, and refusing what a hostile neighbour may plant.
 
 use std::os::unix::fs::{PermissionsExt, chown, symlink};
+use std::os::unix::process::CommandExt;
 use std::path::Path;
+use std::process::Command;
 use std::time::{Duration, Instant};
 
 use palisade_asm::MapKind;
 use palisade_loader::{
-    Access, Gid, Insert, Map, MapError, MapHandle, PinDir, PinError, Pinned, Program,
+    Access, Errno, Gid, Insert, Map, MapError, MapHandle, PinDir, PinError, Pinned, Program,
 };
 
 use crate::ground::{BPFFS, decl, kernel, program};
@@ -163,6 +165,10 @@ fn a_group_is_given_exactly_the_pins_it_is_to_edit() {
         map().pin(&dir, "control").expect("pinned");
         dir.set_access("block", group).expect("widened");
         assert_eq!(mode("palisade"), 0o750);
+        assert_eq!(
+            (dir.access().expect("told"), ground.pins.access().expect("told")),
+            (group, Access::Owner)
+        );
         assert_eq!((mode("palisade/block"), mode("palisade/control")), (0o660, 0o600));
         let owner = std::os::unix::fs::MetadataExt::gid;
         let gid = |rest| owner(&std::fs::metadata(at(rest)).expect("there"));
@@ -174,6 +180,54 @@ fn a_group_is_given_exactly_the_pins_it_is_to_edit() {
         assert_eq!(Gid::by_name("root").expect("asked"), Some(Gid(0)));
         assert_eq!(Gid::by_name("no such group").expect("asked"), None);
     });
+}
+
+/// Set for the child of the test below, which runs as a member of the group.
+const AS_MEMBER: &str = "PALISADE_TEST_AS_MEMBER";
+
+#[test]
+fn a_member_of_the_group_edits_its_pins_and_no_others_without_privilege() {
+    if std::env::var_os(AS_MEMBER).is_some() {
+        return member_edits();
+    }
+    kernel(|ground| {
+        // Whoever mounts the bpffs lets others look for what is theirs in it.
+        let passable = std::fs::Permissions::from_mode(0o711);
+        std::fs::set_permissions(BPFFS, passable).expect("opened up");
+        let group = Access::Group(Gid(STRANGER));
+        let dir = ground.pins.create_subdir("palisade", group).expect("made");
+        let block = map();
+        block.pin(&dir, "block").expect("pinned");
+        map().pin(&dir, "control").expect("pinned");
+        dir.set_access("block", group).expect("widened");
+        let output = Command::new("/proc/self/exe")
+            .args([
+                "--exact",
+                "pins::a_member_of_the_group_edits_its_pins_and_no_others_without_privilege",
+            ])
+            .env(AS_MEMBER, "1")
+            .uid(STRANGER)
+            .gid(STRANGER)
+            .output()
+            .expect("ran");
+        let text = String::from_utf8_lossy(&output.stdout);
+        assert!(output.status.success() && text.contains("1 passed"), "{text}");
+        let block: Map<u32, u64> = Map::new(block).expect("typed");
+        assert_eq!(block.get(&5).expect("read"), Some(50));
+    });
+}
+
+fn member_edits() {
+    let pins = PinDir::open_root(Path::new(BPFFS)).expect("passed");
+    assert!(pins.names().is_err(), "others may pass through the root, and not list it");
+    let dir = pins.subdir("palisade").expect("asked").expect("there");
+    let block = MapHandle::open(&dir, "block").expect("opened");
+    let block: Map<u32, u64> = Map::new(block).expect("typed");
+    block.insert(&5, &50, Insert::New).expect("inserted");
+    assert_eq!(block.iter().count(), 1);
+    let error = pin_error(MapHandle::open(&dir, "control"));
+    assert!(matches!(error, PinError::Refused { errno: Errno::EACCES, .. }), "{error}");
+    let _lock = dir.lock().expect("a member may lock");
 }
 
 #[test]

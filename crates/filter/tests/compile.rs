@@ -1,0 +1,264 @@
+//! What policies compile to: that nothing is emitted that no rule asks for, that bytes depend on
+//! policy and target alone, and that what the kernel would refuse is refused before.
+
+use byteorder::LittleEndian;
+use expect_test::{Expect, expect};
+use palisade_asm::Isa;
+use palisade_filter::{
+    Artifact, BUILTIN, Buffers, ByteOrder, FrameLength, PlanError, Policy, Target, compile, parse,
+};
+
+const TARGET: Target = Target { order: ByteOrder::Little, ..Target::FLOOR };
+
+fn policy(text: &str) -> Policy {
+    parse(text).unwrap_or_else(|wrong| panic!("{}", wrong.report("test.pal", text)))
+}
+
+fn compiled(text: &str, target: Target) -> Artifact {
+    compile(&policy(text), target).expect("the policy compiles")
+}
+
+fn listing(text: &str) -> String {
+    compiled(text, TARGET).program.listing().to_string()
+}
+
+/// The listing from the line that begins with `from` up to the one that begins with `to`.
+fn part(text: &str, from: &str, to: &str, want: Expect) {
+    let listing = listing(text);
+    let lines = listing.lines().skip_while(|line| !line.starts_with(from));
+    let part: Vec<&str> = lines.take_while(|line| !line.starts_with(to)).collect();
+    want.assert_eq(&format!("{}\n", part.join("\n")));
+}
+
+#[test]
+fn a_policy_that_looks_at_no_header_has_no_parser() {
+    expect![[r#"
+        ; start
+          r6 = r1
+          r1 = *(u32 *)(r6 +0)
+          r2 = *(u32 *)(r6 +4)
+          r2 -= r1
+          *(u64 *)(r10 -8) = r2
+          r1 = map[_control]+0
+          r1 = *(u32 *)(r1 +0)
+          if r1 == 0x2 goto off
+        ; default
+          *(u32 *)(r10 -136) = 11
+          goto pass
+        off:
+        ; off
+          *(u32 *)(r10 -136) = 0
+          goto pass
+        pass:
+        ; verdict
+          r7 = 2
+          r1 = map[_counters]
+          r2 = r10
+          r2 += -136
+          call bpf_map_lookup_elem#1
+          if r0 == 0x0 goto done
+          r1 = *(u64 *)(r0 +0)
+          r1 += 1
+          *(u64 *)(r0 +0) = r1
+          r2 = *(u64 *)(r10 -8)
+          r1 = *(u64 *)(r0 +8)
+          r1 += r2
+          *(u64 *)(r0 +8) = r1
+        done:
+          r0 = r7
+          exit
+    "#]]
+    .assert_eq(&listing("default pass"));
+}
+
+#[test]
+fn a_version_of_ip_that_no_rule_is_about_is_not_parsed() {
+    let v4 = listing("drop src 10.0.0.0/8\ndefault pass");
+    assert!(v4.contains("\nip4:\n") && !v4.contains("ip6"), "{v4}");
+    assert!(!v4.contains("short-l4"), "nothing of layer 4 is asked for:\n{v4}");
+    let v6 = listing("drop src 2001:db8::/32 tcp dport 22\ndefault pass");
+    assert!(v6.contains("\nip6:\n") && !v6.contains("ip4"), "{v6}");
+    let arp = listing("keep arp\ndefault drop");
+    assert!(
+        !arp.contains("ip4") && !arp.contains("malformed") && !arp.contains("short-l2"),
+        "{arp}"
+    );
+}
+
+#[test]
+fn rules_behind_one_that_always_decides_are_left_out() {
+    let text = listing("drop ip4\npass src 10.0.0.1\ndrop ip6\ndefault pass");
+    assert!(!text.contains("pass src 10.0.0.1"), "{text}");
+}
+
+#[test]
+fn a_prefix_is_compared_by_its_fixed_bits() {
+    part(
+        "drop src 10.0.0.0/9\ndefault pass",
+        "; 1: drop",
+        "; default",
+        expect![[r#"
+            ; 1: drop src 10.0.0.0/9
+              r1 = *(u32 *)(r10 -104)
+              w1 &= 33023
+              if w1 != 0xa goto past line 1
+              *(u32 *)(r10 -136) = 11
+              goto drop
+            past line 1:
+        "#]],
+    );
+    part(
+        "drop dst 2001:db8::/33\ndefault pass",
+        "; 1: drop",
+        "; default",
+        expect![[r#"
+            ; 1: drop dst 2001:db8::/33
+              r1 = *(u32 *)(r10 -128)
+              if w1 != 0xb80d0120 goto past line 1
+              r1 = *(u32 *)(r10 -124)
+              w1 &= 128
+              if w1 != 0x0 goto past line 1
+              *(u32 *)(r10 -136) = 11
+              goto drop
+            past line 1:
+        "#]],
+    );
+}
+
+#[test]
+fn cheap_tests_come_before_look_ups_and_hits_wait_for_the_whole_rule() {
+    part(
+        "set a net\nset w service\ndrop dst in a service in w sport 1024-65535\ndefault pass",
+        "; 3: drop",
+        "; default",
+        expect![[r#"
+            ; 3: drop dst in a service in w sport 1024-65535
+              r1 = *(u32 *)(r10 -144)
+              if r1 < 0x400 goto past line 3
+              if r1 > 0xffff goto past line 3
+              r1 = map[w]
+              r2 = r10
+              r2 += -148
+              call bpf_map_lookup_elem#1
+              if r0 == 0x0 goto past line 3
+              r0 = *(u64 *)(r0 +0)
+              if r0 == 0x0 goto past line 3
+              r1 = *(u32 *)(r10 -140)
+              if r1 == 0x6 goto service cell
+              r0 >>= 16
+              if r1 == 0x11 goto service cell
+              r0 >>= 16
+            service cell:
+              r0 &= 65535
+              if r0 == 0x0 goto past line 3
+              *(u64 *)(r10 -32) = r0
+              r1 = map[a:fill]+0
+              r1 = *(u64 *)(r1 +0)
+              if r1 == 0x0 goto no such host
+              r1 = map[a]
+              r2 = r10
+              r2 += -128
+              call bpf_map_lookup_elem#1
+              if r0 != 0x0 goto in set
+            no such host:
+              r1 = map[a:fill]+16
+              r1 = *(u64 *)(r1 +0)
+              if r1 == 0x0 goto past line 3
+              r1 = map[a:net4]
+              r2 = r10
+              r2 += -132
+              call bpf_map_lookup_elem#1
+              if r0 == 0x0 goto past line 3
+            in set:
+              r2 = *(u64 *)(r10 -8)
+              r1 = 1
+              lock *(u64 *)(r0 +0) += r1
+              lock *(u64 *)(r0 +8) += r2
+              r0 = *(u64 *)(r10 -32)
+              *(u32 *)(r10 -32) = r0
+              r1 = map[w:hits]
+              r2 = r10
+              r2 += -32
+              call bpf_map_lookup_elem#1
+              if r0 == 0x0 goto service counted
+              r1 = *(u64 *)(r0 +0)
+              r1 += 1
+              *(u64 *)(r0 +0) = r1
+              r2 = *(u64 *)(r10 -8)
+              r1 = *(u64 *)(r0 +8)
+              r1 += r2
+              *(u64 *)(r0 +8) = r1
+            service counted:
+              *(u32 *)(r10 -136) = 11
+              goto drop
+            past line 3:
+        "#]],
+    );
+}
+
+#[test]
+fn constants_of_the_packet_follow_the_byte_order_of_the_machine() {
+    let big = Target { order: ByteOrder::Big, ..TARGET };
+    let text = compiled("drop src 10.0.0.0/9\ndefault pass", big).program.to_string();
+    assert!(text.contains("== 0x800 goto"), "{text}");
+    assert!(text.contains("w1 != 0xa000000 goto"), "{text}");
+}
+
+#[test]
+fn the_same_policy_gives_the_same_bytes() {
+    for target in targets() {
+        let bytes = || {
+            let artifact = compiled(BUILTIN, target);
+            artifact.program.encode(target.isa).expect("encodes").to_bytes::<LittleEndian>()
+        };
+        assert_eq!(bytes(), bytes());
+    }
+}
+
+#[test]
+fn the_length_is_asked_of_the_kernel_only_where_the_target_says_so() {
+    for target in targets() {
+        let text = compiled(BUILTIN, target).program.to_string();
+        let asks = text.contains("xdp_get_buff_len");
+        let subtracts = text.contains("r2 -= r1");
+        let pointers = target.length == FrameLength::Pointers;
+        assert_eq!(asks, target.buffers == Buffers::Multi || !pointers);
+        assert_eq!(subtracts, pointers);
+    }
+}
+
+fn targets() -> Vec<Target> {
+    let mut all = Vec::new();
+    for buffers in [Buffers::Single, Buffers::Multi] {
+        for length in [FrameLength::Pointers, FrameLength::Helper] {
+            all.push(Target { buffers, length, isa: Isa::V3, ..TARGET });
+        }
+    }
+    all
+}
+
+#[test]
+fn more_branches_than_the_verifier_follows_are_refused_with_the_rule() {
+    let rules: String =
+        (0..9000).map(|i| format!("drop src 10.{}.{}.1 dport 53\n", i / 256, i % 256)).collect();
+    let text = format!("{rules}default pass\n");
+    let refused = compile(&policy(&text), TARGET).expect_err("too many branches");
+    let PlanError::TooManyBranches { line, limit, .. } = refused else { panic!("{refused}") };
+    assert_eq!(limit, 8192);
+    assert!((1000..9000).contains(&line), "line {line}");
+}
+
+#[test]
+fn more_maps_than_a_program_may_use_are_refused() {
+    let sets: String = (0..20).map(|i| format!("set s{i} net\n")).collect();
+    let refused = compile(&policy(&format!("{sets}default pass")), TARGET);
+    assert_eq!(refused.expect_err("too many"), PlanError::TooManyMaps { maps: 102, limit: 64 });
+}
+
+#[test]
+fn more_sets_in_one_rule_than_there_is_room_for_are_refused() {
+    let terms = "src in s dst in s ".repeat(5);
+    let text = format!("set s net\ndrop {terms}\ndefault pass");
+    let refused = compile(&policy(&text), TARGET).expect_err("too many");
+    assert!(matches!(refused, PlanError::TooManySets { line: 2, sets: 10, limit: 8, .. }));
+}

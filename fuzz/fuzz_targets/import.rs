@@ -1,0 +1,5 @@
+//! Files to import, the first byte choosing the format: `cargo fuzz run import`.
+
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| palisade_tests::fuzzed::import(bytes));

@@ -1,0 +1,36 @@
+//! Every file that the fuzzer found worth keeping, put to what its target checks.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use palisade_tests::fuzzed;
+
+/// The files of a target's corpus, in order.
+fn corpus(target: &str) -> Vec<PathBuf> {
+    let dir = Path::new(env!("CARGO_MANIFEST_DIR")).join("../fuzz/corpus").join(target);
+    let entries = fs::read_dir(&dir).unwrap_or_else(|why| panic!("{}: {why}", dir.display()));
+    let mut files: Vec<PathBuf> = entries.map(|entry| entry.expect("an entry").path()).collect();
+    files.sort();
+    files
+}
+
+/// Puts all files to `check`, and says which one failed.
+fn replay(target: &str, least: usize, check: fn(&[u8])) {
+    let files = corpus(target);
+    assert!(files.len() >= least, "{} files in the corpus of `{target}`", files.len());
+    for file in files {
+        let bytes = fs::read(&file).expect("a file of the corpus");
+        let failed = std::panic::catch_unwind(|| check(&bytes)).is_err();
+        assert!(!failed, "{}", file.display());
+    }
+}
+
+#[test]
+fn the_corpus_of_policies_parses_prints_and_compiles() {
+    replay("policy", 20, fuzzed::policy);
+}
+
+#[test]
+fn the_corpus_of_imports_reads_prints_and_is_read_back() {
+    replay("import", 20, fuzzed::import);
+}
