@@ -135,15 +135,8 @@ impl Engine {
 
     /// Puts a frame to the program so many times, on one CPU and without a pause.
     pub fn burst(&mut self, frame: &[u8], times: u32) -> Result<Outcome, Fault> {
-        let run = TestRun { packet: frame, repeat: times, ingress: None };
-        let result = self.program.test_run(&run).map_err(Fault::Refused)?;
+        let verdict = self.test_run(frame, times)?;
         let grown = self.grown();
-        let verdict =
-            Verdict::ALL.into_iter().find(|v| u32::try_from(v.code()) == Ok(result.retval));
-        let verdict = verdict.ok_or(Fault::Result(result.retval))?;
-        if result.packet != frame {
-            return Err(Fault::Changed(result.packet));
-        }
         let (packets, len) = (u64::from(times), frame.len() as u64);
         match grown.as_slice() {
             [(index, counts)] if *counts == [packets, packets * len] => {
@@ -155,8 +148,23 @@ impl Engine {
         }
     }
 
+    fn test_run(&self, frame: &[u8], times: u32) -> Result<Verdict, Fault> {
+        let run = TestRun { packet: frame, repeat: times, ingress: None };
+        let result = self.program.test_run(&run).map_err(Fault::Refused)?;
+        if result.packet != frame {
+            return Err(Fault::Changed(result.packet));
+        }
+        let verdict = Verdict::ALL.into_iter().find(|v| u32::try_from(v.code()) == Ok(result.retval));
+        verdict.ok_or(Fault::Result(result.retval))
+    }
+
+    /// The verdict on a frame, which must come back unchanged; counted, but not looked at here.
+    pub fn verdict(&self, frame: &[u8]) -> Result<Verdict, Fault> {
+        self.test_run(frame, 1)
+    }
+
     /// The rows that have grown since the last look, and by how much.
-    fn grown(&mut self) -> Vec<(usize, Counts)> {
+    pub fn grown(&mut self) -> Vec<(usize, Counts)> {
         let all = self.counters.get_all().expect("the counters can be read");
         let now: Vec<Counts> = all.iter().map(|row| row.sum()).collect();
         let before = std::mem::replace(&mut self.seen, now);

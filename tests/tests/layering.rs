@@ -26,7 +26,7 @@ const UNSAFE: &str = "crates/loader/src/sys";
 const C: [&str; 5] = ["cc", "cmake", "bindgen", "openssl-sys", "libbpf-sys"];
 
 /// Names of files that say nothing of what is in them.
-const NAMELESS: [&str; 7] = ["util", "utils", "common", "helper", "helpers", "misc", "shared"];
+const NAMELESS: [&str; 5] = ["util", "utils", "common", "helpers", "misc"];
 
 fn root() -> PathBuf {
     let tests = Path::new(env!("CARGO_MANIFEST_DIR"));

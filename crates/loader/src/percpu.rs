@@ -10,7 +10,6 @@ use std::sync::OnceLock;
 
 use crate::Errno;
 use crate::map::{Insert, MapError, MapHandle, MapOp, Sizes};
-use crate::sys::Update;
 use crate::walk::Walk;
 use crate::wire::{Wire, bytes_of};
 
@@ -166,14 +165,9 @@ impl<K: Wire, V: Wire> PerCpuMap<K, V> {
 
     /// Writes the values of a key, for all CPUs.
     pub fn set(&self, key: &K, values: &PerCpu<V>, how: Insert) -> Result<(), MapError> {
-        let update = match how {
-            Insert::Any => Update::Any,
-            Insert::New => Update::New,
-            Insert::Existing => Update::Existing,
-        };
         self.handle
             .map()
-            .update(&bytes_of(key), &write(values), update)
+            .update(&bytes_of(key), &write(values), how.into())
             .map_err(|errno| self.handle.not_written(errno))
     }
 

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use palisade_filter::BUILTIN;
+use palisade_filter::{BUILTIN, Policy};
 use palisade_loader::xdp::Mode;
 use palisade_loader::{Access, Errno, Gid, link};
 use serde_json::json;
@@ -13,23 +13,54 @@ use crate::failure::{Failure, Outcome};
 use crate::output::{Output, human};
 use crate::running::home::PolicyDir;
 use crate::running::install::{Device, How, Installed, Placed, Stranger, Wanted, install};
+use crate::running::meta::{self, Meta};
 use crate::running::publish;
 
-/// Compiles, loads and attaches.
+/// Compiles, loads and attaches. Without a file, the policy that is in force is meant; only where
+/// there is none, the built-in one.
 pub fn run(global: &Global, args: &Attach, out: &mut Output) -> Outcome {
     let devices = devices(args)?;
     let access = args.group.as_deref().map(group).transpose()?;
-    let (file, text) = text(args.policy.as_deref())?;
-    let policy =
-        palisade_filter::parse(&text).map_err(|wrong| Failure::text(&file, &text, &wrong))?;
-    let at = PolicyDir::make(&global.bpffs, &global.policy_name)?;
-    let _lock = at.lock()?;
-    publish::recover(&at)?;
-    let name = at.name.clone();
-    let wanted =
-        Wanted { text: &text, policy: &policy, devices: &devices, access, maps: BTreeMap::new() };
-    let installed = install(at, wanted)?;
-    report(name.as_str(), &installed, out)
+    let given = args.policy.as_deref().map(read).transpose()?;
+    let (at, _lock) = PolicyDir::made_and_locked(&global.bpffs, &global.policy_name)?;
+    let done = given.map_or_else(|| in_force(&at), Ok).and_then(|source| {
+        publish::recover(&at)?;
+        let Source { text, policy } = source;
+        let maps = BTreeMap::new();
+        install(&at, Wanted { text: &text, policy: &policy, devices: &devices, access, maps })
+    });
+    match done {
+        Ok(installed) => report(at.name.as_str(), &installed, out),
+        Err(failure) => {
+            // A directory that was made for nothing goes again.
+            if at.program()?.is_none() {
+                at.remove()?;
+            }
+            Err(failure)
+        }
+    }
+}
+
+/// A policy and its text.
+struct Source {
+    text: String,
+    policy: Policy,
+}
+
+impl Source {
+    fn parse(file: &str, text: String) -> Outcome<Self> {
+        match palisade_filter::parse(&text) {
+            Ok(policy) => Ok(Self { text, policy }),
+            Err(wrong) => Err(Failure::text(file, &text, &wrong)),
+        }
+    }
+}
+
+fn in_force(at: &PolicyDir) -> Outcome<Source> {
+    if at.program()?.is_some() {
+        return Source::parse(meta::PIN, Meta::open(&at.dir)?.text);
+    }
+    Source::parse("the built-in policy", BUILTIN.to_owned())
 }
 
 fn report(policy: &str, installed: &Installed, out: &mut Output) -> Outcome {
@@ -87,16 +118,15 @@ fn group(name: &str) -> Outcome<Access> {
     found.map(Access::Group).ok_or_else(unknown)
 }
 
-/// The name of the policy's file and its text.
-fn text(file: Option<&Path>) -> Outcome<(String, String)> {
-    let Some(file) = file else { return Ok(("built-in policy".to_owned(), BUILTIN.to_owned())) };
+fn read(file: &Path) -> Outcome<Source> {
     let name = file.display().to_string();
     let unreadable = |error: std::io::Error| {
         Failure::usage(format!("cannot read {name}: {}", Errno::from_io(&error)))
     };
     let bytes = std::fs::read(file).map_err(unreadable)?;
     let text = String::from_utf8(bytes).map_err(|error| {
-        Failure::usage(format!("{name} is not UTF-8: byte {}", error.utf8_error().valid_up_to()))
+        let at = error.utf8_error().valid_up_to();
+        Failure::usage(format!("{name} is not a text in UTF-8: byte {at} is wrong"))
     })?;
-    Ok((name, text))
+    Source::parse(&name, text)
 }

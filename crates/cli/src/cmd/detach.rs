@@ -12,8 +12,7 @@ use crate::running::publish;
 
 /// Detaches, and removes the pins with the last interface unless they are to be kept.
 pub fn run(global: &Global, args: &Detach, out: &mut Output) -> Outcome {
-    let at = PolicyDir::get(&global.bpffs, &global.policy_name)?;
-    let lock = at.lock()?;
+    let (at, _lock) = PolicyDir::locked(&global.bpffs, &global.policy_name)?;
     publish::recover(&at)?;
     let program = at.program()?;
     let links = match &program {
@@ -49,7 +48,6 @@ pub fn run(global: &Global, args: &Detach, out: &mut Output) -> Outcome {
     } else if left.is_empty() {
         out.say(format_args!("policy `{name}` is attached nowhere; its sets are kept"))?;
     }
-    drop(lock);
     Ok(())
 }
 

@@ -13,9 +13,8 @@ use crate::running::set::{Carry, Entry, OpenSet};
 
 /// Adds entries; what is there already is said, and no failure.
 pub fn add(global: &Global, args: &Edit, out: &mut Output) -> Outcome {
-    let at = PolicyDir::get(&global.bpffs, &global.policy_name)?;
+    let (at, _lock) = PolicyDir::locked(&global.bpffs, &global.policy_name)?;
     let sets = targets(&at, args)?;
-    let _lock = at.lock()?;
     let (mut added, mut present) = (Vec::new(), Vec::new());
     for Target { name, set, items } in &sets {
         for item in items {
@@ -34,9 +33,8 @@ pub fn add(global: &Global, args: &Edit, out: &mut Output) -> Outcome {
 
 /// Deletes entries; what was not there is said, and the answer is no.
 pub fn del(global: &Global, args: &Edit, out: &mut Output) -> Outcome {
-    let at = PolicyDir::get(&global.bpffs, &global.policy_name)?;
+    let (at, _lock) = PolicyDir::locked(&global.bpffs, &global.policy_name)?;
     let sets = targets(&at, args)?;
-    let _lock = at.lock()?;
     let (mut deleted, mut missing) = (Vec::new(), Vec::new());
     for Target { name, set, items } in &sets {
         let absent = set.remove(items)?;

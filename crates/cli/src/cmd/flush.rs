@@ -10,13 +10,12 @@ use crate::running::home::PolicyDir;
 
 /// Deletes every entry of the set.
 pub fn run(global: &Global, args: &OneSet, out: &mut Output) -> Outcome {
-    let at = PolicyDir::get(&global.bpffs, &global.policy_name)?;
+    let (at, _lock) = PolicyDir::locked(&global.bpffs, &global.policy_name)?;
     let name = match &args.set {
         Some(name) => name.clone(),
         None => the_only_set(&at)?,
     };
     let set = at.set(&name)?;
-    let _lock = at.lock()?;
     let gone = set.clear()?;
     out.json(&json!({"policy": at.name.as_str(), "set": name.as_str(), "deleted": gone}))?;
     out.say(format_args!("deleted {gone} from `{name}`"))

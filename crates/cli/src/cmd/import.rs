@@ -22,10 +22,10 @@ pub fn run(global: &Global, args: &Import, out: &mut Output) -> Outcome {
     for note in &imported.notes {
         out.say(format_args!("note: {note}"))?;
     }
-    let at = PolicyDir::get(&global.bpffs, &global.policy_name)?;
+    let (at, _lock) = PolicyDir::locked(&global.bpffs, &global.policy_name)?;
+    publish::recover(&at)?;
     let parts = parts(&at, args, imported.groups)?;
-    let _lock = at.lock()?;
-    if args.replace { replace(global, args, &parts, out) } else { merge(&at, args, parts, out) }
+    if args.replace { replace(&at, args, &parts, out) } else { merge(&at, args, parts, out) }
 }
 
 fn read(args: &Import) -> Outcome<Imported> {
@@ -146,8 +146,8 @@ fn merge(at: &PolicyDir, args: &Import, parts: Vec<Part>, out: &mut Output) -> O
 
 /// Puts the file in the place of what its sets hold: new maps are filled aside, and the program
 /// that uses them takes the place of the old one.
-fn replace(global: &Global, args: &Import, parts: &[Part], out: &mut Output) -> Outcome {
-    let running = Running::get(&global.bpffs, &global.policy_name)?;
+fn replace(at: &PolicyDir, args: &Import, parts: &[Part], out: &mut Output) -> Outcome {
+    let running = Running::get(at)?;
     if parts.iter().all(|part| part.len() == 0) {
         return Err(Failure::usage(
             "the file holds no entries; replacing a set by nothing is most likely a mistake",
@@ -157,7 +157,7 @@ fn replace(global: &Global, args: &Import, parts: &[Part], out: &mut Output) -> 
     let mut maps = BTreeMap::new();
     let mut counts = Vec::new();
     for part in parts {
-        let old = running.at.set(&part.name)?.entries()?;
+        let old = at.set(&part.name)?.entries()?;
         let declared = running.policy.set(part.name.as_str());
         let declared = declared.ok_or_else(|| {
             Failure::usage(format!("the policy does not declare the set `{}`", part.name))
@@ -170,18 +170,14 @@ fn replace(global: &Global, args: &Import, parts: &[Part], out: &mut Output) -> 
         counts.push((part.name.clone(), old.len(), added.new));
     }
     if !args.dry_run {
-        publish::recover(&running.at)?;
-        let (text, policy) = (running.meta.text, running.policy);
-        let wanted = Wanted { text: &text, policy: &policy, devices: &[], access: None, maps };
-        install::install(running.at, wanted)?;
+        let (text, policy) = (&running.meta.text, &running.policy);
+        install::install(at, Wanted { text, policy, devices: &[], access: None, maps })?;
     }
     let sets: serde_json::Map<_, _> = counts
         .iter()
         .map(|(name, old, new)| (name.to_string(), json!({"entries": new, "before": old})))
         .collect();
-    out.json(
-        &json!({"policy": global.policy_name.as_str(), "dry_run": args.dry_run, "sets": sets}),
-    )?;
+    out.json(&json!({"policy": at.name.as_str(), "dry_run": args.dry_run, "sets": sets}))?;
     let would = if args.dry_run { "would hold" } else { "holds" };
     for (name, old, new) in counts {
         out.say(format_args!(

@@ -8,23 +8,22 @@ use serde_json::json;
 use crate::args::{FilterMode, Global, ModeArgs};
 use crate::failure::Outcome;
 use crate::output::Output;
-use crate::running::home::{Running, set_mode};
+use crate::running::home::PolicyDir;
 
 /// Sets or shows the mode.
 pub fn run(global: &Global, args: &ModeArgs, out: &mut Output) -> Outcome {
-    let running = Running::get(&global.bpffs, &global.policy_name)?;
-    let before = running.mode()?;
+    let (at, _lock) = PolicyDir::locked(&global.bpffs, &global.policy_name)?;
+    let before = at.mode()?;
     let mode = match args.mode {
         None => before,
         Some(FilterMode::Enforce) => Mode::Enforce,
         Some(FilterMode::Shadow) => Mode::Shadow,
         Some(FilterMode::Off) => Mode::Off,
     };
-    if args.mode.is_some() {
-        let _lock = running.at.lock()?;
-        set_mode(&running.at, mode)?;
+    if mode != before {
+        at.set_mode(mode)?;
     }
-    out.json(&json!({"policy": running.at.name.as_str(), "mode": mode.word()}))?;
+    out.json(&json!({"policy": at.name.as_str(), "mode": mode.word()}))?;
     match args.mode {
         None => out.say(mode),
         Some(_) if mode == before => out.say(format_args!("{mode} already")),

@@ -19,28 +19,30 @@ use super::status::{by_verdict, row_name, would_drop};
 use crate::args::{Global, Stats};
 use crate::failure::{Failure, Outcome};
 use crate::output::{Form, Output, human};
-use crate::running::home::{Count, Counters, Reading, Running};
+use crate::running::home::{Count, Counters, PolicyDir, Reading, Running};
 
 /// Measures until told to stop.
 pub fn run(global: &Global, args: &Stats, out: &mut Output) -> Outcome {
     let stop = Stop::new()?;
-    let mut watched = Watched::open(global)?;
-    let mut shown = 0;
-    while args.count.is_none_or(|count| shown < count) {
-        if stop.within(args.interval)? {
-            break;
+    let mut left = args.count.unwrap_or(u64::MAX);
+    while left > 0 {
+        let at = PolicyDir::get(&global.bpffs, &global.policy_name)?;
+        let mut watched = Watched::open(&at)?;
+        while left > 0 {
+            if stop.within(args.interval)? {
+                return Ok(());
+            }
+            if watched.is_replaced(global)? {
+                break;
+            }
+            let sample = watched.sample()?;
+            match out.form() {
+                Form::Json => out.json(&sample.json(&watched.running))?,
+                Form::Text | Form::Quiet => sample.say(&watched.running, out)?,
+            }
+            out.flush()?;
+            left -= 1;
         }
-        if watched.replaced(global)? {
-            watched = Watched::open(global)?;
-            continue;
-        }
-        let sample = watched.sample()?;
-        match out.form() {
-            Form::Json => out.json(&sample.json(&watched.running))?,
-            Form::Text | Form::Quiet => sample.say(&watched.running, out)?,
-        }
-        out.flush()?;
-        shown += 1;
     }
     Ok(())
 }
@@ -93,25 +95,25 @@ fn refused(what: &str, errno: nix::errno::Errno) -> Failure {
 }
 
 /// The policy that is measured, and its last reading.
-struct Watched {
-    running: Running,
+struct Watched<'a> {
+    running: Running<'a>,
     counters: Counters,
     last: Reading,
     at: Instant,
 }
 
-impl Watched {
-    fn open(global: &Global) -> Outcome<Self> {
-        let running = Running::get(&global.bpffs, &global.policy_name)?;
+impl<'a> Watched<'a> {
+    fn open(at: &'a PolicyDir) -> Outcome<Self> {
+        let running = Running::get(at)?;
         let counters = running.counters()?;
         let last = counters.read()?;
         Ok(Self { running, counters, last, at: Instant::now() })
     }
 
     /// Whether another map of counters is in force; an error if the policy is gone.
-    fn replaced(&self, global: &Global) -> Outcome<bool> {
-        let now = Running::get(&global.bpffs, &global.policy_name)
-            .and_then(|running| running.counters())
+    fn is_replaced(&self, global: &Global) -> Outcome<bool> {
+        let now = PolicyDir::get(&global.bpffs, &global.policy_name)
+            .and_then(|at| Running::get(&at)?.counters())
             .map_err(|failure| failure.because("the policy was removed while it was measured"))?;
         Ok(now.id != self.counters.id)
     }
@@ -159,7 +161,7 @@ impl Sample {
         })
     }
 
-    fn json(&self, running: &Running) -> Value {
+    fn json(&self, running: &Running<'_>) -> Value {
         let totals =
             by_verdict(running, &self.total).into_iter().zip(by_verdict(running, &self.new));
         let verdicts: Map<String, Value> = totals
@@ -200,14 +202,17 @@ impl Sample {
     }
 
     /// Each row with its total and what is new, in whatever mode it was counted.
-    fn rows<'a>(&'a self, running: &'a Running) -> impl Iterator<Item = (&'a Row, Count, Count)> {
+    fn rows<'a>(
+        &'a self,
+        running: &'a Running<'_>,
+    ) -> impl Iterator<Item = (&'a Row, Count, Count)> {
         running.rows.iter().enumerate().map(|(i, row)| {
             let of = |reading: &Reading| reading.enforced[i] + reading.shadowed[i];
             (row, of(&self.total), of(&self.new))
         })
     }
 
-    fn say(&self, running: &Running, out: &mut Output) -> Outcome {
+    fn say(&self, running: &Running<'_>, out: &mut Output) -> Outcome {
         if std::io::stdout().is_terminal() {
             write!(out.writer(), "\x1b[H\x1b[2J")?;
         }

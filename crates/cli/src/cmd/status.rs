@@ -8,14 +8,15 @@ use serde_json::{Map, Value, json};
 use crate::args::{Global, Status};
 use crate::failure::{Failure, Outcome};
 use crate::output::{Output, human};
-use crate::running::home::{Count, Reading, Running, describe_program};
+use crate::running::home::{Count, PolicyDir, Reading, Running, describe_program};
 
 /// Shows the policy, or what an interface carries.
 pub fn run(global: &Global, args: &Status, out: &mut Output) -> Outcome {
-    let running = match Running::get(&global.bpffs, &global.policy_name) {
-        Ok(running) => running,
+    let at = match PolicyDir::get(&global.bpffs, &global.policy_name) {
+        Ok(at) => at,
         Err(failure) => return Err(with_stranger(failure, args)?),
     };
+    let running = Running::get(&at)?;
     let mut interfaces = running.interfaces()?;
     if let Some(name) = &args.device {
         let wanted = link::by_name(name)?;
@@ -60,7 +61,7 @@ struct SetFacts {
 }
 
 impl Facts {
-    fn of(running: &Running, interfaces: Vec<Link>) -> Outcome<Self> {
+    fn of(running: &Running<'_>, interfaces: Vec<Link>) -> Outcome<Self> {
         let info = running
             .program
             .info()
@@ -77,10 +78,10 @@ impl Facts {
             });
         }
         let reading = running.counters()?.read()?;
-        Ok(Self { info, mode: running.mode()?, interfaces, sets, reading })
+        Ok(Self { info, mode: running.at.mode()?, interfaces, sets, reading })
     }
 
-    fn json(&self, running: &Running) -> Value {
+    fn json(&self, running: &Running<'_>) -> Value {
         let interfaces: Vec<Value> = self
             .interfaces
             .iter()
@@ -112,7 +113,7 @@ impl Facts {
         })
     }
 
-    fn say(&self, running: &Running, out: &mut Output) -> Outcome {
+    fn say(&self, running: &Running<'_>, out: &mut Output) -> Outcome {
         let Facts { info, mode, .. } = self;
         out.say(format_args!("policy `{}`, mode {mode}", running.at.name))?;
         out.say(format_args!(
@@ -158,7 +159,7 @@ impl Facts {
     }
 
     /// A line for each verdict, and below it the rows that led to it.
-    fn packets(&self, running: &Running) -> Vec<Vec<String>> {
+    fn packets(&self, running: &Running<'_>) -> Vec<Vec<String>> {
         let line = |name: String, count: Count| {
             vec![name, human::grouped(count.packets), human::bytes(count.bytes)]
         };
@@ -197,7 +198,7 @@ pub fn row_name(row: &palisade_filter::Row) -> String {
 }
 
 /// Packets and bytes by verdict, as they were carried out.
-pub fn by_verdict(running: &Running, reading: &Reading) -> Vec<(Verdict, Count)> {
+pub fn by_verdict(running: &Running<'_>, reading: &Reading) -> Vec<(Verdict, Count)> {
     Verdict::ALL
         .into_iter()
         .map(|verdict| {

@@ -8,7 +8,6 @@
 
 use std::path::Path;
 
-use palisade_filter::diag::Diagnostics;
 use palisade_filter::plan::{self, CONTROL, COUNTERS};
 use palisade_filter::{Mode, Name, Policy, Row, SetKind};
 use palisade_loader::link::{self, Link};
@@ -57,11 +56,40 @@ impl PolicyDir {
     }
 
     /// The directory of the policy, made if there is none.
-    pub fn make(bpffs: &Path, name: &Name) -> Outcome<Self> {
+    fn make(bpffs: &Path, name: &Name) -> Outcome<Self> {
         let bpffs = PinDir::open_root(bpffs)?;
         let home = bpffs.ensure_subdir(HOME, Access::Owner)?;
         let dir = home.ensure_subdir(name.as_str(), Access::Owner)?;
         Ok(Self { name: name.clone(), dir, home, bpffs })
+    }
+
+    /// The directory of the policy that is in force, and the lock that writers hold: nothing that
+    /// is opened from now on changes under the caller's hands.
+    pub fn locked(bpffs: &Path, name: &Name) -> Outcome<(Self, Locked)> {
+        loop {
+            let at = Self::get(bpffs, name)?;
+            if let Some(lock) = at.lock()? {
+                return Ok((at, lock));
+            }
+        }
+    }
+
+    /// The same for a policy that may not be there yet: its directory is made.
+    pub fn made_and_locked(bpffs: &Path, name: &Name) -> Outcome<(Self, Locked)> {
+        loop {
+            let at = Self::make(bpffs, name)?;
+            if let Some(lock) = at.lock()? {
+                return Ok((at, lock));
+            }
+        }
+    }
+
+    /// The lock; `None` if the directory was removed while it was waited for.
+    fn lock(&self) -> Outcome<Option<Locked>> {
+        let lock = self.dir.lock()?;
+        let there = self.home.subdir(self.name.as_str())?;
+        let same = there.map(|there| there.is(&self.dir)).transpose()?.unwrap_or(false);
+        Ok(same.then_some(lock))
     }
 
     /// Every policy that has a directory.
@@ -74,11 +102,6 @@ impl PolicyDir {
             all.extend(Self::find(bpffs, &name)?);
         }
         Ok(all)
-    }
-
-    /// The lock that writers hold.
-    pub fn lock(&self) -> Outcome<Locked> {
-        Ok(self.dir.lock()?)
     }
 
     /// The directory of the maps.
@@ -134,6 +157,21 @@ impl PolicyDir {
             .note("help", format!("say which with --set: {}", sets.join(", "))))
     }
 
+    /// What the program does with its verdicts.
+    pub fn mode(&self) -> Outcome<Mode> {
+        let code = self.control()?.get(&0)?.unwrap_or(0);
+        Ok(Mode::ALL.into_iter().find(|m| m.code() == code).unwrap_or(Mode::Enforce))
+    }
+
+    /// Sets what the program does with its verdicts.
+    pub fn set_mode(&self, mode: Mode) -> Outcome {
+        Ok(self.control()?.insert(&0, &mode.code(), Insert::Any)?)
+    }
+
+    fn control(&self) -> Outcome<Map<u32, u32>> {
+        Ok(Map::new(MapHandle::open(&self.maps()?, CONTROL)?)?)
+    }
+
     /// Lets a group reach the directory, or takes that back. The directory of all policies stays
     /// open to the group that reached it last.
     pub fn share(&self, access: Access) -> Outcome {
@@ -155,9 +193,9 @@ impl PolicyDir {
 }
 
 /// A policy with its program, its text and its counters.
-pub struct Running {
+pub struct Running<'a> {
     /// Its directory.
-    pub at: PolicyDir,
+    pub at: &'a PolicyDir,
     /// The facts.
     pub meta: Meta,
     /// The policy.
@@ -168,20 +206,20 @@ pub struct Running {
     pub program: Program,
 }
 
-impl Running {
+impl<'a> Running<'a> {
     /// The policy in `at`; `None` if there is no program.
-    pub fn open(at: PolicyDir) -> Outcome<Result<Self, PolicyDir>> {
-        let Some(program) = at.program()? else { return Ok(Err(at)) };
+    pub fn open(at: &'a PolicyDir) -> Outcome<Option<Self>> {
+        let Some(program) = at.program()? else { return Ok(None) };
         let meta = Meta::open(&at.dir)?;
         let policy = palisade_filter::parse(&meta.text)
-            .map_err(|wrong: Diagnostics| Failure::text(meta::PIN, &meta.text, &wrong))?;
+            .map_err(|wrong| Failure::text(meta::PIN, &meta.text, &wrong))?;
         let rows = plan::rows(&policy);
-        Ok(Ok(Self { at, meta, policy, rows, program }))
+        Ok(Some(Self { at, meta, policy, rows, program }))
     }
 
-    /// The policy of that name; an error if it is not in force.
-    pub fn get(bpffs: &Path, name: &Name) -> Outcome<Self> {
-        Self::open(PolicyDir::get(bpffs, name)?)?.map_err(|at| {
+    /// The policy in `at`; an error if there is no program.
+    pub fn get(at: &'a PolicyDir) -> Outcome<Self> {
+        Self::open(at)?.ok_or_else(|| {
             Failure::usage(format!("the policy `{}` has no program", at.name))
                 .note("help", "an attach was cut short; `palisade attach` again puts it right")
         })
@@ -195,12 +233,6 @@ impl Running {
     /// The interfaces that carry the program, as the kernel tells.
     pub fn interfaces(&self) -> Outcome<Vec<Link>> {
         interfaces_of(self.program_id()?)
-    }
-
-    /// What the program does with its verdicts.
-    pub fn mode(&self) -> Outcome<Mode> {
-        let code = control(&self.at)?.get(&0)?.unwrap_or(0);
-        Ok(Mode::ALL.into_iter().find(|m| m.code() == code).unwrap_or(Mode::Enforce))
     }
 
     /// The counters, opened once for many readings.
@@ -222,15 +254,6 @@ pub fn interfaces_of(id: u32) -> Outcome<Vec<Link>> {
     let carries =
         |link: &Link| link.xdp.is_some_and(|xdp| xdp.program_id == id || xdp.offloaded == Some(id));
     Ok(link::list()?.into_iter().filter(carries).collect())
-}
-
-/// Sets what the program of a policy does with its verdicts.
-pub fn set_mode(at: &PolicyDir, mode: Mode) -> Outcome {
-    Ok(control(at)?.insert(&0, &mode.code(), Insert::Any)?)
-}
-
-fn control(at: &PolicyDir) -> Outcome<Map<u32, u32>> {
-    Ok(Map::new(MapHandle::open(&at.maps()?, CONTROL)?)?)
 }
 
 /// Packets and bytes.

@@ -6,7 +6,7 @@
 
 use std::collections::BTreeMap;
 
-use palisade_asm::MapDecl;
+use palisade_asm::{Image, MapDecl};
 use palisade_filter::plan::{CONTROL, COUNTERS};
 use palisade_filter::{Artifact, Policy, structure};
 use palisade_loader::xdp::{self, AttachError, Expect, Mode, Reason};
@@ -84,46 +84,38 @@ pub enum How {
 }
 
 /// Puts `wanted` in force in `at`. The caller holds the lock and has recovered the pins.
-pub fn install(at: PolicyDir, wanted: Wanted<'_>) -> Outcome<Installed> {
+pub fn install(at: &PolicyDir, wanted: Wanted<'_>) -> Outcome<Installed> {
     let target = machine::target()?;
     let artifact = palisade_filter::compile(wanted.policy, target)?;
     let image = artifact
         .program
         .encode(target.isa)
         .map_err(|error| Failure::bug(format!("the program cannot be encoded: {error}")))?;
-    let old = Running::open(at)?;
-    let same = |old: &Running| {
-        old.meta.text == wanted.text
-            && old.meta.digest == meta::digest(&image)
-            && wanted.maps.is_empty()
-    };
-    match old {
-        Ok(old) if same(&old) => {
-            let Running { at, program, .. } = old;
-            let mut change = Change::new(None, &program);
-            let devices = change.place_all(wanted.devices)?;
+    match Running::open(at)? {
+        Some(old) if wanted.is_in_force(&old, &image) => {
+            let devices = Change::new(None, &old.program).place_all(wanted.devices)?;
             if let Some(access) = wanted.access {
-                publish::share(&at, access)?;
+                publish::share(at, access)?;
             }
             Ok(Installed { devices, replaced: Vec::new() })
         }
-        Ok(old) => renew(&old.at, Some(&old), &artifact, &image, wanted),
-        Err(at) => {
-            let outcome = renew(&at, None, &artifact, &image, wanted);
-            if outcome.is_err() && at.program()?.is_none() {
-                at.remove()?;
-            }
-            outcome
-        }
+        old => renew(at, old.as_ref(), &artifact, &image, wanted),
+    }
+}
+
+impl Wanted<'_> {
+    /// Whether that very program runs already, with the maps that it shall have.
+    fn is_in_force(&self, old: &Running<'_>, image: &Image) -> bool {
+        old.meta.text == self.text && old.meta.digest == meta::digest(image) && self.maps.is_empty()
     }
 }
 
 /// A new program in the place of the old one, or of none.
 fn renew(
     at: &PolicyDir,
-    old: Option<&Running>,
+    old: Option<&Running<'_>>,
     artifact: &Artifact,
-    image: &palisade_asm::Image,
+    image: &Image,
     wanted: Wanted<'_>,
 ) -> Outcome<Installed> {
     let Wanted { text, policy, devices, access, maps: given } = wanted;
@@ -163,7 +155,7 @@ fn program_name(at: &PolicyDir) -> String {
 
 /// The names of the maps that go on with a new policy: control; the counters, if the text is the
 /// same; those of each set that both policies declare alike.
-fn carried(old: &Running, policy: &Policy, text: &str) -> Outcome<Vec<String>> {
+fn carried(old: &Running<'_>, policy: &Policy, text: &str) -> Outcome<Vec<String>> {
     let mut names = vec![CONTROL.to_owned()];
     if old.meta.text == text {
         names.push(COUNTERS.to_owned());
@@ -209,7 +201,12 @@ impl Maps {
     }
 
     fn fresh(&self) -> Vec<&MapHandle> {
-        self.handles.iter().zip(&self.is_fresh).filter(|(_, fresh)| **fresh).map(|(h, _)| h).collect()
+        self.handles
+            .iter()
+            .zip(&self.is_fresh)
+            .filter(|(_, fresh)| **fresh)
+            .map(|(h, _)| h)
+            .collect()
     }
 }
 

@@ -33,6 +33,16 @@ pub enum Insert {
     Existing,
 }
 
+impl From<Insert> for Update {
+    fn from(how: Insert) -> Self {
+        match how {
+            Insert::Any => Update::Any,
+            Insert::New => Update::New,
+            Insert::Existing => Update::Existing,
+        }
+    }
+}
+
 /// A map whose keys are `K` and whose values are `V`, one value a key.
 #[derive(Debug)]
 pub struct Map<K, V> {
@@ -64,14 +74,9 @@ impl<K: Wire, V: Wire> Map<K, V> {
 
     /// Writes the value of a key.
     pub fn insert(&self, key: &K, value: &V, how: Insert) -> Result<(), MapError> {
-        let update = match how {
-            Insert::Any => Update::Any,
-            Insert::New => Update::New,
-            Insert::Existing => Update::Existing,
-        };
         self.handle
             .map()
-            .update(&bytes_of(key), &bytes_of(value), update)
+            .update(&bytes_of(key), &bytes_of(value), how.into())
             .map_err(|errno| self.handle.not_written(errno))
     }
 

@@ -108,6 +108,15 @@ impl PinDir {
         &self.path
     }
 
+    /// Whether this is the same directory as another: one that was removed is none that is there now.
+    pub fn is(&self, other: &PinDir) -> Result<bool, PinError> {
+        let place = |dir: &PinDir| {
+            let stat = fstat(&dir.fd).map_err(|errno| dir.failed(PinOp::Open, errno))?;
+            Ok((stat.st_dev, stat.st_ino))
+        };
+        Ok(place(self)? == place(other)?)
+    }
+
     /// Who may use this directory, by its permissions.
     pub fn access(&self) -> Result<Access, PinError> {
         let stat = fstat(&self.fd).map_err(|errno| self.failed(PinOp::Open, errno))?;

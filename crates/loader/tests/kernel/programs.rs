@@ -179,7 +179,7 @@ fn live_frames_arrive_at_the_other_end_of_a_pair() {
         far.run(|| attach(other, &counter, Mode::Native, Expect::Empty))
             .expect("ran")
             .expect("attached");
-        // The near end sends what its program redirects to it; its own program has to be there too.
+        // What is sent out of the near end arrives at the far one, which takes it as it has a program.
         let out = built(|a| {
             a.mov(R1, i32::try_from(near.number()).expect("small")).mov(R2, 0).mov(R3, 0);
             a.call(Helper::REDIRECT).exit();
