@@ -1,4 +1,4 @@
-//! Files to import, the first byte choosing the format: `cargo fuzz run import`.
+//! Files to import, the first byte choosing the format: `RUSTC_BOOTSTRAP=1 cargo fuzz run import`.
 
 #![no_main]
 

@@ -1,4 +1,4 @@
-//! Texts as policies: `cargo fuzz run policy`.
+//! Texts as policies: `RUSTC_BOOTSTRAP=1 cargo fuzz run policy -- -dict=policy.dict`.
 
 #![no_main]
 

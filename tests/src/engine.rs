@@ -154,7 +154,8 @@ impl Engine {
         if result.packet != frame {
             return Err(Fault::Changed(result.packet));
         }
-        let verdict = Verdict::ALL.into_iter().find(|v| u32::try_from(v.code()) == Ok(result.retval));
+        let verdict =
+            Verdict::ALL.into_iter().find(|v| u32::try_from(v.code()) == Ok(result.retval));
         verdict.ok_or(Fault::Result(result.retval))
     }
 

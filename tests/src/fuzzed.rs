@@ -23,8 +23,8 @@ pub fn policy(bytes: &[u8]) {
         }
     };
     let printed = policy.to_string();
-    let again = parse(&printed)
-        .unwrap_or_else(|wrong| panic!("{}", wrong.report("printed.pal", &printed)));
+    let again =
+        parse(&printed).unwrap_or_else(|wrong| panic!("{}", wrong.report("printed.pal", &printed)));
     assert_eq!(again.to_string(), printed, "what is printed is canonical");
     let (first, second) = (compiled(&policy), compiled(&again));
     match (&first, &second) {

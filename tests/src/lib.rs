@@ -9,6 +9,7 @@
 pub mod engine;
 pub mod fuzzed;
 pub mod lab;
+pub mod nobody;
 pub mod odd;
 pub mod packet;
 pub mod privilege;

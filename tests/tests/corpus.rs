@@ -27,10 +27,10 @@ fn replay(target: &str, least: usize, check: fn(&[u8])) {
 
 #[test]
 fn the_corpus_of_policies_parses_prints_and_compiles() {
-    replay("policy", 20, fuzzed::policy);
+    replay("policy", 100, fuzzed::policy);
 }
 
 #[test]
 fn the_corpus_of_imports_reads_prints_and_is_read_back() {
-    replay("import", 20, fuzzed::import);
+    replay("import", 100, fuzzed::import);
 }

@@ -1,5 +1,9 @@
 //! Where every instruction goes, and how jumps get to targets that 16 bits do not reach.
 //!
+//! The kernel replaces some instructions by several (map look-ups by their code, for one), which
+//! moves targets apart, and refuses a program whose jumps then no longer reach
+//! (`bpf_adj_branches`). So a jump is near only within half of what 16 bits hold.
+//!
 //! On v4 a far jump becomes `gotol`, a far conditional one its inverse over a `gotol`. Before v4
 //! it goes through a trampoline, a `goto` on an island between two instructions on the way; the
 //! island's first slot jumps over it where the instruction before runs on. Jumps to one target
@@ -20,9 +24,11 @@ use crate::program::Program;
 /// How many slots the kernel takes at most (`BPF_COMPLEXITY_LIMIT_INSNS`).
 pub const MAX_SLOTS: usize = 1_000_000;
 
-/// How far a jump to a trampoline goes when it is placed; short of 32767, so that the islands in
+/// Half of what 16 bits hold.
+const NEAR: i64 = 1 << 14;
+/// How far a jump to a trampoline goes when it is placed; short of `NEAR`, so that the islands in
 /// between can grow.
-const REACH: usize = 30_000;
+const REACH: usize = 14_000;
 /// One island may stand in each stretch of so many slots.
 const STRETCH: usize = 4096;
 /// How far into its stretch an island may stand for the sake of not having to be jumped over.
@@ -279,7 +285,7 @@ pub(crate) fn distance(from: usize, to: usize) -> i64 {
 }
 
 fn reaches(from: usize, to: usize) -> bool {
-    i16::try_from(distance(from, to)).is_ok()
+    (-NEAR..NEAR).contains(&distance(from, to))
 }
 
 /// The places where islands may be built, one to a stretch: after an instruction that does not run

@@ -33,14 +33,8 @@ pub struct Global {
     /// The policy that is meant, where several are in force
     #[arg(long, global = true, value_name = "NAME", default_value = "main")]
     pub policy_name: Name,
-    /// Where the bpf file system is mounted
-    #[arg(
-        long,
-        global = true,
-        value_name = "DIR",
-        env = "PALISADE_BPFFS",
-        default_value = "/sys/fs/bpf"
-    )]
+    /// Where the bpf file system is mounted; the environment's PALISADE_BPFFS says it too
+    #[arg(long, global = true, value_name = "DIR", default_value_os_t = bpffs())]
     pub bpffs: PathBuf,
     /// Print one JSON document (streams: one a line)
     #[arg(short, long, global = true)]
@@ -64,9 +58,9 @@ pub enum Command {
     /// Tell whether an address or a service is covered, and by which entry
     Get(Get),
     /// List the entries of sets with their hits
-    List(OneSet),
+    List(List),
     /// Empty a set
-    Flush(OneSet),
+    Flush(Flush),
     /// Add the entries of a file to a set; all of them or none
     Import(Import),
     /// Print the entries of sets, as `import` reads them
@@ -160,9 +154,17 @@ pub struct Get {
     pub set: Option<Name>,
 }
 
-/// A command on one set.
+/// `flush`.
 #[derive(Args, Debug)]
-pub struct OneSet {
+pub struct Flush {
+    /// The set; it has to be named where the policy has several
+    #[arg(long, value_name = "NAME")]
+    pub set: Option<Name>,
+}
+
+/// `list`.
+#[derive(Args, Debug)]
+pub struct List {
     /// The set; without it, all of the policy
     #[arg(long, value_name = "NAME")]
     pub set: Option<Name>,
@@ -252,6 +254,12 @@ pub struct Doctor {
     /// The interfaces to look at; without them, all but loopback
     #[arg(value_name = "DEV")]
     pub devices: Vec<String>,
+}
+
+/// What the environment says, unless it says nothing.
+fn bpffs() -> PathBuf {
+    let said = std::env::var_os("PALISADE_BPFFS").filter(|dir| !dir.is_empty());
+    said.map_or_else(|| "/sys/fs/bpf".into(), PathBuf::from)
 }
 
 /// A time such as `500ms`, `1s` or `1.5s`: at least 10 ms, at most a day.

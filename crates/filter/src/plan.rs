@@ -391,6 +391,12 @@ impl Plan<'_> {
     }
 }
 
+/// The names of the maps of a policy.
+pub fn map_names(policy: &Policy) -> Vec<String> {
+    let sets = policy.sets().iter().flat_map(structure::maps).map(|decl| decl.name);
+    [CONTROL, COUNTERS].map(str::to_owned).into_iter().chain(sets).collect()
+}
+
 /// The index of the first row of `keep`s and rules.
 const FIRST_RULE: usize = 1 + Malformed::ALL.len();
 

@@ -274,6 +274,9 @@ impl FromStr for PortRange {
                 .ok_or_else(|| ValueError::Port { text: text.to_owned() })
         };
         let Some((first, last)) = text.split_once('-') else { return Ok(Self::one(port(text)?)) };
+        if first.is_empty() || last.is_empty() {
+            return Err(ValueError::Port { text: text.to_owned() });
+        }
         Self::new(port(first)?, port(last)?)
             .ok_or_else(|| ValueError::Reversed { text: text.to_owned() })
     }

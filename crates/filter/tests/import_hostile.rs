@@ -253,7 +253,7 @@ proptest! {
             let wanted: Vec<_> = entries
                 .iter()
                 .filter(|(item, ..)| item.kind().word() == kind)
-                .map(|&(item, packets, bytes)| (item, Counters { packets, bytes }))
+                .map(|&(item, packets, bytes)| (item, Counters { packets, bytes, added: None }))
                 .collect();
             let read: Vec<_> =
                 group.items.iter().copied().zip(group.counters.iter().copied()).collect();

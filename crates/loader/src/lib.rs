@@ -42,6 +42,7 @@ mod features;
 pub mod link;
 mod lpm;
 mod map;
+mod memlock;
 mod netlink;
 pub mod netns;
 mod percpu;

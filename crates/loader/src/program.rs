@@ -15,6 +15,7 @@ use palisade_asm::{Image, Note, RawInsn};
 use crate::Errno;
 use crate::link::IfIndex;
 use crate::map::MapHandle;
+use crate::memlock;
 use crate::pin::{PinDir, PinError};
 use crate::sys::{self, Load};
 use crate::verifier::VerifierLog;
@@ -330,7 +331,11 @@ fn load_linked(
         Buffers::Multi => sys::BPF_F_XDP_HAS_FRAGS,
     };
     let load = Load { name: options.name, license: options.license, flags, insns };
-    match sys::prog_load(&load, &mut []) {
+    let loaded = match sys::prog_load(&load, &mut []) {
+        Err((Errno::EPERM, _)) if memlock::raise() => sys::prog_load(&load, &mut []),
+        other => other,
+    };
+    match loaded {
         Ok(fd) => Ok(fd),
         // Permission is decided before anything is verified.
         Err((errno @ Errno::EPERM, _)) => Err((errno, VerifierLog::default())),

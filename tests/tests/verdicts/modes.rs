@@ -8,17 +8,22 @@ use palisade_tests::privilege::Kernel;
 
 use crate::decided;
 
-const POLICY: &str = "set block net { max 16 }\ndrop src in block\npass udp dport 53\ndefault drop\n";
+const POLICY: &str =
+    "set block net { max 16 }\ndrop src in block\npass udp dport 53\ndefault drop\n";
 
 #[test]
 fn shadow_counts_what_would_be_dropped_apart_and_passes_it() {
     let Some(kernel) = Kernel::or_skip() else { return };
-    for target in &kernel.targets {
-        let mut engine = Engine::load(&kernel, POLICY, *target);
+    for target in kernel.two() {
+        let mut engine = Engine::load(&kernel, POLICY, target);
         engine.add("block", &["203.0.113.1"]);
         engine.set_mode(Mode::Shadow);
         for (packet, text, half) in [
-            ((eth() / ipv4().src("203.0.113.1") / udp(1, 53)).build(), "drop src in block", Half::Shadow),
+            (
+                (eth() / ipv4().src("203.0.113.1") / udp(1, 53)).build(),
+                "drop src in block",
+                Half::Shadow,
+            ),
             ((eth() / ipv4() / udp(1, 53)).build(), "pass udp dport 53", Half::Enforced),
             ((eth() / ipv4() / udp(1, 54)).build(), "default drop", Half::Shadow),
             ((eth() / ipv4() / udp(1, 53)).cut(20), "short-l3", Half::Shadow),
@@ -36,8 +41,8 @@ fn shadow_counts_what_would_be_dropped_apart_and_passes_it() {
 #[test]
 fn off_passes_everything_unseen_and_counts_it_in_its_own_row() {
     let Some(kernel) = Kernel::or_skip() else { return };
-    for target in &kernel.targets {
-        let mut engine = Engine::load(&kernel, POLICY, *target);
+    for target in kernel.two() {
+        let mut engine = Engine::load(&kernel, POLICY, target);
         engine.add("block", &["203.0.113.1"]);
         engine.set_mode(Mode::Off);
         let blocked = eth() / ipv4().src("203.0.113.1") / udp(1, 54);
@@ -54,8 +59,8 @@ fn every_packet_of_a_burst_is_counted_in_its_row_and_its_entries() {
     let Some(kernel) = Kernel::or_skip() else { return };
     let policy = "set block net { max 16 }\nset ports service { max 16 }\n\
                   drop src in block service in ports\ndefault pass\n";
-    for target in &kernel.targets {
-        let mut engine = Engine::load(&kernel, policy, *target);
+    for target in kernel.two() {
+        let mut engine = Engine::load(&kernel, policy, target);
         engine.add("block", &["198.51.100.7"]);
         engine.add("ports", &["udp/53"]);
         let frame = (eth() / ipv4() / udp(4000, 53) / b"query").build();

@@ -22,12 +22,11 @@ pub fn run(global: &Global, args: &Attach, out: &mut Output) -> Outcome {
     let devices = devices(args)?;
     let access = args.group.as_deref().map(group).transpose()?;
     let given = args.policy.as_deref().map(read).transpose()?;
-    let (at, _lock) = PolicyDir::made_and_locked(&global.bpffs, &global.policy_name)?;
+    let (at, _lock) = publish::to_make(&global.bpffs, &global.policy_name)?;
     let done = given.map_or_else(|| in_force(&at), Ok).and_then(|source| {
-        publish::recover(&at)?;
         let Source { text, policy } = source;
-        let maps = BTreeMap::new();
-        install(&at, Wanted { text: &text, policy: &policy, devices: &devices, access, maps })
+        let contents = BTreeMap::new();
+        install(&at, Wanted { text: &text, policy: &policy, devices: &devices, access, contents })
     });
     match done {
         Ok(installed) => report(at.name.as_str(), &installed, out),

@@ -7,13 +7,12 @@ use serde_json::json;
 use crate::args::{Detach, Global};
 use crate::failure::{Failure, Outcome};
 use crate::output::{Output, human};
-use crate::running::home::{PolicyDir, describe_program, interfaces_of, program_id};
+use crate::running::home::{describe_program, interfaces_of, program_id};
 use crate::running::publish;
 
 /// Detaches, and removes the pins with the last interface unless they are to be kept.
 pub fn run(global: &Global, args: &Detach, out: &mut Output) -> Outcome {
-    let (at, _lock) = PolicyDir::locked(&global.bpffs, &global.policy_name)?;
-    publish::recover(&at)?;
+    let (at, _lock) = publish::to_write(&global.bpffs, &global.policy_name)?;
     let program = at.program()?;
     let links = match &program {
         Some(program) if args.all => interfaces_of(program_id(program)?)?,

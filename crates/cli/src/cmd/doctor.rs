@@ -218,7 +218,8 @@ fn our_programs(global: &Global) -> Vec<u32> {
 
 fn interface(link: &Link, ours: &[u32]) -> Vec<Finding> {
     let mut findings = vec![attached(link, ours)];
-    if link.mtu > SINGLE_BUFFER_MTU {
+    let native = link.xdp.is_some_and(|xdp| xdp.mode == Mode::Native);
+    if link.mtu > SINGLE_BUFFER_MTU && !native {
         let (name, mtu) = (&link.name, link.mtu);
         let text = format!(
             "MTU {mtu} is above {SINGLE_BUFFER_MTU}: a driver without frames in several buffers refuses native mode"

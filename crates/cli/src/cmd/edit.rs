@@ -9,31 +9,43 @@ use crate::args::{Edit, Global};
 use crate::failure::{Failure, Outcome};
 use crate::output::Output;
 use crate::running::home::PolicyDir;
-use crate::running::set::{Carry, Entry, OpenSet};
+use crate::running::publish;
+use crate::running::set::{Added, Carry, Entry, OpenSet};
 
-/// Adds entries; what is there already is said, and no failure.
+/// Adds entries, all of them or none; what is there already is said, and no failure.
 pub fn add(global: &Global, args: &Edit, out: &mut Output) -> Outcome {
-    let (at, _lock) = PolicyDir::locked(&global.bpffs, &global.policy_name)?;
-    let sets = targets(&at, args)?;
-    let (mut added, mut present) = (Vec::new(), Vec::new());
-    for Target { name, set, items } in &sets {
+    let (at, _lock) = publish::to_write(&global.bpffs, &global.policy_name)?;
+    let targets = targets(&at, args)?;
+    let mut done: Vec<(&Target, Added)> = Vec::new();
+    for target in &targets {
+        match target.set.add(target.items.iter().copied().map(Entry::new), Carry::Out) {
+            Ok(added) => done.push((target, added)),
+            Err(failure) => {
+                for (target, added) in &done {
+                    target.set.take_back(added);
+                }
+                return Err(failure);
+            }
+        }
+    }
+    let (mut new, mut present) = (Vec::new(), Vec::new());
+    for (Target { name, items, .. }, added) in &done {
         for item in items {
-            let new = set.add([Entry::new(*item)], Carry::Out)?.new == 1;
-            if new {
+            if added.is_new(item) {
                 out.say(format_args!("added {item} to `{name}`"))?;
-                added.push(item.to_string());
+                new.push(item.to_string());
             } else {
                 out.say(format_args!("{item} is in `{name}` already"))?;
                 present.push(item.to_string());
             }
         }
     }
-    out.json(&json!({"policy": at.name.as_str(), "added": added, "present": present}))
+    out.json(&json!({"policy": at.name.as_str(), "added": new, "present": present}))
 }
 
 /// Deletes entries; what was not there is said, and the answer is no.
 pub fn del(global: &Global, args: &Edit, out: &mut Output) -> Outcome {
-    let (at, _lock) = PolicyDir::locked(&global.bpffs, &global.policy_name)?;
+    let (at, _lock) = publish::to_write(&global.bpffs, &global.policy_name)?;
     let sets = targets(&at, args)?;
     let (mut deleted, mut missing) = (Vec::new(), Vec::new());
     for Target { name, set, items } in &sets {

@@ -3,14 +3,15 @@
 use palisade_filter::Name;
 use serde_json::json;
 
-use crate::args::{Global, OneSet};
+use crate::args::{Flush, Global};
 use crate::failure::{Failure, Outcome};
 use crate::output::Output;
 use crate::running::home::PolicyDir;
+use crate::running::publish;
 
 /// Deletes every entry of the set.
-pub fn run(global: &Global, args: &OneSet, out: &mut Output) -> Outcome {
-    let (at, _lock) = PolicyDir::locked(&global.bpffs, &global.policy_name)?;
+pub fn run(global: &Global, args: &Flush, out: &mut Output) -> Outcome {
+    let (at, _lock) = publish::to_write(&global.bpffs, &global.policy_name)?;
     let name = match &args.set {
         Some(name) => name.clone(),
         None => the_only_set(&at)?,

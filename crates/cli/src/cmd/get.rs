@@ -33,11 +33,11 @@ pub fn run(global: &Global, args: &Get, out: &mut Output) -> Outcome {
     )?;
     for (name, entry) in &found {
         out.say(format_args!(
-            "{} is in `{name}`: {}, added {} ago, {} packets, {}",
+            "{} is in `{name}`: {}, added {} ago, {}, {}",
             args.item,
             entry.item,
             age(now().saturating_sub(entry.added)),
-            human::grouped(entry.packets),
+            human::counted(entry.packets, "packet", "packets"),
             human::bytes(entry.bytes)
         ))?;
     }

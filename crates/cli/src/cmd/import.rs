@@ -1,7 +1,8 @@
 //! `import`: the entries of a file, all of them or none.
 
 use std::collections::BTreeMap;
-use std::io::Read;
+use std::fs::File;
+use std::io::{ErrorKind, Read};
 use std::path::Path;
 
 use palisade_filter::import::{self, Group, Imported};
@@ -12,37 +13,49 @@ use crate::args::{Global, Import};
 use crate::failure::{Failure, Outcome};
 use crate::output::{Output, human};
 use crate::running::home::{PolicyDir, Running};
-use crate::running::install::{self, Wanted};
+use crate::running::install::{self, Contents, Wanted};
 use crate::running::publish;
 use crate::running::set::{Added, Carry, Entry, OpenSet, now};
 
 /// Reads the file and brings its entries into the sets they are meant for.
 pub fn run(global: &Global, args: &Import, out: &mut Output) -> Outcome {
     let imported = read(args)?;
-    for note in &imported.notes {
+    let notes: Vec<String> = imported.notes.iter().map(|note| note.to_string()).collect();
+    for note in &notes {
         out.say(format_args!("note: {note}"))?;
     }
-    let (at, _lock) = PolicyDir::locked(&global.bpffs, &global.policy_name)?;
-    publish::recover(&at)?;
+    let (at, _lock) = publish::to_write(&global.bpffs, &global.policy_name)?;
     let parts = parts(&at, args, imported.groups)?;
-    if args.replace { replace(&at, args, &parts, out) } else { merge(&at, args, parts, out) }
+    if args.replace {
+        replace(&at, args, &parts, &notes, out)
+    } else {
+        merge(&at, args, parts, &notes, out)
+    }
 }
 
+/// A longer file is none that a set could take.
+const MOST_BYTES: u64 = 1 << 30;
+
 fn read(args: &Import) -> Outcome<Imported> {
-    let name = if args.file == Path::new("-") {
-        "standard input".into()
-    } else {
-        args.file.display().to_string()
-    };
+    let stdin = args.file == Path::new("-");
+    let name = if stdin { "standard input".to_owned() } else { args.file.display().to_string() };
     let mut bytes = Vec::new();
-    let read = if args.file == Path::new("-") {
-        std::io::stdin().lock().read_to_end(&mut bytes).map(drop)
+    let read = if stdin {
+        std::io::stdin().lock().take(MOST_BYTES + 1).read_to_end(&mut bytes)
     } else {
-        std::fs::read(&args.file).map(|all| bytes = all)
+        File::open(&args.file).and_then(|file| file.take(MOST_BYTES + 1).read_to_end(&mut bytes))
     };
-    read.map_err(|error| {
-        Failure::usage(format!("cannot read {name}: {}", palisade_loader::Errno::from_io(&error)))
-    })?;
+    match read {
+        Ok(length) if length as u64 <= MOST_BYTES => {}
+        Ok(_) => return Err(Failure::usage(format!("{name} is longer than 1 GiB"))),
+        Err(error) if error.kind() == ErrorKind::OutOfMemory => {
+            return Err(Failure::refused(format!("there is not enough memory to read {name}")));
+        }
+        Err(error) => {
+            let errno = palisade_loader::Errno::from_io(&error);
+            return Err(Failure::usage(format!("cannot read {name}: {errno}")));
+        }
+    }
     import::read(&bytes, args.format)
         .map_err(|wrong| Failure::text(&name, &String::from_utf8_lossy(&bytes), &wrong))
 }
@@ -59,6 +72,7 @@ impl Part {
         self.groups.iter().flat_map(move |group| {
             group.items.iter().enumerate().map(move |(i, item)| {
                 let count = group.counters.get(i).copied().unwrap_or_default();
+                let added = count.added.unwrap_or(added);
                 Entry { item: *item, packets: count.packets, bytes: count.bytes, added }
             })
         })
@@ -108,7 +122,13 @@ fn of_kind(group: &Group, kind: SetKind) -> Group {
 }
 
 /// Adds what is new. When one set cannot take its part, the sets before it give theirs back.
-fn merge(at: &PolicyDir, args: &Import, parts: Vec<Part>, out: &mut Output) -> Outcome {
+fn merge(
+    at: &PolicyDir,
+    args: &Import,
+    parts: Vec<Part>,
+    notes: &[String],
+    out: &mut Output,
+) -> Outcome {
     let carry = if args.dry_run { Carry::Dry } else { Carry::Out };
     let mut done: Vec<(Name, OpenSet, Added)> = Vec::new();
     for part in parts {
@@ -129,7 +149,9 @@ fn merge(at: &PolicyDir, args: &Import, parts: Vec<Part>, out: &mut Output) -> O
             (name.to_string(), json!({"added": added.new, "present": added.present}))
         })
         .collect();
-    out.json(&json!({"policy": at.name.as_str(), "dry_run": args.dry_run, "sets": sets}))?;
+    out.json(
+        &json!({"policy": at.name.as_str(), "dry_run": args.dry_run, "sets": sets, "notes": notes}),
+    )?;
     let would = if args.dry_run { "would add" } else { "added" };
     for (name, _, added) in &done {
         let (new, present) =
@@ -146,7 +168,13 @@ fn merge(at: &PolicyDir, args: &Import, parts: Vec<Part>, out: &mut Output) -> O
 
 /// Puts the file in the place of what its sets hold: new maps are filled aside, and the program
 /// that uses them takes the place of the old one.
-fn replace(at: &PolicyDir, args: &Import, parts: &[Part], out: &mut Output) -> Outcome {
+fn replace(
+    at: &PolicyDir,
+    args: &Import,
+    parts: &[Part],
+    notes: &[String],
+    out: &mut Output,
+) -> Outcome {
     let running = Running::get(at)?;
     if parts.iter().all(|part| part.len() == 0) {
         return Err(Failure::usage(
@@ -154,36 +182,38 @@ fn replace(at: &PolicyDir, args: &Import, parts: &[Part], out: &mut Output) -> O
         )
         .note("help", "`palisade flush --set NAME` empties a set"));
     }
-    let mut maps = BTreeMap::new();
     let mut counts = Vec::new();
+    let mut contents: BTreeMap<Name, Contents<'_>> = BTreeMap::new();
     for part in parts {
-        let old = at.set(&part.name)?.entries()?;
-        let declared = running.policy.set(part.name.as_str());
-        let declared = declared.ok_or_else(|| {
-            Failure::usage(format!("the policy does not declare the set `{}`", part.name))
-        })?;
-        let new = OpenSet::create(declared)?;
-        let added = new.add(part.entries().map(|entry| carried(&old, entry)), Carry::Out)?;
-        for handle in new.handles() {
-            maps.insert(handle.name().to_owned(), handle.try_clone()?);
-        }
-        counts.push((part.name.clone(), old.len(), added.new));
+        let Some(declared) = running.policy.set(part.name.as_str()) else {
+            return Err(Failure::usage(format!(
+                "the policy does not declare the set `{}`",
+                part.name
+            )));
+        };
+        let old = at.set(&part.name)?.len()?;
+        let new = OpenSet::create(declared)?.add(part.entries(), Carry::Dry)?.new;
+        counts.push((part.name.clone(), old, new));
+        let entries = |old: &[Entry]| part.entries().map(|entry| carried(old, entry)).collect();
+        contents.insert(part.name.clone(), Box::new(entries));
     }
     if !args.dry_run {
         let (text, policy) = (&running.meta.text, &running.policy);
-        install::install(at, Wanted { text, policy, devices: &[], access: None, maps })?;
+        install::install(at, Wanted { text, policy, devices: &[], access: None, contents })?;
     }
     let sets: serde_json::Map<_, _> = counts
         .iter()
         .map(|(name, old, new)| (name.to_string(), json!({"entries": new, "before": old})))
         .collect();
-    out.json(&json!({"policy": at.name.as_str(), "dry_run": args.dry_run, "sets": sets}))?;
+    out.json(
+        &json!({"policy": at.name.as_str(), "dry_run": args.dry_run, "sets": sets, "notes": notes}),
+    )?;
     let would = if args.dry_run { "would hold" } else { "holds" };
     for (name, old, new) in counts {
         out.say(format_args!(
-            "`{name}` {would} {} entries in the place of {}",
-            human::grouped(new as u64),
-            human::grouped(old as u64)
+            "`{name}` {would} {} in the place of {}",
+            human::counted(new as u64, "entry", "entries"),
+            human::grouped(old)
         ))?;
     }
     Ok(())

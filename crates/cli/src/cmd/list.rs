@@ -2,17 +2,17 @@
 
 use std::io::Write;
 
-use palisade_filter::Name;
+use palisade_filter::{Name, SetKind};
 use serde_json::json;
 
-use crate::args::{Export, ExportFormat, Global, OneSet};
-use crate::failure::Outcome;
+use crate::args::{Export, ExportFormat, Global, List};
+use crate::failure::{Failure, Outcome};
 use crate::output::{Form, Output, human};
 use crate::running::home::PolicyDir;
 use crate::running::set::{Entry, OpenSet};
 
 /// The entries with their hits.
-pub fn list(global: &Global, args: &OneSet, out: &mut Output) -> Outcome {
+pub fn list(global: &Global, args: &List, out: &mut Output) -> Outcome {
     let at = PolicyDir::get(&global.bpffs, &global.policy_name)?;
     let sets = open(&at, args.set.as_ref())?;
     if out.form() == Form::Json {
@@ -38,6 +38,7 @@ pub fn export(global: &Global, args: &Export, out: &mut Output) -> Outcome {
     match args.format {
         ExportFormat::Json => document(&at, &sets, out),
         ExportFormat::List => {
+            told_apart(&sets)?;
             for (_, set) in &sets {
                 for entry in set.entries()? {
                     writeln!(out.writer(), "{}", entry.item)?;
@@ -46,6 +47,20 @@ pub fn export(global: &Global, args: &Export, out: &mut Output) -> Outcome {
             Ok(())
         }
     }
+}
+
+/// A list names no sets: it would come back as entries of one.
+fn told_apart(sets: &[(Name, OpenSet)]) -> Outcome {
+    let kinds = [SetKind::Net, SetKind::Service];
+    let several = |kind: &SetKind| sets.iter().filter(|(_, set)| set.kind() == *kind).count() > 1;
+    if kinds.iter().any(several) {
+        let names: Vec<&str> = sets.iter().map(|(name, _)| name.as_str()).collect();
+        return Err(Failure::usage("a list does not say which set an entry belongs to").note(
+            "help",
+            format!("say which with --set: {}; or use --format json", names.join(", ")),
+        ));
+    }
+    Ok(())
 }
 
 /// The sets that are meant: the one that is named, or all.
@@ -68,7 +83,7 @@ fn table(entries: &[Entry], out: &mut Output) -> Outcome {
             .map(|entry| {
                 vec![
                     format!("  {}", entry.item),
-                    format!("{} packets", human::grouped(entry.packets)),
+                    human::counted(entry.packets, "packet", "packets"),
                     human::bytes(entry.bytes),
                 ]
             })
@@ -89,11 +104,11 @@ fn document(at: &PolicyDir, sets: &[(Name, OpenSet)], out: &mut Output) -> Outco
         let comma = if i > 0 { "," } else { "" };
         let (kind, max) = (set.kind().word(), set.max());
         write!(writer, "{comma}\"{name}\":{{\"type\":\"{kind}\",\"max\":{max},\"entries\":[")?;
-        for (i, Entry { item, packets, bytes, .. }) in set.entries()?.iter().enumerate() {
+        for (i, Entry { item, packets, bytes, added }) in set.entries()?.iter().enumerate() {
             let comma = if i > 0 { "," } else { "" };
             write!(
                 writer,
-                "{comma}{{\"item\":\"{item}\",\"packets\":{packets},\"bytes\":{bytes},\"expires\":null}}"
+                "{comma}{{\"item\":\"{item}\",\"packets\":{packets},\"bytes\":{bytes},\"added\":{added},\"expires\":null}}"
             )?;
         }
         write!(writer, "]}}")?;

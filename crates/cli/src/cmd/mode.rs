@@ -8,11 +8,11 @@ use serde_json::json;
 use crate::args::{FilterMode, Global, ModeArgs};
 use crate::failure::Outcome;
 use crate::output::Output;
-use crate::running::home::PolicyDir;
+use crate::running::publish;
 
 /// Sets or shows the mode.
 pub fn run(global: &Global, args: &ModeArgs, out: &mut Output) -> Outcome {
-    let (at, _lock) = PolicyDir::locked(&global.bpffs, &global.policy_name)?;
+    let (at, _lock) = publish::to_write(&global.bpffs, &global.policy_name)?;
     let before = at.mode()?;
     let mode = match args.mode {
         None => before,

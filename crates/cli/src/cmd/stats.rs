@@ -82,7 +82,11 @@ impl Stop {
             match poll(&mut fds, timeout) {
                 Ok(0) if Instant::now() < end => {}
                 Ok(0) => return Ok(false),
-                Ok(_) => return Ok(true),
+                Ok(_) => {
+                    // Taken, so that it does not come again when signals do what they did before.
+                    let taken = self.signals.read_signal();
+                    return taken.map(|_| true).map_err(|errno| refused("take a signal", errno));
+                }
                 Err(nix::errno::Errno::EINTR) => {}
                 Err(errno) => return Err(refused("wait for the next measurement", errno)),
             }
@@ -148,16 +152,16 @@ struct Sample {
 }
 
 impl Sample {
-    fn per_second(&self, number: u64) -> f64 {
-        number as f64 / self.period
+    fn per_second(&self, number: u64) -> u64 {
+        (number as f64 / self.period).round() as u64
     }
 
     fn rates(&self, total: Count, new: Count) -> Value {
         json!({
             "packets": total.packets,
             "bytes": total.bytes,
-            "pps": self.per_second(new.packets).round(),
-            "bps": (self.per_second(new.bytes) * 8.0).round(),
+            "pps": self.per_second(new.packets),
+            "bps": self.per_second(new.bytes * 8),
         })
     }
 
@@ -177,7 +181,7 @@ impl Sample {
                     "verdict": row.verdict.word(),
                     "packets": total.packets,
                     "bytes": total.bytes,
-                    "pps": self.per_second(new.packets).round(),
+                    "pps": self.per_second(new.packets),
                 })
             })
             .collect();
@@ -222,21 +226,20 @@ impl Sample {
         };
         let heads = ["action", "pps", "pps-human-readable", "period/sec"];
         let mut lines = vec![heads.map(str::to_owned).to_vec()];
-        let rate = |packets: u64| self.per_second(packets).round() as u64;
         for (verdict, new) in by_verdict(running, &self.new) {
             if matches!(verdict, Verdict::Aborted | Verdict::Drop | Verdict::Pass | Verdict::Tx)
                 || new.packets > 0
             {
-                lines.push(line(verdict.word().to_owned(), rate(new.packets)));
+                lines.push(line(verdict.word().to_owned(), self.per_second(new.packets)));
             }
         }
         let shadowed = would_drop(&self.new);
         if shadowed.packets > 0 {
-            lines.push(line("pass (would drop)".to_owned(), rate(shadowed.packets)));
+            lines.push(line("pass (would drop)".to_owned(), self.per_second(shadowed.packets)));
         }
         for (row, total, new) in self.rows(running) {
             if is_statement(row) || total.packets > 0 {
-                lines.push(line(format!("  {}", row_name(row)), rate(new.packets)));
+                lines.push(line(format!("  {}", row_name(row)), self.per_second(new.packets)));
             }
         }
         for line in human::table(&lines, &[1, 2, 3]) {

@@ -6,18 +6,20 @@
 
 use std::io::{Read, Write};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener, TcpStream, UdpSocket};
+use std::os::fd::AsRawFd;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::Duration;
 
+use nix::sys::socket::{self, AddressFamily, SockFlag, SockType, SockaddrIn, sockopt};
 use palisade_filter::Item;
 use palisade_filter::value::Prefix;
 use palisade_loader::netns::{self, NetNs, NsError, VethEnd, VethOptions};
 use serde_json::json;
 
 use super::{attach, detach, edit, list, stats};
-use crate::args::{Attach, AttachMode, Detach, Edit, Global, OneSet, Stats};
+use crate::args::{Attach, AttachMode, Detach, Edit, Global, List, Stats};
 use crate::failure::{Failure, Outcome};
 use crate::output::Output;
 
@@ -32,6 +34,16 @@ const KNOCKS: u32 = 100;
 
 /// Makes the place, and shows the filter at work in it.
 pub fn run(out: &mut Output) -> Outcome {
+    let mut steps = Output::for_steps(out);
+    let (before, after) = show(&mut steps)?;
+    steps.flush()?;
+    out.json(&json!({"before": before.json(), "after": after.json()}))?;
+    verdict(&before, &after)?;
+    out.say("\nIt works here, and nothing of it is left. Next, as root: palisade attach DEV, palisade add ADDRESS, palisade stats")
+}
+
+/// What came through before the attacker was blocked, and after.
+fn show(out: &mut Output) -> Outcome<(Seen, Seen)> {
     let outside = place().map_err(|error| {
         Failure::refused(format!("cannot make a private network namespace: {error}"))
             .note("help", "`palisade try` needs root (CAP_SYS_ADMIN for the namespaces); it touches nothing of this host")
@@ -66,18 +78,17 @@ pub fn run(out: &mut Output) -> Outcome {
     let after = outside_world(&outside, &server, out)?;
 
     command(out, "palisade list --set block")?;
-    list::list(&global, &OneSet { set: Some("block".parse().expect("a name")) }, out)?;
+    list::list(&global, &List { set: Some("block".parse().expect("a name")) }, out)?;
     out.say("")?;
     command(out, format_args!("palisade detach {DEVICE}"))?;
     let all = Detach { devices: vec![DEVICE.to_owned()], all: false, keep: false };
     detach::run(&global, &all, out)?;
-    out.json(&json!({"before": before.json(), "after": after.json()}))?;
-    verdict(&before, &after)?;
-    out.say("\nIt works here, and nothing of it is left. Next, as root: palisade attach DEV, palisade add ADDRESS, palisade stats")
+    Ok((before, after))
 }
 
 fn command(out: &mut Output, text: impl std::fmt::Display) -> Outcome {
-    out.say(format_args!("$ {text}"))
+    out.say(format_args!("$ {text}"))?;
+    out.flush()
 }
 
 /// Moves this thread into namespaces of its own, and makes those of the outside world.
@@ -108,6 +119,8 @@ impl Server {
         let bound = || {
             let udp = UdpSocket::bind((SERVER, PORT))?;
             udp.set_nonblocking(true)?;
+            // Older kernels charge a page for each message that waits: room for all of them.
+            socket::setsockopt(&udp, sockopt::RcvBufForce, &(1 << 20))?;
             let tcp = TcpListener::bind((SERVER, PORT))?;
             tcp.set_nonblocking(true)?;
             Ok(Self { udp, tcp })
@@ -199,20 +212,16 @@ fn knock(from: Ipv4Addr) {
 
 /// Whether a connection from that address is greeted.
 fn connect(from: Ipv4Addr) -> bool {
-    use nix::sys::socket::{
-        AddressFamily, SockFlag, SockType, SockaddrIn, bind, setsockopt, socket, sockopt,
-    };
-    let made = socket(AddressFamily::Inet, SockType::Stream, SockFlag::SOCK_CLOEXEC, None);
+    let made = socket::socket(AddressFamily::Inet, SockType::Stream, SockFlag::SOCK_CLOEXEC, None);
     let Ok(fd) = made else { return false };
     let [a, b, c, d] = from.octets();
     let patience = nix::sys::time::TimeVal::new(1, 0);
-    let ready = bind(std::os::fd::AsRawFd::as_raw_fd(&fd), &SockaddrIn::new(a, b, c, d, 0))
-        .and_then(|()| setsockopt(&fd, sockopt::SendTimeout, &patience))
-        .and_then(|()| setsockopt(&fd, sockopt::ReceiveTimeout, &patience));
+    let ready = socket::bind(fd.as_raw_fd(), &SockaddrIn::new(a, b, c, d, 0))
+        .and_then(|()| socket::setsockopt(&fd, sockopt::SendTimeout, &patience))
+        .and_then(|()| socket::setsockopt(&fd, sockopt::ReceiveTimeout, &patience));
     let [a, b, c, d] = SERVER.octets();
     let server = SockaddrIn::new(a, b, c, d, PORT);
-    let connected = ready
-        .and_then(|()| nix::sys::socket::connect(std::os::fd::AsRawFd::as_raw_fd(&fd), &server));
+    let connected = ready.and_then(|()| socket::connect(fd.as_raw_fd(), &server));
     if connected.is_err() {
         return false;
     }

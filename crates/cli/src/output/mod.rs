@@ -35,6 +35,16 @@ impl Output {
             (false, true) => Form::Quiet,
             (false, false) => Form::Text,
         };
+        Self::in_form(form)
+    }
+
+    /// Standard output for the steps of a command whose own document is `of`'s: text as `of` wants
+    /// it, and no documents.
+    pub fn for_steps(of: &Self) -> Self {
+        Self::in_form(if of.form == Form::Json { Form::Quiet } else { of.form })
+    }
+
+    fn in_form(form: Form) -> Self {
         Self { form, stdout: io::BufWriter::with_capacity(1 << 16, io::stdout().lock()) }
     }
 

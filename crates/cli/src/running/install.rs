@@ -7,16 +7,17 @@
 use std::collections::BTreeMap;
 
 use palisade_asm::{Image, MapDecl};
-use palisade_filter::plan::{CONTROL, COUNTERS};
-use palisade_filter::{Artifact, Policy, structure};
+use palisade_filter::plan::COUNTERS;
+use palisade_filter::{Artifact, Name, Policy};
 use palisade_loader::xdp::{self, AttachError, Expect, Mode, Reason};
 use palisade_loader::{
-    Access, Link, LoadError, LoadOptions, MapError, MapHandle, PinError, Program,
+    Access, Link, LoadError, LoadOptions, MapError, MapHandle, PinDir, PinError, Program,
 };
 
 use super::home::{PolicyDir, Running, describe_program, interfaces_of, program_id};
 use super::meta::{self, Meta};
 use super::publish::{self, Staged};
+use super::set::{Carry, Entry, OpenSet};
 use crate::failure::{Failure, Outcome};
 use crate::machine;
 
@@ -30,9 +31,12 @@ pub struct Wanted<'a> {
     pub devices: &'a [Device],
     /// Who may edit the sets; `None` leaves it as it is.
     pub access: Option<Access>,
-    /// Maps that take the place of those in force, by name.
-    pub maps: BTreeMap<String, MapHandle>,
+    /// Sets whose entries are replaced: what each is to hold, given what it holds now.
+    pub contents: BTreeMap<Name, Contents<'a>>,
 }
+
+/// The entries that a set is to hold, given those that it holds.
+pub type Contents<'a> = Box<dyn Fn(&[Entry]) -> Vec<Entry> + 'a>;
 
 /// An interface and how the program is to be attached to it.
 pub struct Device {
@@ -106,7 +110,9 @@ pub fn install(at: &PolicyDir, wanted: Wanted<'_>) -> Outcome<Installed> {
 impl Wanted<'_> {
     /// Whether that very program runs already, with the maps that it shall have.
     fn is_in_force(&self, old: &Running<'_>, image: &Image) -> bool {
-        old.meta.text == self.text && old.meta.digest == meta::digest(image) && self.maps.is_empty()
+        old.meta.text == self.text
+            && old.meta.digest == meta::digest(image)
+            && self.contents.is_empty()
     }
 }
 
@@ -118,9 +124,10 @@ fn renew(
     image: &Image,
     wanted: Wanted<'_>,
 ) -> Outcome<Installed> {
-    let Wanted { text, policy, devices, access, maps: given } = wanted;
-    let carried = old.map(|old| carried(old, policy, text)).transpose()?.unwrap_or_default();
-    let maps = Maps::gather(at, &artifact.maps, given, &carried)?;
+    let Wanted { text, policy, devices, access, contents } = wanted;
+    let sets = NewSet::all(at, old, policy, contents)?;
+    let maps =
+        Maps::gather(at, &artifact.maps, &sets, old.is_some_and(|old| old.meta.text == text))?;
     let name = program_name(at);
     let options =
         LoadOptions { name: &name, license: c"Dual MIT/GPL", buffers: machine::buffers() };
@@ -130,8 +137,11 @@ fn renew(
     let staged = Staged::stage(at, &maps.fresh(), &meta, &program)?;
 
     let mut change = Change::new(old.map(|old| &old.program), &program);
-    let placed =
-        change.replace_all().and_then(|replaced| Ok((replaced, change.place_all(devices)?)));
+    // The sets are filled last, so that as few hits as can be are lost between the reading of an
+    // entry's counters and the exchange.
+    let placed = NewSet::fill_all(&sets)
+        .and_then(|()| change.replace_all())
+        .and_then(|replaced| Ok((replaced, change.place_all(devices)?)));
     let (replaced, devices) = match placed {
         Ok(placed) => placed,
         Err(error) => {
@@ -139,34 +149,58 @@ fn renew(
             return Err(error);
         }
     };
-    let access = match access {
-        Some(access) => access,
-        None => at.dir.access()?,
-    };
-    let keep: Vec<String> = artifact.maps.iter().map(|decl| decl.name.clone()).collect();
-    staged.publish(&keep, access)?;
+    if let Some(access) = access {
+        at.share(access)?;
+    }
+    staged.publish()?;
     Ok(Installed { devices, replaced })
+}
+
+/// A set whose maps are new although there was one of its name and kind, and what it is to hold.
+struct NewSet<'a> {
+    set: OpenSet,
+    old: OpenSet,
+    contents: Contents<'a>,
+}
+
+impl<'a> NewSet<'a> {
+    /// The sets whose contents are replaced, and those that are declared with another size.
+    fn all(
+        at: &PolicyDir,
+        old: Option<&Running<'_>>,
+        policy: &Policy,
+        mut contents: BTreeMap<Name, Contents<'a>>,
+    ) -> Outcome<Vec<Self>> {
+        let mut all = Vec::new();
+        for declared in policy.sets() {
+            let Some(before) = old.and_then(|old| old.policy.set(declared.name.as_str())) else {
+                continue;
+            };
+            let given = contents.remove(&declared.name);
+            let alike = (before.kind, before.max) == (declared.kind, declared.max);
+            if before.kind != declared.kind || (alike && given.is_none()) {
+                continue;
+            }
+            all.push(Self {
+                set: OpenSet::create(declared)?,
+                old: at.set(&declared.name)?,
+                contents: given.unwrap_or_else(|| Box::new(<[Entry]>::to_vec)),
+            });
+        }
+        Ok(all)
+    }
+
+    fn fill_all(all: &[Self]) -> Outcome {
+        for Self { set, old, contents } in all {
+            set.add(contents(&old.entries()?), Carry::Out)?;
+        }
+        Ok(())
+    }
 }
 
 /// The name of the program in listings, of which the kernel keeps 15 characters.
 fn program_name(at: &PolicyDir) -> String {
     format!("palisade_{}", at.name).replace('-', "_")
-}
-
-/// The names of the maps that go on with a new policy: control; the counters, if the text is the
-/// same; those of each set that both policies declare alike.
-fn carried(old: &Running<'_>, policy: &Policy, text: &str) -> Outcome<Vec<String>> {
-    let mut names = vec![CONTROL.to_owned()];
-    if old.meta.text == text {
-        names.push(COUNTERS.to_owned());
-    }
-    for set in policy.sets() {
-        let before = old.policy.set(set.name.as_str());
-        if before.is_some_and(|before| (before.kind, before.max) == (set.kind, set.max)) {
-            names.extend(structure::maps(set).into_iter().map(|decl| decl.name));
-        }
-    }
-    Ok(names)
 }
 
 /// The maps of a program, and which of them are new.
@@ -176,21 +210,27 @@ struct Maps {
 }
 
 impl Maps {
+    /// The maps as declared: those of new sets, those that are pinned in the same shape, and new
+    /// ones. The counters go on only under the same text, for their rows are its lines.
     fn gather(
         at: &PolicyDir,
         decls: &[MapDecl],
-        mut given: BTreeMap<String, MapHandle>,
-        carried: &[String],
+        sets: &[NewSet<'_>],
+        same_text: bool,
     ) -> Outcome<Self> {
         let pinned = at.dir.subdir(super::home::MAPS)?;
+        let given: Vec<&MapHandle> = sets.iter().flat_map(|new| new.set.handles()).collect();
         let mut maps = Self { handles: Vec::new(), is_fresh: Vec::new() };
         for decl in decls {
-            let old = match (&pinned, carried.contains(&decl.name)) {
-                (Some(dir), true) => open_if_there(dir, decl)?,
+            let given = given.iter().find(|handle| handle.name() == decl.name);
+            let carried = match &pinned {
+                Some(dir) if given.is_none() && (same_text || decl.name != COUNTERS) => {
+                    open_if_alike(dir, decl)?
+                }
                 _ => None,
             };
-            let (handle, fresh) = match (given.remove(&decl.name), old) {
-                (Some(given), _) => (given, true),
+            let (handle, fresh) = match (given, carried) {
+                (Some(given), _) => (given.try_clone()?, true),
                 (None, Some(old)) => (old, false),
                 (None, None) => (MapHandle::create(decl)?, true),
             };
@@ -201,22 +241,17 @@ impl Maps {
     }
 
     fn fresh(&self) -> Vec<&MapHandle> {
-        self.handles
-            .iter()
-            .zip(&self.is_fresh)
-            .filter(|(_, fresh)| **fresh)
-            .map(|(h, _)| h)
-            .collect()
+        let both = self.handles.iter().zip(&self.is_fresh);
+        both.filter(|(_, fresh)| **fresh).map(|(handle, _)| handle).collect()
     }
 }
 
-fn open_if_there(dir: &palisade_loader::PinDir, decl: &MapDecl) -> Outcome<Option<MapHandle>> {
+/// The pinned map, if there is one of the declared shape. One of another shape belongs to a set of
+/// the same name and another kind, and is left behind.
+fn open_if_alike(dir: &PinDir, decl: &MapDecl) -> Outcome<Option<MapHandle>> {
     match MapHandle::open(dir, &decl.name) {
-        Ok(handle) => {
-            handle.check_shape(decl)?;
-            Ok(Some(handle))
-        }
-        Err(MapError::Pin(PinError::Missing { .. })) => Ok(None),
+        Ok(handle) if handle.check_shape(decl).is_ok() => Ok(Some(handle)),
+        Ok(_) | Err(MapError::Pin(PinError::Missing { .. })) => Ok(None),
         Err(error) => Err(error.into()),
     }
 }
@@ -228,12 +263,18 @@ struct Change<'a> {
     undo: Vec<Undo>,
 }
 
+/// A program and the mode it is attached in.
+struct There {
+    mode: Mode,
+    program: Program,
+}
+
 /// A change of an interface that can be taken back.
 struct Undo {
     link: Link,
     mode: Mode,
     /// What was there before.
-    before: Option<Program>,
+    before: Option<There>,
 }
 
 impl<'a> Change<'a> {
@@ -248,7 +289,10 @@ impl<'a> Change<'a> {
         for link in &links {
             let Some(attached) = link.xdp else { continue };
             match publish::replace(link, old, self.new) {
-                Ok(()) => self.done(link, attached.mode, Some(reopen(old)?)),
+                Ok(()) => {
+                    let before = There { mode: attached.mode, program: reopen(old)? };
+                    self.done(link, attached.mode, Some(before));
+                }
                 Err(error) => return Err(self.take_back(error.because(cannot_replace(link)))),
             }
         }
@@ -292,22 +336,21 @@ impl<'a> Change<'a> {
                     "`--take-over` replaces it; whoever put it there will not be asked",
                 ));
             }
-            Some(attached) => Some((
-                attached.mode,
-                Program::by_id(attached.program_id).map_err(|errno| {
+            Some(attached) => Some(There {
+                mode: attached.mode,
+                program: Program::by_id(attached.program_id).map_err(|errno| {
                     Failure::refused(format!(
                         "cannot open the program on {name} to replace it: {errno}"
                     ))
                     .note("help", "that takes CAP_SYS_ADMIN")
                 })?,
-            )),
+            }),
             None => None,
         };
         for mode in *modes {
             match self.exchange(&link, *mode, found.as_ref()) {
                 Ok(()) => {
-                    let before = found.map(|(_, program)| program);
-                    self.done(&link, *mode, before);
+                    self.done(&link, *mode, found);
                     return Ok(Placed { name, mode: *mode, how: How::Attached { refused } });
                 }
                 Err(error) if modes.last() != Some(mode) && is_about_the_driver(&error) => {
@@ -321,26 +364,24 @@ impl<'a> Change<'a> {
         Err(Failure::bug("there was no mode to try"))
     }
 
-    fn exchange(
-        &self,
-        link: &Link,
-        mode: Mode,
-        found: Option<&(Mode, Program)>,
-    ) -> Result<(), AttachError> {
+    fn exchange(&self, link: &Link, mode: Mode, found: Option<&There>) -> Result<(), AttachError> {
         match found {
             None => xdp::attach(link.index, self.new, mode, Expect::Empty),
-            Some((there, program)) if *there == mode => {
-                xdp::attach(link.index, self.new, mode, Expect::program(program))
+            Some(there) if there.mode == mode => {
+                xdp::attach(link.index, self.new, mode, Expect::program(&there.program))
             }
-            // The kernel does not exchange programs of different modes.
-            Some((there, program)) => {
-                xdp::detach(link.index, *there, Expect::program(program))?;
-                xdp::attach(link.index, self.new, mode, Expect::Empty)
+            // The kernel does not exchange programs of different modes. What was there comes back
+            // if the other mode is refused; the refusal is what is reported.
+            Some(there) => {
+                xdp::detach(link.index, there.mode, Expect::program(&there.program))?;
+                xdp::attach(link.index, self.new, mode, Expect::Empty).inspect_err(|_| {
+                    let _ = xdp::attach(link.index, &there.program, there.mode, Expect::Empty);
+                })
             }
         }
     }
 
-    fn done(&mut self, link: &Link, mode: Mode, before: Option<Program>) {
+    fn done(&mut self, link: &Link, mode: Mode, before: Option<There>) {
         self.undo.push(Undo { link: link.clone(), mode, before });
     }
 
@@ -350,7 +391,12 @@ impl<'a> Change<'a> {
         while let Some(Undo { link, mode, before }) = self.undo.pop() {
             let here = Expect::program(self.new);
             let undone = match &before {
-                Some(before) => xdp::attach(link.index, before, mode, here),
+                Some(before) if before.mode == mode => {
+                    xdp::attach(link.index, &before.program, mode, here)
+                }
+                Some(before) => xdp::detach(link.index, mode, here).and_then(|()| {
+                    xdp::attach(link.index, &before.program, before.mode, Expect::Empty)
+                }),
                 None => xdp::detach(link.index, mode, here),
             };
             if let Err(error) = undone {

@@ -4,15 +4,20 @@
 //! 1. `next/` is filled: the maps that are new, `meta`, and last the program.
 //! 2. The program is attached in the place of the old one.
 //! 3. `next/` is renamed to `commit/`: from here on there is no way back.
-//! 4. The pins move from `commit/` to their places, the program last; `commit/` is removed.
+//! 4. The pins move from `commit/` to their places, the program last; what the new policy does not
+//!    use is unlinked; `commit/` is removed.
 //!
-//! A `commit/` that is found is moved on. A `next/` that is found is committed if its program is
-//! attached somewhere, and removed otherwise.
+//! Whoever takes the lock to write puts right what a killed command has left: a `commit/` that is
+//! found is moved on; a `next/` is committed if its program is attached somewhere, and removed
+//! otherwise.
 
+use std::path::Path;
+
+use palisade_filter::{Name, plan};
 use palisade_loader::xdp::{self, Expect};
-use palisade_loader::{Access, Link, MapHandle, PinDir, PinError, Program};
+use palisade_loader::{Access, Link, Locked, MapHandle, PinError, Program};
 
-use super::home::{MAPS, PROGRAM, PolicyDir, interfaces_of, program_id};
+use super::home::{MAPS, PROGRAM, PolicyDir, Running, interfaces_of, program_id};
 use super::meta;
 use crate::failure::Outcome;
 
@@ -42,17 +47,10 @@ impl<'a> Staged<'a> {
         Ok(Self { at })
     }
 
-    /// Moves the pins into place. `keep` are the names of all maps of the program: the others go.
-    pub fn publish(self, keep: &[String], access: Access) -> Outcome {
+    /// Moves the pins into place.
+    pub fn publish(self) -> Outcome {
         self.at.dir.rename(NEXT, &self.at.dir, COMMIT)?;
-        finish(self.at)?;
-        let maps = self.at.maps()?;
-        for name in maps.names()? {
-            if !keep.contains(&name) {
-                maps.unlink(&name)?;
-            }
-        }
-        share(self.at, access)
+        finish(self.at)
     }
 
     /// Removes them again.
@@ -71,8 +69,31 @@ pub fn share(at: &PolicyDir, access: Access) -> Outcome {
     at.share(access)
 }
 
+/// The directory of the policy that is in force, to write: locked, and its pins put right.
+pub fn to_write(bpffs: &Path, name: &Name) -> Outcome<(PolicyDir, Locked)> {
+    let (at, lock) = PolicyDir::locked(bpffs, name)?;
+    recover(&at)?;
+    Ok((at, lock))
+}
+
+/// The same for a policy that may not be there yet: its directory is made.
+pub fn to_make(bpffs: &Path, name: &Name) -> Outcome<(PolicyDir, Locked)> {
+    let (at, lock) = PolicyDir::made_and_locked(bpffs, name)?;
+    recover(&at)?;
+    Ok((at, lock))
+}
+
 /// Puts right what a killed command has left. The caller holds the lock.
-pub fn recover(at: &PolicyDir) -> Outcome {
+fn recover(at: &PolicyDir) -> Outcome {
+    put_right(at).map_err(|failure| {
+        failure.because(format!(
+            "an attach of the policy `{}` was cut short, and cannot be put right",
+            at.name
+        ))
+    })
+}
+
+fn put_right(at: &PolicyDir) -> Outcome {
     if at.dir.subdir(COMMIT)?.is_some() {
         return finish(at);
     }
@@ -102,12 +123,14 @@ pub fn replace(link: &Link, old: &Program, new: &Program) -> Outcome {
     Ok(())
 }
 
-/// Moves every pin of `commit/` to its place.
+/// Moves every pin of `commit/` to its place, and unlinks what the policy does not use.
 fn finish(at: &PolicyDir) -> Outcome {
     let Some(commit) = at.dir.subdir(COMMIT)? else { return Ok(()) };
     let maps = at.dir.ensure_subdir(MAPS, Access::Owner)?;
     if let Some(new_maps) = commit.subdir(MAPS)? {
-        move_all(&new_maps, &maps)?;
+        for name in new_maps.names()? {
+            new_maps.rename(&name, &maps, &name)?;
+        }
         commit.remove_subdir(MAPS)?;
     }
     for pin in [meta::PIN, PROGRAM] {
@@ -116,12 +139,12 @@ fn finish(at: &PolicyDir) -> Outcome {
             Err(error) => return Err(error.into()),
         }
     }
-    Ok(at.dir.remove_subdir(COMMIT)?)
-}
-
-fn move_all(from: &PinDir, to: &PinDir) -> Outcome {
-    for name in from.names()? {
-        from.rename(&name, to, &name)?;
+    if let Some(running) = Running::open(at)? {
+        let used = plan::map_names(&running.policy);
+        for name in maps.names()?.iter().filter(|name| !used.contains(name)) {
+            maps.unlink(name)?;
+        }
     }
-    Ok(())
+    share(at, at.dir.access()?)?;
+    Ok(at.dir.remove_subdir(COMMIT)?)
 }

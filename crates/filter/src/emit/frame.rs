@@ -99,8 +99,12 @@ pub const HITS: [Slot; MOST_HITS] = {
 };
 /// The most set look-ups of one rule.
 pub const MOST_HITS: usize = 8;
+/// `u32`: a number of which the verifier is to forget what it knows. It remembers what is stored
+/// on a multiple of eight; this lies between two.
+pub const FORGETFUL: Slot = Slot::below(HITS[MOST_HITS - 1], Size::W);
+const _: () = assert!(FORGETFUL.off.rem_euclid(8) == 4);
 /// An address as the key of a trie: the number of bits, then 16 bytes of which IPv4 uses four.
-pub const SRC: AddressSlot = AddressSlot::below(HITS[MOST_HITS - 1]);
+pub const SRC: AddressSlot = AddressSlot::below(FORGETFUL);
 /// The same of the destination.
 pub const DST: AddressSlot = AddressSlot::below(SRC.bits);
 /// `u32`: the row that counts the packet.
@@ -145,7 +149,8 @@ mod tests {
 
     #[test]
     fn slots_are_aligned_apart_and_within_the_stack() {
-        let mut slots = vec![LEN, ROW, PROTOCOL, SPORT, DPORT, ND, LATER_FRAGMENT, HOP_LIMIT];
+        let mut slots =
+            vec![LEN, ROW, PROTOCOL, SPORT, DPORT, ND, LATER_FRAGMENT, HOP_LIMIT, FORGETFUL];
         slots.extend(SAVED);
         slots.extend(HITS);
         for address in [SRC, DST] {

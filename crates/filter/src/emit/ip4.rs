@@ -49,7 +49,8 @@ fn header(a: &mut Assembler, target: Target, way: &Way<'_>, ends: &Ends<'_>) {
     a.mov(R3, AT).add(R3, R1).jump_if(R3, Cond::Gt, END, ends.malformed(Malformed::ShortL3));
     a.place(length);
     ip.load(a, R2, TOTAL_LENGTH);
-    a.swap(Swap::Be16, R2);
+    // Before Linux 7 the verifier forgets at the swap that no more than two bytes were loaded.
+    a.swap(Swap::Be16, R2).and(R2, 0xffff);
     a.jump_if(R2, Cond::Lt, R1, ends.malformed(Malformed::BadLength));
     length::holds(a, target, 0, ends);
     for (side, slot, field) in ADDRESS {

@@ -6,15 +6,26 @@
 //! than they are stored in. A fragment header is eight bytes whatever its reserved byte says, and
 //! behind one that is not the first nothing is believed, the protocol included (RFC 8200, 4.5).
 //! Up to eight headers are walked; then the packet is malformed.
+//!
+//! During the walk `BASE` is the fixed header, `WALKED` the distance of `AT` from it, and `SEEN`
+//! tells whether a fragment header has been seen. The verifier forgets at each header what it knows
+//! of the distance, so that all ways to a header look alike to it and it follows one of them.
 
-use palisade_asm::{Assembler, Cond, Label, R1, R2, R3, R4, R5, Size, Swap};
+use palisade_asm::{Assembler, Cond, Label, R0, R1, R2, R3, R4, R5, Reg, Size, Swap};
 
-use super::frame::{self, AT, DST, HOP_LIMIT, LEFT, ND, PROTOCOL, SRC};
+use super::frame::{self, AT, DST, FORGETFUL, HOP_LIMIT, LEFT, ND, PROTOCOL, SRC};
 use super::packet::{Field, Readable, require};
 use super::{Ends, length, transport};
 use crate::plan::{ByteOrder, Depth, Malformed, Target, Way};
 use crate::policy::{Protocol, Side, Term};
 use crate::value::Family;
+
+/// The fixed header.
+const BASE: Reg = R3;
+/// The distance of `AT` from `BASE`.
+const WALKED: Reg = R0;
+/// 1 behind a fragment header, else 0.
+const SEEN: Reg = R4;
 
 /// The most extension headers that are walked.
 pub const MOST_HEADERS: usize = 8;
@@ -85,8 +96,7 @@ pub fn ip6(a: &mut Assembler, target: Target, way: &Way<'_>, ends: &Ends<'_>) {
         return;
     }
     let (rules, last) = (a.label("ip6 rules"), a.label("ip6 transport"));
-    // R4: whether a fragment header has been seen.
-    a.mov(R4, 0);
+    a.mov(SEEN, 0).mov(BASE, AT).mov(WALKED, i32::from(HEADER)).add(AT, i32::from(HEADER));
     for step in 0..MOST_HEADERS {
         let next = a.label("next header");
         extension(a, target.order, step, &Steps { way, next, last, rules }, ends);
@@ -114,7 +124,8 @@ fn header(a: &mut Assembler, target: Target, way: &Way<'_>, ends: &Ends<'_>) {
     a.rsh(R1, 4);
     a.jump_if(R1, Cond::Ne, 6, ends.malformed(Malformed::BadVersion));
     ip.load(a, R2, PAYLOAD_LENGTH);
-    a.swap(Swap::Be16, R2);
+    // Before Linux 7 the verifier forgets at the swap that no more than two bytes were loaded.
+    a.swap(Swap::Be16, R2).and(R2, 0xffff);
     a.jump_if(R2, Cond::Eq, 0, ends.malformed(Malformed::BadLength));
     length::holds(a, target, i32::from(HEADER), ends);
     for (side, slot, halves) in ADDRESS {
@@ -135,7 +146,7 @@ fn header(a: &mut Assembler, target: Target, way: &Way<'_>, ends: &Ends<'_>) {
         ip.load(a, R3, HOPS);
         HOP_LIMIT.store(a, R3);
     }
-    a.mov(LEFT, R2).add(AT, i32::from(HEADER));
+    a.mov(LEFT, R2);
 }
 
 /// Where a step of the walk goes.
@@ -173,9 +184,7 @@ fn extension(a: &mut Assembler, order: ByteOrder, step: usize, to: &Steps<'_>, e
         a.jump_if(R5, Cond::Eq, Extension::HopByHop.number(), bad);
     }
     a.jump(to.last);
-    // Options last, so that the widest range of lengths reaches the next step by falling through:
-    // the verifier explores that first and finds the other ways contained in it.
-    for (kind, label) in kinds.iter().rev() {
+    for (kind, label) in &kinds {
         a.place(*label);
         walk(a, order, *kind, to, ends);
     }
@@ -185,34 +194,51 @@ fn extension(a: &mut Assembler, order: ByteOrder, step: usize, to: &Steps<'_>, e
 fn walk(a: &mut Assembler, order: ByteOrder, kind: Extension, to: &Steps<'_>, ends: &Ends<'_>) {
     let (short, bad) = (ends.malformed(Malformed::ShortL4), ends.malformed(Malformed::BadExtHdr));
     if kind == Extension::Fragment {
-        a.jump_if(R4, Cond::Ne, 0, bad);
-        a.mov(R4, 1);
+        a.jump_if(SEEN, Cond::Ne, 0, bad);
+        a.mov(SEEN, 1);
     }
     a.jump_if(LEFT, Cond::Lt, i32::from(EXTENSION), short);
     let header = require(a, EXTENSION, short);
+    if kind == Extension::Routing {
+        header.load(a, R2, SEGMENTS_LEFT);
+        a.jump_if(R2, Cond::Ne, 0, bad);
+    }
+    if kind == Extension::Fragment {
+        fragment(a, order, to.way, header, to.rules);
+    }
+    length(a, kind, header, R1);
+    // A fragment header has no more than the bytes that have been compared.
+    if kind != Extension::Fragment {
+        a.jump_if(R1, Cond::Gt, LEFT, short);
+    }
+    a.sub(LEFT, R1);
+    // Computed anew: what moves a pointer is tracked precisely, and so would be all that it was
+    // compared with. All headers together are shorter than 2^15 bytes.
+    length(a, kind, header, R1);
+    a.add(WALKED, R1);
+    FORGETFUL.store(a, WALKED);
+    FORGETFUL.load(a, WALKED);
+    a.and(WALKED, 0x7fff);
+    header.load(a, R5, EXTENSION_NEXT);
+    a.mov(AT, BASE).add(AT, WALKED);
+    a.jump(to.next);
+}
+
+/// The length of a header, in bytes.
+fn length(a: &mut Assembler, kind: Extension, header: Readable, to: Reg) {
     match kind {
         Extension::HopByHop | Extension::Destination | Extension::Routing => {
-            if kind == Extension::Routing {
-                header.load(a, R2, SEGMENTS_LEFT);
-                a.jump_if(R2, Cond::Ne, 0, bad);
-            }
-            header.load(a, R1, EXTENSION_LENGTH);
-            a.add(R1, 1).lsh(R1, 3);
+            header.load(a, to, EXTENSION_LENGTH);
+            a.add(to, 1).lsh(to, 3);
         }
         Extension::Authentication => {
-            header.load(a, R1, EXTENSION_LENGTH);
-            a.add(R1, 2).lsh(R1, 2);
+            header.load(a, to, EXTENSION_LENGTH);
+            a.add(to, 2).lsh(to, 2);
         }
-        Extension::Fragment => fragment(a, order, to.way, header, to.rules),
+        Extension::Fragment => {
+            a.mov(to, i32::from(EXTENSION));
+        }
     }
-    header.load(a, R5, EXTENSION_NEXT);
-    if kind == Extension::Fragment {
-        a.add(AT, i32::from(EXTENSION)).sub(LEFT, i32::from(EXTENSION));
-    } else {
-        a.jump_if(R1, Cond::Gt, LEFT, short);
-        a.add(AT, R1).sub(LEFT, R1);
-    }
-    a.jump(to.next);
 }
 
 /// A fragment that is not the first goes to the rules as it is, its protocol unknown.
@@ -228,12 +254,12 @@ fn fragment(a: &mut Assembler, order: ByteOrder, way: &Way<'_>, header: Readable
 }
 
 /// Neighbour discovery as the stack accepts it: by type, from a neighbour (hop limit 255), and
-/// without any fragment header (RFC 6980). R4 still tells whether there was one.
+/// without any fragment header (RFC 6980). `SEEN` still tells whether there was one.
 pub fn neighbour_discovery(a: &mut Assembler, header: Readable, way: &Way<'_>, no: Label) {
     if !way.tests(|t| *t == Term::Nd) {
         return;
     }
-    a.jump_if(R4, Cond::Ne, 0, no);
+    a.jump_if(SEEN, Cond::Ne, 0, no);
     HOP_LIMIT.load(a, R1);
     a.jump_if(R1, Cond::Ne, 255, no);
     header.load(a, R1, ICMPV6_TYPE);

@@ -131,7 +131,7 @@ fn counters(reader: &mut Reader<'_>, mistakes: &mut Mistakes) -> Step<Counters> 
         once(slot, count, &key, mistakes)
     })?;
     let count = |found: Option<Option<u64>>| found.flatten().unwrap_or(0);
-    Ok(Counters { packets: count(packets), bytes: count(bytes) })
+    Ok(Counters { packets: count(packets), bytes: count(bytes), added: None })
 }
 
 /// What an element says, without the wrapping.

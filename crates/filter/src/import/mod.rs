@@ -92,6 +92,8 @@ pub struct Counters {
     pub packets: u64,
     /// Bytes; 0 where only packets were counted.
     pub bytes: u64,
+    /// Since when it is there, in seconds of the system's clock, where that is known.
+    pub added: Option<u64>,
 }
 
 /// Items that belong together.

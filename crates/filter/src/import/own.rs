@@ -151,7 +151,7 @@ fn entry(
         return Ok(None);
     }
     let open = reader.place();
-    let (mut item, mut packets, mut bytes) = (None, None, None);
+    let (mut item, mut packets, mut bytes, mut added) = (None, None, None, None);
     reader.members(|reader, key| match &*key.name {
         "item" => {
             let found = self::item(reader, kind, mistakes)?;
@@ -165,6 +165,10 @@ fn entry(
             let count = reader.count(mistakes)?;
             once(&mut bytes, count, &key, mistakes)
         }
+        "added" => {
+            let time = reader.count(mistakes)?;
+            once(&mut added, time, &key, mistakes)
+        }
         "expires" => match reader.value()? {
             Value { what: What::Null, .. } => Ok(()),
             Value { span, .. } => mistakes.add(expiry(span)),
@@ -175,7 +179,7 @@ fn entry(
         mistakes.add(Diagnostic::new(open, "the entry has no `item`"))?;
     }
     let count = |found: Option<Option<u64>>| found.flatten().unwrap_or(0);
-    let counted = Counters { packets: count(packets), bytes: count(bytes) };
+    let counted = Counters { packets: count(packets), bytes: count(bytes), added: added.flatten() };
     Ok(item.flatten().map(|item| (item, counted)))
 }
 

@@ -22,7 +22,8 @@ pub(super) fn read(text: &str, at: usize, mistakes: &mut Mistakes) -> Step<Impor
         if let Ok(addr) = key.name.parse::<Ipv4Addr>() {
             if let Some(packets) = reader.count(mistakes)? {
                 let prefix = Prefix::host(IpAddr::V4(addr));
-                gather.entry([Item::Net(prefix)], Some(Counters { packets, bytes: 0 }));
+                gather
+                    .entry([Item::Net(prefix)], Some(Counters { packets, bytes: 0, added: None }));
             }
             return Ok(());
         }
@@ -74,7 +75,8 @@ fn port(
     for (transport, packets) in [(Transport::Tcp, tcp), (Transport::Udp, udp)] {
         if let Some(packets) = packets.flatten() {
             let service = Service { transport, ports: PortRange::one(number) };
-            gather.entry([Item::Service(service)], Some(Counters { packets, bytes: 0 }));
+            gather
+                .entry([Item::Service(service)], Some(Counters { packets, bytes: 0, added: None }));
         }
     }
     Ok(())

@@ -5,12 +5,12 @@
 
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
-use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use palisade_asm::{MapDecl, MapKind};
 
 use super::{MapError, MapOp};
 use crate::Errno;
 use crate::fdinfo::FdInfo;
+use crate::memlock;
 use crate::pin::PinDir;
 use crate::sys::{self, MapFd};
 use crate::walk::WalkError;
@@ -101,7 +101,7 @@ impl MapHandle {
     pub fn create(decl: &MapDecl) -> Result<Self, MapError> {
         let name = decl.name.clone();
         let created = match sys::map_create(decl) {
-            Err(Errno::EPERM) if raise_memory_lock() => sys::map_create(decl),
+            Err(Errno::EPERM) if memlock::raise() => sys::map_create(decl),
             other => other,
         };
         let fd = created.map_err(|errno| MapError::Create { name: name.clone(), errno })?;
@@ -257,15 +257,4 @@ fn is_array(kind: u32) -> bool {
         kind,
         sys::BPF_MAP_TYPE_ARRAY | sys::BPF_MAP_TYPE_PERCPU_ARRAY | sys::BPF_MAP_TYPE_PROG_ARRAY
     )
-}
-
-/// Raises the memory lock limit as far as it goes; whether it was raised.
-fn raise_memory_lock() -> bool {
-    let Ok((soft, hard)) = getrlimit(Resource::RLIMIT_MEMLOCK) else { return false };
-    let unlimited = nix::sys::resource::RLIM_INFINITY;
-    if soft == unlimited {
-        return false;
-    }
-    setrlimit(Resource::RLIMIT_MEMLOCK, unlimited, unlimited).is_ok()
-        || (soft < hard && setrlimit(Resource::RLIMIT_MEMLOCK, hard, hard).is_ok())
 }

@@ -62,6 +62,17 @@ pub struct Added {
     undo: Undo,
 }
 
+impl Added {
+    /// Whether an item is one of the new ones.
+    pub fn is_new(&self, item: &Item) -> bool {
+        match (&self.undo, item) {
+            (Undo::Net(new), Item::Net(prefix)) => new.contains(prefix),
+            (Undo::Service(new), Item::Service(_)) => new.contains(item),
+            (Undo::Net(_), Item::Service(_)) | (Undo::Service(_), Item::Net(_)) => false,
+        }
+    }
+}
+
 enum Undo {
     Net(net::Sorted),
     Service(Vec<Item>),

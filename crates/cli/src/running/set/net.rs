@@ -352,9 +352,23 @@ impl Sorted {
         Ok((sorted, all))
     }
 
+    /// Whether an entry is among them.
+    pub fn contains(&self, prefix: &Prefix) -> bool {
+        match Key::of(prefix) {
+            Key::Host4(key) => has(&self.hosts4, &key),
+            Key::Host6(key) => has(&self.hosts6, &key),
+            Key::Net4(key) => has(&self.nets4, &key),
+            Key::Net6(key) => has(&self.nets6, &key),
+        }
+    }
+
     fn lens(&self) -> [u64; 4] {
         [self.hosts4.len(), self.hosts6.len(), self.nets4.len(), self.nets6.len()].map(|n| n as u64)
     }
+}
+
+fn has<K: Ord>(sorted: &[(K, Value)], key: &K) -> bool {
+    sorted.binary_search_by(|(have, _)| have.cmp(key)).is_ok()
 }
 
 fn once<K: Ord>(entries: &mut Vec<(K, Value)>) {

@@ -1,0 +1,311 @@
+//! Who may do what: a group that edits sets, a user who may do nothing, and the fewest capabilities
+//! that suffice.
+
+use std::fs;
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use palisade_loader::{Gid, xdp};
+use palisade_tests::lab::{BPFFS, Lab, NEAR, binary};
+use palisade_tests::packet::{eth, ipv4, udp};
+use palisade_tests::privilege;
+
+/// A user who owns nothing.
+const NOBODY: u32 = 65534;
+
+/// A copy of the tool where every user can run it; it goes with the value.
+struct Public(PathBuf);
+
+impl Public {
+    fn new() -> Self {
+        let thread = std::thread::current();
+        let name = format!("palisade-{}-{}", std::process::id(), thread.name().unwrap_or("test"));
+        let path = std::env::temp_dir().join(name);
+        fs::copy(binary(), &path).expect("copied");
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).expect("permitted");
+        Self(path)
+    }
+
+    /// Runs the tool as an ordinary user in a group; the exit code, and what it said.
+    fn run(&self, gid: u32, args: &[&str]) -> (Option<i32>, String) {
+        let mut command = Command::new(&self.0);
+        command.args(args).current_dir("/").uid(NOBODY).gid(gid).env_remove("PALISADE_BPFFS");
+        said(&mut command)
+    }
+}
+
+impl Drop for Public {
+    fn drop(&mut self) {
+        fs::remove_file(&self.0).expect("it was there");
+    }
+}
+
+/// How a command ended, and all that it said.
+fn said(command: &mut Command) -> (Option<i32>, String) {
+    let output = command.output().expect("it starts");
+    let text = [output.stdout, output.stderr].concat();
+    (output.status.code(), String::from_utf8(text).expect("UTF-8"))
+}
+
+/// A group that is not root's, by name and number.
+fn group() -> Option<(&'static str, u32)> {
+    let names = ["nogroup", "nobody", "users", "daemon"];
+    let found = names.into_iter().find_map(|name| match Gid::by_name(name) {
+        Ok(Some(Gid(number))) if number != 0 => Some((name, number)),
+        _ => None,
+    });
+    if found.is_none() {
+        privilege::skip(&"there is no group but root's");
+    }
+    found
+}
+
+/// Lets everybody pass through the root of the bpffs, as `mount -t bpf` does unless told otherwise.
+fn open_bpffs() {
+    fs::set_permissions(BPFFS, fs::Permissions::from_mode(0o755)).expect("the lab's own");
+}
+
+fn blocked(lab: &Lab, address: &str) -> bool {
+    lab.through(&[(eth() / ipv4().src(address) / udp(1, 2)).build()]) == [false]
+}
+
+fn permissions(path: impl AsRef<Path>) -> (u32, u32, u32) {
+    let path = Path::new(BPFFS).join("palisade").join(path);
+    let meta = fs::symlink_metadata(&path).unwrap_or_else(|error| panic!("{path:?}: {error}"));
+    (meta.mode() & 0o7777, meta.uid(), meta.gid())
+}
+
+#[test]
+fn a_group_gets_the_maps_of_sets_and_the_way_to_them_and_nothing_else() {
+    let Some((name, gid)) = group() else { return };
+    Lab::run(|lab| {
+        lab.palisade(&["attach", NEAR, "--group", name]).ok();
+        for dir in ["", "main", "main/maps"] {
+            assert_eq!(permissions(dir), (0o750, 0, gid), "`{dir}`");
+        }
+        for set in ["block", "block:net4", "block:fill", "allow", "ports", "ports:items"] {
+            assert_eq!(permissions(Path::new("main/maps").join(set)), (0o660, 0, gid), "{set}");
+        }
+        for own in ["main/prog", "main/meta", "main/maps/_control", "main/maps/_counters"] {
+            let (mode, uid, _) = permissions(own);
+            assert_eq!((mode, uid), (0o600, 0), "{own}");
+        }
+        // It stays so over a replace that makes new maps for a set, and for new sets.
+        let text = "set block net\nset more net\nset ports service { max 16 }\ndrop src in block\n\
+                    drop src in more\ndrop service in ports\ndefault pass\n";
+        lab.palisade_with(&["attach", NEAR, "-p", "/dev/stdin"], text).ok();
+        lab.palisade_with(&["import", "--replace", "--set", "block", "-"], "203.0.113.5\n").ok();
+        for set in ["block", "block:host6", "more", "more:fill", "ports", "ports:hits"] {
+            assert_eq!(permissions(Path::new("main/maps").join(set)), (0o660, 0, gid), "{set}");
+        }
+        for own in ["main/prog", "main/meta", "main/maps/_control", "main/maps/_counters"] {
+            assert_eq!(permissions(own).0, 0o600, "{own}");
+        }
+    });
+}
+
+#[test]
+fn another_policy_stays_closed_to_the_group_of_the_first() {
+    let Some((name, gid)) = group() else { return };
+    Lab::run(|lab| {
+        lab.palisade(&["attach", NEAR, "--group", name]).ok();
+        lab.palisade(&["--policy-name", "second", "attach", "lo"]).ok();
+        assert_eq!(permissions("second").0, 0o700);
+        assert_eq!(permissions("second/maps/block").0, 0o600);
+        open_bpffs();
+        let tool = Public::new();
+        let args = ["--policy-name", "second", "add", "203.0.113.5"];
+        assert_eq!(tool.run(gid, &args).0, Some(3));
+        assert_eq!(tool.run(gid, &["add", "203.0.113.5"]).0, Some(0));
+    });
+}
+
+#[test]
+fn a_member_of_the_group_edits_sets_and_can_do_nothing_else() {
+    let Some((name, gid)) = group() else { return };
+    Lab::run(|lab| {
+        lab.palisade(&["attach", NEAR, "--group", name]).ok();
+        open_bpffs();
+        let tool = Public::new();
+        let done = |args: &[&str]| {
+            let (code, said) = tool.run(gid, args);
+            assert_eq!(code, Some(0), "{args:?}: {said}");
+            said
+        };
+        done(&["add", "203.0.113.5", "203.0.113.64/26", "udp/53"]);
+        assert!(blocked(lab, "203.0.113.5") && blocked(lab, "203.0.113.65"));
+        let list = done(&["list"]);
+        assert!(list.contains("203.0.113.64/26") && list.contains("udp/53"), "{list}");
+        done(&["get", "203.0.113.5"]);
+        done(&["del", "203.0.113.5", "udp/53"]);
+        assert!(!blocked(lab, "203.0.113.5") && blocked(lab, "203.0.113.65"));
+        done(&["export"]);
+        done(&["flush", "--set", "block"]);
+        assert!(!blocked(lab, "203.0.113.65"));
+        lab.palisade(&["add", "203.0.113.7"]).ok();
+        let program = xdp::query(lab.near_index()).expect("asked");
+        let forbidden: [&[&str]; 7] = [
+            &["mode", "off"],
+            &["mode", "shadow"],
+            &["attach", NEAR],
+            &["attach", "lo"],
+            &["detach", NEAR],
+            &["detach", "--all"],
+            &["attach", NEAR, "--group", "root"],
+        ];
+        for args in forbidden {
+            let (code, said) = tool.run(gid, args);
+            assert_eq!(code, Some(3), "{args:?}: {said}");
+            assert!(said.contains("EACCES") || said.contains("EPERM"), "{args:?}: {said}");
+        }
+        assert_eq!(lab.palisade(&["mode"]).ok(), "enforce\n");
+        assert_eq!(xdp::query(lab.near_index()).expect("asked"), program);
+        assert!(blocked(lab, "203.0.113.7"));
+        lab.palisade(&["detach", NEAR]).ok();
+    });
+}
+
+#[test]
+fn whoever_is_not_in_the_group_can_do_nothing() {
+    let Some((name, gid)) = group() else { return };
+    Lab::run(|lab| {
+        lab.palisade(&["attach", NEAR, "--group", name]).ok();
+        open_bpffs();
+        let tool = Public::new();
+        for args in [&["add", "203.0.113.5"][..], &["list"], &["status"], &["mode", "off"]] {
+            let (code, said) = tool.run(gid - 1, args);
+            assert_eq!(code, Some(3), "{args:?}: {said}");
+            assert!(said.contains("EACCES"), "{args:?}: {said}");
+            assert!(said.contains("help:"), "{args:?}: {said}");
+        }
+        assert!(!blocked(lab, "203.0.113.5"));
+    });
+}
+
+#[test]
+fn an_unknown_group_is_the_users_mistake_and_leaves_nothing() {
+    Lab::run(|lab| {
+        let error = lab.palisade(&["attach", NEAR, "--group", "no-such-group"]).failed(2);
+        assert!(error.contains("no group `no-such-group`"), "{error}");
+        assert_eq!(xdp::query(lab.near_index()).expect("asked"), None);
+        assert!(!Path::new(BPFFS).join("palisade").exists());
+    });
+}
+
+#[test]
+fn a_user_without_rights_is_told_what_is_missing() {
+    Lab::run(|lab| {
+        let tool = Public::new();
+        for open in [false, true] {
+            if open {
+                open_bpffs();
+            }
+            let (code, said) = tool.run(NOBODY, &["attach", NEAR]);
+            assert_eq!(code, Some(3), "{said}");
+            assert!(said.contains("EACCES") || said.contains("EPERM"), "{said}");
+            assert!(said.contains("CAP_BPF") && said.contains("CAP_NET_ADMIN"), "{said}");
+            assert!(said.contains("root"), "{said}");
+        }
+        assert_eq!(xdp::query(lab.near_index()).expect("asked"), None);
+        assert!(!Path::new(BPFFS).join("palisade").exists());
+    });
+}
+
+/// The tool as root with these capabilities alone; nothing where `setpriv` is not installed.
+#[track_caller]
+fn with_capabilities(lab: &Lab, capabilities: &str, args: &[&str]) -> Option<Command> {
+    let there = Command::new("setpriv").arg("--version").output();
+    if !there.is_ok_and(|output| output.status.success()) {
+        privilege::skip(&"setpriv is not installed");
+        return None;
+    }
+    let tool = lab.command(args);
+    let mut command = Command::new("setpriv");
+    command.arg(format!("--bounding-set=-all,{capabilities}"));
+    command.arg(format!("--inh-caps=-all,{capabilities}"));
+    command.arg(tool.get_program()).args(tool.get_args()).env_remove("PALISADE_BPFFS");
+    Some(command)
+}
+
+#[test]
+fn everything_works_and_counts_the_same_with_the_fewest_capabilities_and_with_perfmon() {
+    let mut counts = Vec::new();
+    for capabilities in ["+bpf,+net_admin", "+bpf,+net_admin,+perfmon"] {
+        Lab::run(|lab| {
+            let run = |args: &[&str]| {
+                let mut command = with_capabilities(lab, capabilities, args)?;
+                let (code, said) = said(&mut command);
+                assert_eq!(code, Some(0), "{args:?} with {capabilities}: {said}");
+                Some(said)
+            };
+            if run(&["attach", NEAR]).is_none() {
+                return;
+            }
+            run(&["add", "203.0.113.5", "203.0.113.64/26", "udp/53"]);
+            let frames = [("203.0.113.5", 1), ("203.0.113.65", 2), ("203.0.113.9", 53)]
+                .map(|(src, port)| (eth() / ipv4().src(src) / udp(4, port) / b"padding").build());
+            assert_eq!(lab.through(&frames), [false; 3], "{capabilities}");
+            let list = run(&["-j", "list"]).expect("it ran before");
+            let list: serde_json::Value = serde_json::from_str(&list).expect("JSON");
+            let status = run(&["-j", "status"]).expect("it ran before");
+            let status: serde_json::Value = serde_json::from_str(&status).expect("JSON");
+            assert_eq!(status["interfaces"][0]["name"], NEAR);
+            counts.push((list["sets"].clone(), status["verdicts"]["drop"].clone()));
+            run(&["stats", "--count", "1", "--interval", "10ms"]);
+            run(&["mode", "shadow"]);
+            run(&["mode", "enforce"]);
+            // A replace of our own program needs its pin and no more.
+            let list = std::env::temp_dir().join(format!("palisade-list-{}", std::process::id()));
+            fs::write(&list, "203.0.113.5\n").expect("written");
+            let path = list.to_str().expect("UTF-8");
+            run(&["import", "--replace", "--set", "block", path]);
+            fs::remove_file(&list).expect("removed");
+            assert_eq!(lab.through(&frames), [false, true, false], "{capabilities}");
+            run(&["del", "203.0.113.5"]);
+            run(&["detach", NEAR]);
+            assert!(!Path::new(BPFFS).join("palisade").exists());
+        });
+    }
+    if let [fewest, more] = counts.as_slice() {
+        assert_eq!(fewest, more);
+        assert_eq!(fewest.1["packets"], 3);
+        assert_eq!(fewest.1["bytes"], 3 * (14 + 20 + 8 + 7));
+    }
+}
+
+#[test]
+fn a_capability_that_is_missing_is_named_and_nothing_is_left() {
+    Lab::run(|lab| {
+        for (capabilities, missing) in [("+net_admin", "CAP_BPF"), ("+bpf", "CAP_NET_ADMIN")] {
+            let Some(mut command) = with_capabilities(lab, capabilities, &["attach", NEAR]) else {
+                return;
+            };
+            let (code, said) = said(&mut command);
+            assert_eq!(code, Some(3), "{capabilities}: {said}");
+            assert!(said.contains(missing), "{capabilities}: {said}");
+            assert_eq!(xdp::query(lab.near_index()).expect("asked"), None);
+            assert!(!Path::new(BPFFS).join("palisade").exists(), "{capabilities}");
+        }
+    });
+}
+
+#[test]
+fn a_strangers_program_is_taken_over_only_by_who_may_open_it() {
+    let Some(kernel) = privilege::Kernel::or_skip() else { return };
+    Lab::run(|lab| {
+        let engine = palisade_tests::engine::Engine::load(&kernel, "default pass\n", kernel.best());
+        xdp::attach(lab.near_index(), engine.program(), xdp::Mode::Native, xdp::Expect::Empty)
+            .expect("attached");
+        let before = xdp::query(lab.near_index()).expect("asked");
+        let args = ["attach", NEAR, "--take-over"];
+        let Some(mut command) = with_capabilities(lab, "+bpf,+net_admin,+perfmon", &args) else {
+            return;
+        };
+        let (code, said) = said(&mut command);
+        assert_eq!(code, Some(3), "{said}");
+        assert!(said.contains("CAP_SYS_ADMIN"), "{said}");
+        assert_eq!(xdp::query(lab.near_index()).expect("asked"), before);
+    });
+}
