@@ -8,7 +8,7 @@ use std::panic::Location;
 use std::sync::OnceLock;
 
 use palisade_asm::Isa;
-use palisade_filter::{Buffers, ByteOrder, FrameLength, Target};
+use palisade_filter::{Access, Buffers, ByteOrder, Target};
 use palisade_loader::{Features, Support};
 
 /// Proof that this process may load programs, and what the kernel takes.
@@ -41,18 +41,18 @@ impl Kernel {
         let has = |support: Support| support == Support::Yes;
         let mut targets = Vec::new();
         for buffers in [Buffers::Single, Buffers::Multi] {
-            for length in [FrameLength::Pointers, FrameLength::Helper] {
-                let asks = length == FrameLength::Helper || buffers == Buffers::Multi;
+            for access in [Access::Pointers, Access::Helpers] {
+                let asks = access == Access::Helpers || buffers == Buffers::Multi;
                 if (buffers == Buffers::Multi && !has(features.multi_buffer))
-                    || (length == FrameLength::Pointers && !has(features.pointer_subtraction))
+                    || (access == Access::Pointers && !has(features.pointer_subtraction))
                     || (asks && !has(features.buff_len))
                 {
                     continue;
                 }
                 // The oldest set on the oldest shape, so that both ends are loaded.
-                let oldest = (buffers, length) == (Buffers::Single, FrameLength::Pointers);
+                let oldest = (buffers, access) == (Buffers::Single, Access::Pointers);
                 let isa = if oldest { Isa::V3.min(features.isa) } else { features.isa };
-                targets.push(Target { isa, order: ByteOrder::HOST, buffers, length });
+                targets.push(Target { isa, order: ByteOrder::HOST, buffers, access });
             }
         }
         if targets.is_empty() {
@@ -64,7 +64,7 @@ impl Kernel {
 
     /// The target nearest to what the tool uses here.
     pub fn best(&self) -> Target {
-        let rank = |t: &&Target| (t.buffers == Buffers::Multi, t.length == FrameLength::Pointers);
+        let rank = |t: &&Target| (t.buffers == Buffers::Multi, t.access == Access::Pointers);
         *self.targets.iter().max_by_key(rank).expect("there is one")
     }
 

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use palisade_filter::{Buffers, ByteOrder, FrameLength, Target, compile, parse};
+use palisade_filter::{Access, Buffers, ByteOrder, Target, compile, parse};
 
 /// Every member, the name it has in paths, its folder, and which members it may import.
 #[rustfmt::skip] // One line per crate.
@@ -236,9 +236,9 @@ fn the_same_policy_and_target_give_the_same_bytes() {
     ];
     for text in policies {
         for buffers in [Buffers::Single, Buffers::Multi] {
-            for length in [FrameLength::Pointers, FrameLength::Helper] {
+            for access in [Access::Pointers, Access::Helpers] {
                 for order in [ByteOrder::Little, ByteOrder::Big] {
-                    let target = Target { buffers, length, order, ..Target::FLOOR };
+                    let target = Target { buffers, access, order, ..Target::FLOOR };
                     let image = || {
                         let artifact = compile(&parse(text).expect("a policy"), target);
                         artifact.expect("a program").program.encode(target.isa).expect("an image")

@@ -4,42 +4,21 @@
 use std::fs;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::os::unix::process::CommandExt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Command;
 
 use palisade_loader::{Gid, xdp};
-use palisade_tests::lab::{BPFFS, Lab, NEAR, binary};
+use palisade_tests::lab::{BPFFS, Lab, NEAR};
+use palisade_tests::nobody;
 use palisade_tests::packet::{eth, ipv4, udp};
 use palisade_tests::privilege;
 
 /// A user who owns nothing.
 const NOBODY: u32 = 65534;
 
-/// A copy of the tool where every user can run it; it goes with the value.
-struct Public(PathBuf);
-
-impl Public {
-    fn new() -> Self {
-        let thread = std::thread::current();
-        let name = format!("palisade-{}-{}", std::process::id(), thread.name().unwrap_or("test"));
-        let path = std::env::temp_dir().join(name);
-        fs::copy(binary(), &path).expect("copied");
-        fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).expect("permitted");
-        Self(path)
-    }
-
-    /// Runs the tool as an ordinary user in a group; the exit code, and what it said.
-    fn run(&self, gid: u32, args: &[&str]) -> (Option<i32>, String) {
-        let mut command = Command::new(&self.0);
-        command.args(args).current_dir("/").uid(NOBODY).gid(gid).env_remove("PALISADE_BPFFS");
-        said(&mut command)
-    }
-}
-
-impl Drop for Public {
-    fn drop(&mut self) {
-        fs::remove_file(&self.0).expect("it was there");
-    }
+/// Runs the tool as an ordinary user in a group; the exit code, and what it said.
+fn ordinary(gid: u32, args: &[&str]) -> (Option<i32>, String) {
+    said(nobody::palisade(args).gid(gid).current_dir("/"))
 }
 
 /// How a command ended, and all that it said.
@@ -115,10 +94,9 @@ fn another_policy_stays_closed_to_the_group_of_the_first() {
         assert_eq!(permissions("second").0, 0o700);
         assert_eq!(permissions("second/maps/block").0, 0o600);
         open_bpffs();
-        let tool = Public::new();
         let args = ["--policy-name", "second", "add", "203.0.113.5"];
-        assert_eq!(tool.run(gid, &args).0, Some(3));
-        assert_eq!(tool.run(gid, &["add", "203.0.113.5"]).0, Some(0));
+        assert_eq!(ordinary(gid, &args).0, Some(3));
+        assert_eq!(ordinary(gid, &["add", "203.0.113.5"]).0, Some(0));
     });
 }
 
@@ -128,9 +106,8 @@ fn a_member_of_the_group_edits_sets_and_can_do_nothing_else() {
     Lab::run(|lab| {
         lab.palisade(&["attach", NEAR, "--group", name]).ok();
         open_bpffs();
-        let tool = Public::new();
         let done = |args: &[&str]| {
-            let (code, said) = tool.run(gid, args);
+            let (code, said) = ordinary(gid, args);
             assert_eq!(code, Some(0), "{args:?}: {said}");
             said
         };
@@ -156,7 +133,7 @@ fn a_member_of_the_group_edits_sets_and_can_do_nothing_else() {
             &["attach", NEAR, "--group", "root"],
         ];
         for args in forbidden {
-            let (code, said) = tool.run(gid, args);
+            let (code, said) = ordinary(gid, args);
             assert_eq!(code, Some(3), "{args:?}: {said}");
             assert!(said.contains("EACCES") || said.contains("EPERM"), "{args:?}: {said}");
         }
@@ -173,9 +150,8 @@ fn whoever_is_not_in_the_group_can_do_nothing() {
     Lab::run(|lab| {
         lab.palisade(&["attach", NEAR, "--group", name]).ok();
         open_bpffs();
-        let tool = Public::new();
         for args in [&["add", "203.0.113.5"][..], &["list"], &["status"], &["mode", "off"]] {
-            let (code, said) = tool.run(gid - 1, args);
+            let (code, said) = ordinary(gid - 1, args);
             assert_eq!(code, Some(3), "{args:?}: {said}");
             assert!(said.contains("EACCES"), "{args:?}: {said}");
             assert!(said.contains("help:"), "{args:?}: {said}");
@@ -197,12 +173,11 @@ fn an_unknown_group_is_the_users_mistake_and_leaves_nothing() {
 #[test]
 fn a_user_without_rights_is_told_what_is_missing() {
     Lab::run(|lab| {
-        let tool = Public::new();
         for open in [false, true] {
             if open {
                 open_bpffs();
             }
-            let (code, said) = tool.run(NOBODY, &["attach", NEAR]);
+            let (code, said) = ordinary(NOBODY, &["attach", NEAR]);
             assert_eq!(code, Some(3), "{said}");
             assert!(said.contains("EACCES") || said.contains("EPERM"), "{said}");
             assert!(said.contains("CAP_BPF") && said.contains("CAP_NET_ADMIN"), "{said}");
@@ -226,6 +201,8 @@ fn with_capabilities(lab: &Lab, capabilities: &str, args: &[&str]) -> Option<Com
     command.arg(format!("--bounding-set=-all,{capabilities}"));
     command.arg(format!("--inh-caps=-all,{capabilities}"));
     command.arg(tool.get_program()).args(tool.get_args()).env_remove("PALISADE_BPFFS");
+    // Where a refused program would be described.
+    command.current_dir(env!("CARGO_TARGET_TMPDIR"));
     Some(command)
 }
 

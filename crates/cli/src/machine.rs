@@ -2,7 +2,7 @@
 
 use std::sync::OnceLock;
 
-use palisade_filter::{Buffers, ByteOrder, FrameLength, Target};
+use palisade_filter::{Access, Buffers, ByteOrder, Target};
 use palisade_loader::{self as loader, Features, Support};
 
 use crate::failure::{Failure, Outcome};
@@ -20,15 +20,15 @@ pub fn target() -> Outcome<Target> {
         return Err(Failure::refused(format!("the kernel does not let this process load programs: {errno}"))
             .note("help", "run as root, or with CAP_BPF, CAP_NET_ADMIN and CAP_PERFMON; `palisade doctor` tells which are missing"));
     }
-    let length = match (features.pointer_subtraction, features.buff_len) {
-        (Support::Yes, _) => FrameLength::Pointers,
-        (_, Support::Yes) => FrameLength::Helper,
+    let access = match (features.pointer_subtraction, features.buff_len) {
+        (Support::Yes, _) => Access::Pointers,
+        (_, Support::Yes) => Access::Helpers,
         _ => {
-            return Err(Failure::refused("the program cannot learn the length of frames here")
+            return Err(Failure::refused("the program cannot get at the headers of packets here")
                 .note("help", "before Linux 5.18 that takes CAP_PERFMON"));
         }
     };
-    Ok(Target { isa: features.isa, order: ByteOrder::HOST, buffers: multi(features), length })
+    Ok(Target { isa: features.isa, order: ByteOrder::HOST, buffers: multi(features), access })
 }
 
 fn multi(features: &Features) -> Buffers {

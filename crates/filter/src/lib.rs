@@ -30,7 +30,7 @@ pub mod text;
 pub mod value;
 
 use palisade_asm::{Isa, MapDecl, Program};
-pub use plan::{Buffers, ByteOrder, FrameLength, Mode, PlanError, Row, Target};
+pub use plan::{Access, Buffers, ByteOrder, Mode, PlanError, Row, Target};
 pub use policy::{Policy, Verdict};
 pub use text::parse;
 pub use value::{Item, Name, SetKind};
@@ -44,7 +44,7 @@ impl Target {
         isa: Isa::V3,
         order: ByteOrder::HOST,
         buffers: Buffers::Single,
-        length: FrameLength::Pointers,
+        access: Access::Pointers,
     };
 }
 

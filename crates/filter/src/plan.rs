@@ -21,8 +21,8 @@ pub struct Target {
     pub order: ByteOrder,
     /// Whether frames may lie in several buffers.
     pub buffers: Buffers,
-    /// How the program learns the length of a frame.
-    pub length: FrameLength,
+    /// How the program gets at the packet.
+    pub access: Access,
 }
 
 /// The order of bytes in the machine's words.
@@ -64,13 +64,14 @@ pub enum Buffers {
     Multi,
 }
 
-/// How the program learns the length of a frame.
+/// How the program gets at the packet, beyond bytes at a fixed place.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum FrameLength {
-    /// The distance of the packet's pointers; the loader needs CAP_PERFMON.
+pub enum Access {
+    /// By pointers, subtracted for the length of a frame and moved by lengths that the packet
+    /// tells; the verifier allows both to a loader with CAP_PERFMON.
     Pointers,
-    /// `bpf_xdp_get_buff_len` (Linux 5.18).
-    Helper,
+    /// By `bpf_xdp_get_buff_len` and `bpf_xdp_load_bytes` (Linux 5.18); slower, and any loader may.
+    Helpers,
 }
 
 /// Why a packet cannot be parsed to the end.

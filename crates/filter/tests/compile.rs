@@ -5,7 +5,7 @@ use byteorder::LittleEndian;
 use expect_test::{Expect, expect};
 use palisade_asm::Isa;
 use palisade_filter::{
-    Artifact, BUILTIN, Buffers, ByteOrder, FrameLength, PlanError, Policy, Target, compile, parse,
+    Access, Artifact, BUILTIN, Buffers, ByteOrder, PlanError, Policy, Target, compile, parse,
 };
 
 const TARGET: Target = Target { order: ByteOrder::Little, ..Target::FLOOR };
@@ -43,18 +43,18 @@ fn a_policy_that_looks_at_no_header_has_no_parser() {
           r1 = *(u32 *)(r1 +0)
           if r1 == 0x2 goto off
         ; default
-          *(u32 *)(r10 -144) = 11
+          *(u32 *)(r10 -168) = 11
           goto pass
         off:
         ; off
-          *(u32 *)(r10 -144) = 0
+          *(u32 *)(r10 -168) = 0
           goto pass
         pass:
         ; verdict
           r7 = 2
           r1 = map[_counters]
           r2 = r10
-          r2 += -144
+          r2 += -168
           call bpf_map_lookup_elem#1
           if r0 == 0x0 goto done
           r1 = *(u64 *)(r0 +0)
@@ -99,10 +99,10 @@ fn a_prefix_is_compared_by_its_fixed_bits() {
         "; default",
         expect![[r#"
             ; 1: drop src 10.0.0.0/9
-              r1 = *(u32 *)(r10 -112)
+              r1 = *(u32 *)(r10 -136)
               w1 &= 33023
               if w1 != 0xa goto past line 1
-              *(u32 *)(r10 -144) = 11
+              *(u32 *)(r10 -168) = 11
               goto drop
             past line 1:
         "#]],
@@ -113,12 +113,12 @@ fn a_prefix_is_compared_by_its_fixed_bits() {
         "; default",
         expect![[r#"
             ; 1: drop dst 2001:db8::/33
-              r1 = *(u32 *)(r10 -136)
+              r1 = *(u32 *)(r10 -160)
               if w1 != 0xb80d0120 goto past line 1
-              r1 = *(u32 *)(r10 -132)
+              r1 = *(u32 *)(r10 -156)
               w1 &= 128
               if w1 != 0x0 goto past line 1
-              *(u32 *)(r10 -144) = 11
+              *(u32 *)(r10 -168) = 11
               goto drop
             past line 1:
         "#]],
@@ -133,17 +133,17 @@ fn cheap_tests_come_before_look_ups_and_hits_wait_for_the_whole_rule() {
         "; default",
         expect![[r#"
             ; 3: drop dst in a service in w sport 1024-65535
-              r1 = *(u32 *)(r10 -152)
+              r1 = *(u32 *)(r10 -176)
               if r1 < 0x400 goto past line 3
               if r1 > 0xffff goto past line 3
               r1 = map[w]
               r2 = r10
-              r2 += -156
+              r2 += -180
               call bpf_map_lookup_elem#1
               if r0 == 0x0 goto past line 3
               r0 = *(u64 *)(r0 +0)
               if r0 == 0x0 goto past line 3
-              r1 = *(u32 *)(r10 -148)
+              r1 = *(u32 *)(r10 -172)
               if r1 == 0x6 goto service cell
               r0 >>= 16
               if r1 == 0x11 goto service cell
@@ -157,7 +157,7 @@ fn cheap_tests_come_before_look_ups_and_hits_wait_for_the_whole_rule() {
               if r1 == 0x0 goto no such host
               r1 = map[a]
               r2 = r10
-              r2 += -136
+              r2 += -160
               call bpf_map_lookup_elem#1
               if r0 != 0x0 goto in set
             no such host:
@@ -166,7 +166,7 @@ fn cheap_tests_come_before_look_ups_and_hits_wait_for_the_whole_rule() {
               if r1 == 0x0 goto past line 3
               r1 = map[a:net4]
               r2 = r10
-              r2 += -140
+              r2 += -164
               call bpf_map_lookup_elem#1
               if r0 == 0x0 goto past line 3
             in set:
@@ -189,7 +189,7 @@ fn cheap_tests_come_before_look_ups_and_hits_wait_for_the_whole_rule() {
               r1 += r2
               *(u64 *)(r0 +8) = r1
             service counted:
-              *(u32 *)(r10 -144) = 11
+              *(u32 *)(r10 -168) = 11
               goto drop
             past line 3:
         "#]],
@@ -221,7 +221,7 @@ fn the_length_is_asked_of_the_kernel_only_where_the_target_says_so() {
         let text = compiled(BUILTIN, target).program.to_string();
         let asks = text.contains("xdp_get_buff_len");
         let subtracts = text.contains("r2 -= r1");
-        let pointers = target.length == FrameLength::Pointers;
+        let pointers = target.access == Access::Pointers;
         assert_eq!(asks, target.buffers == Buffers::Multi || !pointers);
         assert_eq!(subtracts, pointers);
     }
@@ -230,8 +230,8 @@ fn the_length_is_asked_of_the_kernel_only_where_the_target_says_so() {
 fn targets() -> Vec<Target> {
     let mut all = Vec::new();
     for buffers in [Buffers::Single, Buffers::Multi] {
-        for length in [FrameLength::Pointers, FrameLength::Helper] {
-            all.push(Target { buffers, length, isa: Isa::V3, ..TARGET });
+        for access in [Access::Pointers, Access::Helpers] {
+            all.push(Target { buffers, access, isa: Isa::V3, ..TARGET });
         }
     }
     all

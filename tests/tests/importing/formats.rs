@@ -134,3 +134,18 @@ fn what_is_imported_takes_effect_on_the_next_packet() {
         assert_eq!(lab.through(&frames), [true, false, false]);
     });
 }
+
+#[test]
+fn what_was_left_out_of_a_file_is_told_in_text_and_in_json() {
+    Lab::run(|lab| {
+        lab.filter();
+        let note = "comments of entries left out: 1";
+        let said = lab.palisade_with(&["import", "-"], FORMATS[7].2).ok();
+        assert!(said.contains(&format!("note: {note}")), "{said}");
+        let told = lab.palisade_with(&["-j", "import", "-"], FORMATS[7].2).json();
+        let notes = told["notes"].as_array().expect("notes");
+        assert!(notes.iter().any(|told| told == note), "{told}");
+        let told = lab.palisade_with(&["-j", "import", "-"], "10.0.0.1\n").json();
+        assert!(told["notes"].as_array().is_none_or(Vec::is_empty), "{told}");
+    });
+}

@@ -4,7 +4,7 @@
 use std::fs::{File, OpenOptions};
 use std::process::Stdio;
 
-use palisade_tests::lab::{Lab, NEAR};
+use palisade_tests::lab::{BPFFS, Lab, NEAR};
 use palisade_tests::nobody;
 
 use super::{finish, wait};
@@ -126,5 +126,22 @@ fn an_ordinary_user_is_refused_with_what_is_missing() {
         assert!(said.contains("help:"), "{said}");
         assert_eq!(lab.items("block"), Vec::<String>::new());
         assert_eq!(lab.palisade(&["mode"]).ok(), "enforce\n");
+    });
+}
+
+#[test]
+fn the_environment_names_the_bpffs_unless_it_says_nothing() {
+    Lab::run(|lab| {
+        lab.filter();
+        let list = |bpffs: &str, args: &[&str]| {
+            finish(
+                lab.command(&[&["list", "--set", "allow"], args].concat())
+                    .env("PALISADE_BPFFS", bpffs),
+            )
+        };
+        assert!(list("/no/such/dir", &[]).failed(2).contains("/no/such/dir"));
+        list("/no/such/dir", &["--bpffs", BPFFS]).ok();
+        list(BPFFS, &[]).ok();
+        list("", &[]).ok();
     });
 }

@@ -100,7 +100,7 @@ fn get_in_json_has_what_text_tells() {
         keys(&told["matches"][0], &["set", "entry", "packets", "bytes", "added", "expires"]);
         assert_eq!(told["matches"][0]["packets"], 1);
         let text = lab.palisade(&["get", "198.51.100.66"]).ok();
-        assert!(text.contains("198.51.100.64/28") && text.contains("1 packets, 42 B"), "{text}");
+        assert!(text.contains("198.51.100.64/28") && text.contains("1 packet, 42 B"), "{text}");
         let no = lab.palisade(&["get", "-j", "203.0.113.1"]);
         let told: Value = serde_json::from_str(&no.stdout).expect("JSON beside the answer no");
         assert_eq!(told["matches"], serde_json::json!([]));

@@ -26,7 +26,7 @@ fn the_builtin_policy_leaves_the_verifier_most_of_its_limit() {
     for target in &kernel.targets {
         let engine = Engine::load(&kernel, BUILTIN, *target);
         let (walked, len) = (walked(&engine), engine.image().len());
-        eprintln!("{:?}, {:?}: {len} instructions, {walked} walked", target.buffers, target.length);
+        eprintln!("{:?}, {:?}: {len} instructions, {walked} walked", target.buffers, target.access);
         assert!(walked < 200_000, "{walked} walked of {len} instructions");
     }
 }

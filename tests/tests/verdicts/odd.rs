@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use palisade_filter::plan::Decider;
-use palisade_filter::{Buffers, FrameLength, Row, Target, Verdict};
+use palisade_filter::{Access, Buffers, Row, Target, Verdict};
 use palisade_tests::engine::{Engine, Half, hex};
 use palisade_tests::odd::{self, Odd, Want};
 use palisade_tests::privilege::Kernel;
@@ -32,7 +32,7 @@ fn every_odd_frame_gets_its_verdict_on_every_target() {
             if *target == kernel.best() || !agree(&mut engine, &cases) {
                 let found = disagreements(&mut engine, &cases);
                 let place =
-                    format!("under {policy:?} with {:?}, {:?}", target.buffers, target.length);
+                    format!("under {policy:?} with {:?}, {:?}", target.buffers, target.access);
                 wrong.extend(found.into_iter().map(|what| format!("{place}: {what}")));
             }
         }
@@ -58,11 +58,11 @@ fn can_run(odd: &Odd, target: Target) -> bool {
     let fits = odd.frame.len() <= FIRST_BUFFER;
     let padded = odd.name.contains("padded");
     odd.frame.len() >= 14
-        && match (target.buffers, target.length) {
+        && match (target.buffers, target.access) {
             (Buffers::Single, _) => fits,
             // Their bytes are another test's subject: `frames`.
-            (Buffers::Multi, FrameLength::Pointers) => fits || !padded,
-            (Buffers::Multi, FrameLength::Helper) => true,
+            (Buffers::Multi, Access::Pointers) => fits || !padded,
+            (Buffers::Multi, Access::Helpers) => true,
         }
 }
 

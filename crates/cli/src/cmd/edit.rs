@@ -47,11 +47,12 @@ pub fn add(global: &Global, args: &Edit, out: &mut Output) -> Outcome {
 pub fn del(global: &Global, args: &Edit, out: &mut Output) -> Outcome {
     let (at, _lock) = publish::to_write(&global.bpffs, &global.policy_name)?;
     let sets = targets(&at, args)?;
-    let (mut deleted, mut missing) = (Vec::new(), Vec::new());
+    let (mut deleted, mut absent, mut missing) = (Vec::new(), Vec::new(), Vec::new());
     for Target { name, set, items } in &sets {
-        let absent = set.remove(items)?;
+        let not_there = set.remove(items)?;
         for item in items {
-            if absent.contains(item) {
+            if not_there.contains(item) {
+                absent.push(item.to_string());
                 missing.push(format!("{item} in `{name}`"));
             } else {
                 out.say(format_args!("deleted {item} from `{name}`"))?;
@@ -59,7 +60,7 @@ pub fn del(global: &Global, args: &Edit, out: &mut Output) -> Outcome {
             }
         }
     }
-    out.json(&json!({"policy": at.name.as_str(), "deleted": deleted, "absent": missing.len()}))?;
+    out.json(&json!({"policy": at.name.as_str(), "deleted": deleted, "absent": absent}))?;
     match missing.as_slice() {
         [] => Ok(()),
         missing => Err(Failure::no(format!("there is no {}", missing.join(", nor ")))),

@@ -1,6 +1,7 @@
 //! `mode`: what the running program does with its verdicts.
 //!
-//! It writes one word of a map, which no driver can refuse: the way out when detaching fails.
+//! It writes one word of a map, which no driver can refuse, and takes no lock, which a stuck editor
+//! may hold: the way out when nothing else works.
 
 use palisade_filter::Mode;
 use serde_json::json;
@@ -8,11 +9,11 @@ use serde_json::json;
 use crate::args::{FilterMode, Global, ModeArgs};
 use crate::failure::Outcome;
 use crate::output::Output;
-use crate::running::publish;
+use crate::running::home::PolicyDir;
 
 /// Sets or shows the mode.
 pub fn run(global: &Global, args: &ModeArgs, out: &mut Output) -> Outcome {
-    let (at, _lock) = publish::to_write(&global.bpffs, &global.policy_name)?;
+    let at = PolicyDir::get(&global.bpffs, &global.policy_name)?;
     let before = at.mode()?;
     let mode = match args.mode {
         None => before,

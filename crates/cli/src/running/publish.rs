@@ -37,14 +37,25 @@ impl<'a> Staged<'a> {
         meta: &MapHandle,
         program: &Program,
     ) -> Outcome<Self> {
-        let next = at.dir.create_subdir(NEXT, Access::Owner)?;
+        let staged = Self { at };
+        match staged.fill(maps, meta, program) {
+            Ok(()) => Ok(staged),
+            Err(failure) => {
+                // What is left of it now, the next command removes.
+                let _ = staged.discard();
+                Err(failure)
+            }
+        }
+    }
+
+    fn fill(&self, maps: &[&MapHandle], meta: &MapHandle, program: &Program) -> Outcome {
+        let next = self.at.dir.create_subdir(NEXT, Access::Owner)?;
         let next_maps = next.create_subdir(MAPS, Access::Owner)?;
         for map in maps {
             map.pin(&next_maps, map.name())?;
         }
         meta.pin(&next, meta::PIN)?;
-        program.pin(&next, PROGRAM)?;
-        Ok(Self { at })
+        Ok(program.pin(&next, PROGRAM)?)
     }
 
     /// Moves the pins into place.

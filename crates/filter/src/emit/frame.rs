@@ -8,7 +8,8 @@ use palisade_asm::{Assembler, FP, Mem, R6, R7, R8, R9, Reg, Size, Src};
 
 /// The context, `struct xdp_md`.
 pub const CTX: Reg = R6;
-/// The header that is being read.
+/// The header that is being read. Behind the fixed IP header, for `Access::Helpers`: its offset in
+/// the frame.
 pub const AT: Reg = R7;
 /// The end of the linear part of the frame.
 pub const END: Reg = R8;
@@ -103,8 +104,16 @@ pub const MOST_HITS: usize = 8;
 /// on a multiple of eight; this lies between two.
 pub const FORGETFUL: Slot = Slot::below(HITS[MOST_HITS - 1], Size::W);
 const _: () = assert!(FORGETFUL.off.rem_euclid(8) == 4);
+/// The most bytes of a header that are copied.
+pub const MOST_COPIED: i16 = 24;
+/// A header that no pointer reaches: the lowest of three slots in a row.
+pub const COPY: Slot = {
+    let first = Slot::below(FORGETFUL, Size::D);
+    let second = Slot::below(first, Size::D);
+    Slot::below(second, Size::D)
+};
 /// An address as the key of a trie: the number of bits, then 16 bytes of which IPv4 uses four.
-pub const SRC: AddressSlot = AddressSlot::below(FORGETFUL);
+pub const SRC: AddressSlot = AddressSlot::below(COPY);
 /// The same of the destination.
 pub const DST: AddressSlot = AddressSlot::below(SRC.bits);
 /// `u32`: the row that counts the packet.
@@ -150,7 +159,7 @@ mod tests {
     #[test]
     fn slots_are_aligned_apart_and_within_the_stack() {
         let mut slots =
-            vec![LEN, ROW, PROTOCOL, SPORT, DPORT, ND, LATER_FRAGMENT, HOP_LIMIT, FORGETFUL];
+            vec![LEN, ROW, PROTOCOL, SPORT, DPORT, ND, LATER_FRAGMENT, HOP_LIMIT, FORGETFUL, COPY];
         slots.extend(SAVED);
         slots.extend(HITS);
         for address in [SRC, DST] {

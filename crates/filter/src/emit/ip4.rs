@@ -5,10 +5,10 @@
 
 use palisade_asm::{Assembler, Cond, Label, R1, R2, R3, R4, R5, Size, Swap};
 
-use super::frame::{self, AT, DST, END, LEFT, PROTOCOL, SRC};
+use super::frame::{self, AT, DST, END, LEFT, LEN, PROTOCOL, SRC};
 use super::packet::{Field, require};
 use super::{Ends, length, transport};
-use crate::plan::{ByteOrder, Depth, Malformed, Target, Way};
+use crate::plan::{Access, ByteOrder, Depth, Malformed, Target, Way};
 use crate::policy::{Protocol, Side};
 use crate::value::Family;
 
@@ -33,7 +33,7 @@ pub fn ip4(a: &mut Assembler, target: Target, way: &Way<'_>, ends: &Ends<'_>) {
     }
     let rules = a.label("ip4 rules");
     fragment(a, target.order, way, rules);
-    transport::transport(a, Protocol::ICMP, way, ends, rules);
+    transport::transport(a, target.access, Protocol::ICMP, way, ends, rules);
     a.place(rules);
 }
 
@@ -46,7 +46,7 @@ fn header(a: &mut Assembler, target: Target, way: &Way<'_>, ends: &Ends<'_>) {
     a.jump_if(R1, Cond::Lt, i32::from(HEADER), ends.malformed(Malformed::BadIhl));
     let length = a.label("ip4 length");
     a.jump_if(R1, Cond::Eq, i32::from(HEADER), length);
-    a.mov(R3, AT).add(R3, R1).jump_if(R3, Cond::Gt, END, ends.malformed(Malformed::ShortL3));
+    options_are_there(a, target.access, ends.malformed(Malformed::ShortL3));
     a.place(length);
     ip.load(a, R2, TOTAL_LENGTH);
     // Before Linux 7 the verifier forgets at the swap that no more than two bytes were loaded.
@@ -66,7 +66,22 @@ fn header(a: &mut Assembler, target: Target, way: &Way<'_>, ends: &Ends<'_>) {
     ip.load(a, R4, FRAGMENT);
     ip.load(a, R5, PROTO);
     PROTOCOL.store(a, R5);
-    a.mov(LEFT, R2).sub(LEFT, R1).add(AT, R1);
+    match target.access {
+        Access::Pointers => a.add(AT, R1),
+        Access::Helpers => a.mov(AT, LEFT).add(AT, R1),
+    };
+    a.mov(LEFT, R2).sub(LEFT, R1);
+}
+
+/// The header, of R1 bytes, lies in the frame.
+fn options_are_there(a: &mut Assembler, access: Access, short: Label) {
+    match access {
+        Access::Pointers => a.mov(R3, AT).add(R3, R1).jump_if(R3, Cond::Gt, END, short),
+        Access::Helpers => {
+            LEN.load(a, R4);
+            a.mov(R3, LEFT).add(R3, R1).jump_if(R3, Cond::Gt, R4, short)
+        }
+    };
 }
 
 /// A fragment that is not the first has a protocol but no ports.

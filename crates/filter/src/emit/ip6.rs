@@ -7,16 +7,16 @@
 //! behind one that is not the first nothing is believed, the protocol included (RFC 8200, 4.5).
 //! Up to eight headers are walked; then the packet is malformed.
 //!
-//! During the walk `BASE` is the fixed header, `WALKED` the distance of `AT` from it, and `SEEN`
-//! tells whether a fragment header has been seen. The verifier forgets at each header what it knows
-//! of the distance, so that all ways to a header look alike to it and it follows one of them.
+//! During the walk by pointers, `BASE` is the fixed header and `WALKED` the distance of `AT` from it.
+//! The verifier forgets at each header what it knows of the distance, so that all ways to a header
+//! look alike to it and it follows one of them. By helpers, `AT` is an offset and just grows.
 
 use palisade_asm::{Assembler, Cond, Label, R0, R1, R2, R3, R4, R5, Reg, Size, Swap};
 
-use super::frame::{self, AT, DST, FORGETFUL, HOP_LIMIT, LEFT, ND, PROTOCOL, SRC};
-use super::packet::{Field, Readable, require};
+use super::frame::{self, AT, DST, END, FORGETFUL, HOP_LIMIT, LEFT, ND, PROTOCOL, SRC};
+use super::packet::{Field, Readable, require, require_at};
 use super::{Ends, length, transport};
-use crate::plan::{ByteOrder, Depth, Malformed, Target, Way};
+use crate::plan::{Access, ByteOrder, Depth, Malformed, Target, Way};
 use crate::policy::{Protocol, Side, Term};
 use crate::value::Family;
 
@@ -24,8 +24,15 @@ use crate::value::Family;
 const BASE: Reg = R3;
 /// The distance of `AT` from `BASE`.
 const WALKED: Reg = R0;
-/// 1 behind a fragment header, else 0.
-const SEEN: Reg = R4;
+
+/// The register that holds 1 behind a fragment header, else 0: one that lives through the walk.
+fn seen(access: Access) -> Reg {
+    match access {
+        Access::Pointers => R4,
+        // No pointer is compared any more, and calls leave it alone.
+        Access::Helpers => END,
+    }
+}
 
 /// The most extension headers that are walked.
 pub const MOST_HEADERS: usize = 8;
@@ -96,10 +103,10 @@ pub fn ip6(a: &mut Assembler, target: Target, way: &Way<'_>, ends: &Ends<'_>) {
         return;
     }
     let (rules, last) = (a.label("ip6 rules"), a.label("ip6 transport"));
-    a.mov(SEEN, 0).mov(BASE, AT).mov(WALKED, i32::from(HEADER)).add(AT, i32::from(HEADER));
+    a.mov(seen(target.access), 0);
     for step in 0..MOST_HEADERS {
         let next = a.label("next header");
-        extension(a, target.order, step, &Steps { way, next, last, rules }, ends);
+        extension(a, target, step, &Steps { way, next, last, rules }, ends);
         a.place(next);
     }
     for kind in Extension::ALL {
@@ -114,7 +121,7 @@ pub fn ip6(a: &mut Assembler, target: Target, way: &Way<'_>, ends: &Ends<'_>) {
     }
     a.place(last);
     PROTOCOL.store(a, R5);
-    transport::transport(a, Protocol::ICMPV6, way, ends, rules);
+    transport::transport(a, target.access, Protocol::ICMPV6, way, ends, rules);
     a.place(rules);
 }
 
@@ -146,6 +153,14 @@ fn header(a: &mut Assembler, target: Target, way: &Way<'_>, ends: &Ends<'_>) {
         ip.load(a, R3, HOPS);
         HOP_LIMIT.store(a, R3);
     }
+    match target.access {
+        Access::Pointers => {
+            a.mov(BASE, AT).mov(WALKED, i32::from(HEADER)).add(AT, i32::from(HEADER));
+        }
+        Access::Helpers => {
+            a.mov(AT, LEFT).add(AT, i32::from(HEADER));
+        }
+    }
     a.mov(LEFT, R2);
 }
 
@@ -162,7 +177,7 @@ struct Steps<'a> {
 }
 
 /// One step: what R5 names is stepped over, or is the protocol.
-fn extension(a: &mut Assembler, order: ByteOrder, step: usize, to: &Steps<'_>, ends: &Ends<'_>) {
+fn extension(a: &mut Assembler, target: Target, step: usize, to: &Steps<'_>, ends: &Ends<'_>) {
     let bad = ends.malformed(Malformed::BadExtHdr);
     // The common protocols leave the walk first.
     if step == 0 {
@@ -186,25 +201,25 @@ fn extension(a: &mut Assembler, order: ByteOrder, step: usize, to: &Steps<'_>, e
     a.jump(to.last);
     for (kind, label) in &kinds {
         a.place(*label);
-        walk(a, order, *kind, to, ends);
+        walk(a, target, *kind, to, ends);
     }
 }
 
 /// Steps over one header and puts what follows it into R5.
-fn walk(a: &mut Assembler, order: ByteOrder, kind: Extension, to: &Steps<'_>, ends: &Ends<'_>) {
+fn walk(a: &mut Assembler, target: Target, kind: Extension, to: &Steps<'_>, ends: &Ends<'_>) {
     let (short, bad) = (ends.malformed(Malformed::ShortL4), ends.malformed(Malformed::BadExtHdr));
     if kind == Extension::Fragment {
-        a.jump_if(SEEN, Cond::Ne, 0, bad);
-        a.mov(SEEN, 1);
+        a.jump_if(seen(target.access), Cond::Ne, 0, bad);
+        a.mov(seen(target.access), 1);
     }
     a.jump_if(LEFT, Cond::Lt, i32::from(EXTENSION), short);
-    let header = require(a, EXTENSION, short);
+    let header = require_at(a, target.access, EXTENSION, short);
     if kind == Extension::Routing {
         header.load(a, R2, SEGMENTS_LEFT);
         a.jump_if(R2, Cond::Ne, 0, bad);
     }
     if kind == Extension::Fragment {
-        fragment(a, order, to.way, header, to.rules);
+        fragment(a, target.order, to.way, header, to.rules);
     }
     length(a, kind, header, R1);
     // A fragment header has no more than the bytes that have been compared.
@@ -212,15 +227,21 @@ fn walk(a: &mut Assembler, order: ByteOrder, kind: Extension, to: &Steps<'_>, en
         a.jump_if(R1, Cond::Gt, LEFT, short);
     }
     a.sub(LEFT, R1);
-    // Computed anew: what moves a pointer is tracked precisely, and so would be all that it was
-    // compared with. All headers together are shorter than 2^15 bytes.
-    length(a, kind, header, R1);
-    a.add(WALKED, R1);
-    FORGETFUL.store(a, WALKED);
-    FORGETFUL.load(a, WALKED);
-    a.and(WALKED, 0x7fff);
     header.load(a, R5, EXTENSION_NEXT);
-    a.mov(AT, BASE).add(AT, WALKED);
+    match target.access {
+        Access::Helpers => {
+            a.add(AT, R1);
+        }
+        Access::Pointers => {
+            // Computed anew: what moves a pointer is tracked precisely, and so would be all that
+            // it was compared with. All headers together are shorter than 2^15 bytes.
+            length(a, kind, header, R1);
+            a.add(WALKED, R1);
+            FORGETFUL.store(a, WALKED);
+            FORGETFUL.load(a, WALKED);
+            a.and(WALKED, 0x7fff).mov(AT, BASE).add(AT, WALKED);
+        }
+    }
     a.jump(to.next);
 }
 
@@ -254,12 +275,18 @@ fn fragment(a: &mut Assembler, order: ByteOrder, way: &Way<'_>, header: Readable
 }
 
 /// Neighbour discovery as the stack accepts it: by type, from a neighbour (hop limit 255), and
-/// without any fragment header (RFC 6980). `SEEN` still tells whether there was one.
-pub fn neighbour_discovery(a: &mut Assembler, header: Readable, way: &Way<'_>, no: Label) {
+/// without any fragment header (RFC 6980). the walk still knows whether there was one.
+pub fn neighbour_discovery(
+    a: &mut Assembler,
+    access: Access,
+    header: Readable,
+    way: &Way<'_>,
+    no: Label,
+) {
     if !way.tests(|t| *t == Term::Nd) {
         return;
     }
-    a.jump_if(SEEN, Cond::Ne, 0, no);
+    a.jump_if(seen(access), Cond::Ne, 0, no);
     HOP_LIMIT.load(a, R1);
     a.jump_if(R1, Cond::Ne, 255, no);
     header.load(a, R1, ICMPV6_TYPE);

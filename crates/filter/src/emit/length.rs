@@ -4,27 +4,27 @@
 //! whole length where it matters: when the IP length points beyond the linear part, and for frames
 //! that are not IP.
 
-use palisade_asm::{Assembler, Cond, Helper, R0, R1, R2, R3, Size};
+use palisade_asm::{Assembler, Cond, Helper, R0, R1, R2, R3, R4, Size};
 
 use super::Ends;
 use super::frame::{AT, CTX, END, LEFT, LEN, SAVED, ctx};
-use crate::plan::{Buffers, FrameLength, Malformed, Target};
+use crate::plan::{Access, Buffers, Malformed, Target};
 
 /// Stores the length of the frame, as far as the target lets the program know it for free.
 pub fn first(a: &mut Assembler, target: Target) {
-    match target.length {
-        FrameLength::Pointers => {
+    match target.access {
+        Access::Pointers => {
             a.load(Size::W, R1, CTX + ctx::DATA).load(Size::W, R2, CTX + ctx::DATA_END);
             a.sub(R2, R1);
             LEN.store(a, R2);
         }
-        FrameLength::Helper => ask(a),
+        Access::Helpers => ask(a),
     }
 }
 
 /// Stores the whole length of a frame that is not parsed as IP.
 pub fn whole(a: &mut Assembler, target: Target) {
-    if (target.buffers, target.length) == (Buffers::Multi, FrameLength::Pointers) {
+    if (target.buffers, target.access) == (Buffers::Multi, Access::Pointers) {
         ask(a);
     }
 }
@@ -39,6 +39,13 @@ fn ask(a: &mut Assembler) {
 /// R1 and R2, which must be below 65536; clobbers the other scratch registers.
 pub fn holds(a: &mut Assembler, target: Target, more: i32, ends: &Ends<'_>) {
     let bad = ends.malformed(Malformed::BadLength);
+    if target.access == Access::Helpers {
+        // The whole length is known, and the end of the packet is compared as a number.
+        promised(a, more);
+        LEN.load(a, R4);
+        a.jump_if(R3, Cond::Gt, R4, bad);
+        return;
+    }
     a.mov(R3, AT).add(R3, R2);
     if more != 0 {
         a.add(R3, more);
@@ -56,10 +63,15 @@ pub fn holds(a: &mut Assembler, target: Target, more: i32, ends: &Ends<'_>) {
     for (slot, reg) in SAVED.into_iter().zip([R1, R2]) {
         slot.load(a, reg);
     }
+    promised(a, more);
+    a.jump_if(R3, Cond::Gt, R0, bad);
+    a.place(held);
+}
+
+/// The offset in the frame where the packet should end, into R3.
+fn promised(a: &mut Assembler, more: i32) {
     a.mov(R3, LEFT).add(R3, R2);
     if more != 0 {
         a.add(R3, more);
     }
-    a.jump_if(R3, Cond::Gt, R0, bad);
-    a.place(held);
 }

@@ -1,22 +1,48 @@
-//! Reading packet bytes: the only way is through a bounds check.
+//! Reading packet bytes: the only way is through a check that they are there.
 //!
-//! [`require`] emits the check that `n` bytes at `AT` lie in the linear part and returns the proof;
+//! [`require`] emits the check that `n` bytes at the pointer `AT` lie in the linear part, and
+//! [`require_at`] the one for a place that only the packet tells: by the same comparison, or, where
+//! the target allows no such pointer, by copying the bytes to the stack. Both return the proof, and
 //! [`Readable::load`] loads within it, which an assertion of the generator holds.
 
-use palisade_asm::{Assembler, Cond, Label, R1, Reg, Size};
+use palisade_asm::{Assembler, Cond, FP, Helper, Label, Mem, R0, R1, R2, R3, R4, Reg, Size};
 
-use super::frame::{AT, END};
+use super::frame::{AT, COPY, CTX, END, MOST_COPIED};
+use crate::plan::Access;
 
-/// Proof that bytes from `AT` on lie in the linear part of the frame.
+/// Proof that bytes of the packet can be read.
 #[derive(Clone, Copy)]
 pub struct Readable {
     upto: i16,
+    place: Place,
 }
 
-/// Goes to `short` unless `n` bytes at `AT` can be read. Clobbers R1.
+#[derive(Clone, Copy)]
+enum Place {
+    /// From `AT` on.
+    Packet,
+    /// In the copy on the stack.
+    Copy,
+}
+
+/// Goes to `short` unless `n` bytes at the pointer `AT` can be read. Clobbers R1.
 pub fn require(a: &mut Assembler, n: i16, short: Label) -> Readable {
     a.mov(R1, AT).add(R1, i32::from(n)).jump_if(R1, Cond::Gt, END, short);
-    Readable { upto: n }
+    Readable { upto: n, place: Place::Packet }
+}
+
+/// The same where `AT` was moved by what the packet tells: a pointer, or, for
+/// [`Access::Helpers`], the offset in the frame. Clobbers R0 to R5.
+pub fn require_at(a: &mut Assembler, access: Access, n: i16, short: Label) -> Readable {
+    match access {
+        Access::Pointers => require(a, n, short),
+        Access::Helpers => {
+            assert!(n <= MOST_COPIED, "a header larger than its copy");
+            a.mov(R1, CTX).mov(R2, AT).mov(R3, FP).add(R3, COPY.off()).mov(R4, i32::from(n));
+            a.call(Helper::XDP_LOAD_BYTES).jump_if(R0, Cond::Ne, 0, short);
+            Readable { upto: n, place: Place::Copy }
+        }
+    }
 }
 
 /// A field of a header: where it is and how long.
@@ -47,6 +73,13 @@ impl Readable {
     /// Loads a field, in the packet's order of bytes.
     pub fn load(self, a: &mut Assembler, dst: Reg, field: Field) {
         assert!(field.end() <= self.upto, "a load beyond the check before it");
-        a.load(field.size, dst, AT + field.off);
+        a.load(field.size, dst, self.mem(field.off));
+    }
+
+    fn mem(self, off: i16) -> Mem {
+        match self.place {
+            Place::Packet => AT + off,
+            Place::Copy => COPY.at(off),
+        }
     }
 }

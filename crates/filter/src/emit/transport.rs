@@ -8,8 +8,8 @@ use palisade_asm::{Assembler, Cond, Label, R1, R2, R5, Size, Swap};
 
 use super::Ends;
 use super::frame::{DPORT, LATER_FRAGMENT, LEFT, ND, NO_PORT, PROTOCOL, SPORT};
-use super::packet::{Field, Readable, require};
-use crate::plan::{Malformed, Way};
+use super::packet::{Field, Readable, require_at};
+use crate::plan::{Access, Malformed, Way};
 use crate::policy::{Protocol, Term};
 
 const PORTS: Field = Field::new(0, Size::W);
@@ -48,7 +48,14 @@ pub fn no_protocol(a: &mut Assembler) {
 
 /// Reads the header of the protocol in R5 at `AT`, and goes to `rules`. `icmp` is the ICMP of the
 /// IP version; its header is only checked for its length. Other protocols have no header here.
-pub fn transport(a: &mut Assembler, icmp: Protocol, way: &Way<'_>, ends: &Ends<'_>, rules: Label) {
+pub fn transport(
+    a: &mut Assembler,
+    access: Access,
+    icmp: Protocol,
+    way: &Way<'_>,
+    ends: &Ends<'_>,
+    rules: Label,
+) {
     let short = ends.malformed(Malformed::ShortL4);
     let headers = [
         (Protocol::UDP, UDP, a.label("udp")),
@@ -63,7 +70,7 @@ pub fn transport(a: &mut Assembler, icmp: Protocol, way: &Way<'_>, ends: &Ends<'
     for (protocol, size, label) in headers {
         a.place(label);
         a.jump_if(LEFT, Cond::Lt, i32::from(size), short);
-        let header = require(a, size, short);
+        let header = require_at(a, access, size, short);
         if protocol == Protocol::TCP {
             tcp_data_offset(a, header, ends);
         }
@@ -71,7 +78,7 @@ pub fn transport(a: &mut Assembler, icmp: Protocol, way: &Way<'_>, ends: &Ends<'
             ports(a, header, way);
         }
         if protocol == Protocol::ICMPV6 {
-            super::ip6::neighbour_discovery(a, header, way, rules);
+            super::ip6::neighbour_discovery(a, access, header, way, rules);
         }
         a.jump(rules);
     }
