@@ -5,6 +5,7 @@
 //! leaves too high is put right when it would matter, before a set is called full.
 
 use std::net::IpAddr;
+use std::thread;
 
 use palisade_asm::MapDecl;
 use palisade_filter::Item;
@@ -19,7 +20,9 @@ use crate::failure::{Failure, Outcome};
 type Value = [u64; 3];
 
 /// How many entries go to the kernel in one call.
-const BATCH: usize = 32768;
+const BATCH: usize = 16384;
+/// More threads than this would wait for each other.
+const MOST_THREADS: usize = 4;
 
 /// An open `net` set.
 pub struct NetSet {
@@ -313,7 +316,31 @@ fn retain_new<K: Wire + Ord + Copy>(
     Ok(())
 }
 
-fn insert<K: Wire + Copy>(map: &Map<K, Value>, entries: &[(K, Value)]) -> Result<(), MapError> {
+/// Many entries go in from several threads: most of the time is the kernel's.
+fn insert<K: Wire + Copy + Sync>(
+    map: &Map<K, Value>,
+    entries: &[(K, Value)],
+) -> Result<(), MapError> {
+    let threads = thread::available_parallelism().map_or(1, usize::from).min(MOST_THREADS);
+    if entries.len() <= BATCH || threads == 1 {
+        return insert_in_batches(map, entries);
+    }
+    thread::scope(|scope| {
+        let parts = entries.chunks(entries.len().div_ceil(threads));
+        let workers: Vec<_> =
+            parts.map(|part| scope.spawn(|| insert_in_batches(map, part))).collect();
+        // A thread that panics takes the process with it, as it would have alone.
+        workers.into_iter().try_for_each(|worker| match worker.join() {
+            Ok(done) => done,
+            Err(panic) => std::panic::resume_unwind(panic),
+        })
+    })
+}
+
+fn insert_in_batches<K: Wire + Copy>(
+    map: &Map<K, Value>,
+    entries: &[(K, Value)],
+) -> Result<(), MapError> {
     for batch in entries.chunks(BATCH) {
         let (keys, values): (Vec<K>, Vec<Value>) = batch.iter().copied().unzip();
         map.insert_batch(&keys, &values).map_err(|stopped| stopped.error)?;
