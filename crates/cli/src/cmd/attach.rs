@@ -11,8 +11,9 @@ use serde_json::json;
 use crate::args::{Attach, AttachMode, Global};
 use crate::failure::{Failure, Outcome};
 use crate::output::{Output, human};
+use crate::running::exchange::{Device, How, Placed, Stranger};
 use crate::running::home::PolicyDir;
-use crate::running::install::{Device, How, Installed, Placed, Stranger, Wanted, install};
+use crate::running::install::{Installed, Wanted, install};
 use crate::running::meta::{self, Meta};
 use crate::running::publish;
 

@@ -9,12 +9,12 @@ use std::collections::BTreeMap;
 use palisade_asm::{Image, MapDecl};
 use palisade_filter::plan::COUNTERS;
 use palisade_filter::{Artifact, Name, Policy};
-use palisade_loader::xdp::{self, AttachError, Expect, Mode, Reason};
 use palisade_loader::{
     Access, Link, LoadError, LoadOptions, MapError, MapHandle, PinDir, PinError, Program,
 };
 
-use super::home::{PolicyDir, Running, describe_program, interfaces_of, program_id};
+use super::exchange::{Change, Device, Placed};
+use super::home::{PolicyDir, Running};
 use super::meta::{self, Meta};
 use super::publish::{self, Staged};
 use super::set::{Carry, Entry, OpenSet};
@@ -38,53 +38,12 @@ pub struct Wanted<'a> {
 /// The entries that a set is to hold, given those that it holds.
 pub type Contents<'a> = Box<dyn Fn(&[Entry]) -> Vec<Entry> + 'a>;
 
-/// An interface and how the program is to be attached to it.
-pub struct Device {
-    /// The interface.
-    pub link: Link,
-    /// The modes to try, in order.
-    pub modes: &'static [Mode],
-    /// What to do about a stranger's program.
-    pub stranger: Stranger,
-}
-
-/// What to do about a program of somebody else.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Stranger {
-    /// Leave it alone, and fail.
-    Respect,
-    /// Replace it.
-    Replace,
-}
-
 /// What has been done.
 pub struct Installed {
     /// Where the program is attached now, for each device that was asked for.
     pub devices: Vec<Placed>,
     /// Interfaces that carried the old program and carry the new one.
     pub replaced: Vec<Link>,
-}
-
-/// A device that carries the program.
-pub struct Placed {
-    /// Its name.
-    pub name: String,
-    /// In which mode.
-    pub mode: Mode,
-    /// How it came to that.
-    pub how: How,
-}
-
-/// How a device came to carry the program.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum How {
-    /// It was attached, after these modes were refused.
-    Attached {
-        /// What the kernel said to the modes tried before.
-        refused: Vec<String>,
-    },
-    /// It carries the policy already.
-    Already,
 }
 
 /// Puts `wanted` in force in `at`. The caller holds the lock and has recovered the pins.
@@ -254,181 +213,6 @@ fn open_if_alike(dir: &PinDir, decl: &MapDecl) -> Outcome<Option<MapHandle>> {
         Ok(_) | Err(MapError::Pin(PinError::Missing { .. })) => Ok(None),
         Err(error) => Err(error.into()),
     }
-}
-
-/// Interfaces that are changed, and how to change them back.
-struct Change<'a> {
-    old: Option<&'a Program>,
-    new: &'a Program,
-    undo: Vec<Undo>,
-}
-
-/// A program and the mode it is attached in.
-struct There {
-    mode: Mode,
-    program: Program,
-}
-
-/// A change of an interface that can be taken back.
-struct Undo {
-    link: Link,
-    mode: Mode,
-    /// What was there before.
-    before: Option<There>,
-}
-
-impl<'a> Change<'a> {
-    fn new(old: Option<&'a Program>, new: &'a Program) -> Self {
-        Self { old, new, undo: Vec::new() }
-    }
-
-    /// The new program in the place of the old one, wherever that is attached.
-    fn replace_all(&mut self) -> Outcome<Vec<Link>> {
-        let Some(old) = self.old else { return Ok(Vec::new()) };
-        let links = interfaces_of(program_id(old)?)?;
-        for link in &links {
-            let Some(attached) = link.xdp else { continue };
-            match publish::replace(link, old, self.new) {
-                Ok(()) => {
-                    let before = There { mode: attached.mode, program: reopen(old)? };
-                    self.done(link, attached.mode, Some(before));
-                }
-                Err(error) => return Err(self.take_back(error.because(cannot_replace(link)))),
-            }
-        }
-        Ok(links)
-    }
-
-    /// The new program on every device.
-    fn place_all(&mut self, devices: &[Device]) -> Outcome<Vec<Placed>> {
-        let mut placed = Vec::new();
-        for device in devices {
-            match self.place(device) {
-                Ok(done) => placed.push(done),
-                Err(error) => return Err(self.take_back(error)),
-            }
-        }
-        Ok(placed)
-    }
-
-    fn place(&mut self, device: &Device) -> Outcome<Placed> {
-        let Device { modes, stranger, .. } = device;
-        let link = palisade_loader::link::by_index(device.link.index)?;
-        let name = link.name.clone();
-        let mut refused = Vec::new();
-        let found = match link.xdp {
-            Some(attached) if attached.program_id == program_id(self.new)? => {
-                if !modes.contains(&attached.mode) {
-                    return Err(other_mode(&name, attached.mode));
-                }
-                return Ok(Placed { name, mode: attached.mode, how: How::Already });
-            }
-            Some(attached) if *stranger == Stranger::Respect => {
-                return Err(Failure::refused(format!(
-                    "{name} carries an XDP program of somebody else"
-                ))
-                .note(
-                    "found",
-                    format!("{} in {} mode", describe_program(attached.program_id), attached.mode),
-                )
-                .note(
-                    "help",
-                    "`--take-over` replaces it; whoever put it there will not be asked",
-                ));
-            }
-            Some(attached) => Some(There {
-                mode: attached.mode,
-                program: Program::by_id(attached.program_id).map_err(|errno| {
-                    Failure::refused(format!(
-                        "cannot open the program on {name} to replace it: {errno}"
-                    ))
-                    .note("help", "that takes CAP_SYS_ADMIN")
-                })?,
-            }),
-            None => None,
-        };
-        for mode in *modes {
-            match self.exchange(&link, *mode, found.as_ref()) {
-                Ok(()) => {
-                    self.done(&link, *mode, found);
-                    return Ok(Placed { name, mode: *mode, how: How::Attached { refused } });
-                }
-                Err(error) if modes.last() != Some(mode) && is_about_the_driver(&error) => {
-                    refused.push(error.to_string());
-                }
-                Err(error) => {
-                    return Err(Failure::from(error).because(format!("cannot attach to {name}")));
-                }
-            }
-        }
-        Err(Failure::bug("there was no mode to try"))
-    }
-
-    fn exchange(&self, link: &Link, mode: Mode, found: Option<&There>) -> Result<(), AttachError> {
-        match found {
-            None => xdp::attach(link.index, self.new, mode, Expect::Empty),
-            Some(there) if there.mode == mode => {
-                xdp::attach(link.index, self.new, mode, Expect::program(&there.program))
-            }
-            // The kernel does not exchange programs of different modes. What was there comes back
-            // if the other mode is refused; the refusal is what is reported.
-            Some(there) => {
-                xdp::detach(link.index, there.mode, Expect::program(&there.program))?;
-                xdp::attach(link.index, self.new, mode, Expect::Empty).inspect_err(|_| {
-                    let _ = xdp::attach(link.index, &there.program, there.mode, Expect::Empty);
-                })
-            }
-        }
-    }
-
-    fn done(&mut self, link: &Link, mode: Mode, before: Option<There>) {
-        self.undo.push(Undo { link: link.clone(), mode, before });
-    }
-
-    /// Changes back what was changed, the last one first. What cannot be changed back is told
-    /// beside the failure that led here.
-    fn take_back(&mut self, mut failure: Failure) -> Failure {
-        while let Some(Undo { link, mode, before }) = self.undo.pop() {
-            let here = Expect::program(self.new);
-            let undone = match &before {
-                Some(before) if before.mode == mode => {
-                    xdp::attach(link.index, &before.program, mode, here)
-                }
-                Some(before) => xdp::detach(link.index, mode, here).and_then(|()| {
-                    xdp::attach(link.index, &before.program, before.mode, Expect::Empty)
-                }),
-                None => xdp::detach(link.index, mode, here),
-            };
-            if let Err(error) = undone {
-                failure =
-                    failure.note("found", format!("{} keeps the new program: {error}", link.name));
-            }
-        }
-        failure
-    }
-}
-
-fn reopen(program: &Program) -> Outcome<Program> {
-    program
-        .try_clone()
-        .map_err(|errno| Failure::refused(format!("cannot keep the program open: {errno}")))
-}
-
-fn cannot_replace(link: &Link) -> String {
-    format!("cannot replace the program on {}; the old policy stays in force", link.name)
-}
-
-fn other_mode(name: &str, mode: Mode) -> Failure {
-    Failure::refused(format!("{name} carries the policy in {mode} mode already"))
-        .note("help", format!("`palisade detach {name} --keep`, then attach in the other mode; packets pass unfiltered in between"))
-}
-
-/// Whether another mode may do where this one was refused.
-fn is_about_the_driver(error: &AttachError) -> bool {
-    matches!(
-        error.reason(),
-        Reason::Unsupported | Reason::Mtu | Reason::Queues | Reason::Unexplained
-    )
 }
 
 /// The verifier's refusal is a bug of the compiler, unless the caller lacks rights or memory.

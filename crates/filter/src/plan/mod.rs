@@ -4,173 +4,20 @@
 //! a frame, in order, and how deep its headers must be read for them. Rules behind one that always
 //! decides are left out. Everything that can be refused is refused here: emitting cannot fail.
 
-use std::fmt;
+mod mode;
+mod rows;
+mod target;
 
-use palisade_asm::{Isa, MapDecl, MapFlags, MapKind};
+use palisade_asm::{MapDecl, MapFlags, MapKind};
 
 use crate::emit::MOST_HITS;
-use crate::policy::{Class, Fallback, Policy, Rule, Side, Term, Verdict};
+use crate::policy::{Class, Policy, Rule, Side, Term};
 use crate::structure::{self, HITS_SIZE};
 
-/// What the machine offers to the program; bytes depend on the policy and on this alone.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Target {
-    /// The instructions that the kernel knows.
-    pub isa: Isa,
-    /// The order of bytes in the machine's words.
-    pub order: ByteOrder,
-    /// Whether frames may lie in several buffers.
-    pub buffers: Buffers,
-    /// How the program gets at the packet.
-    pub access: Access,
-}
-
-/// The order of bytes in the machine's words.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum ByteOrder {
-    /// The lowest first.
-    Little,
-    /// The highest first.
-    Big,
-}
-
-impl ByteOrder {
-    /// The order of the machine that runs this.
-    pub const HOST: Self = if cfg!(target_endian = "little") { Self::Little } else { Self::Big };
-
-    /// The immediate that equals a `u16` loaded from these bytes of a packet.
-    pub fn imm16(self, bytes: [u8; 2]) -> i32 {
-        i32::from(match self {
-            Self::Little => u16::from_le_bytes(bytes),
-            Self::Big => u16::from_be_bytes(bytes),
-        })
-    }
-
-    /// The immediate whose 32 bits equal a `u32` loaded from these bytes of a packet.
-    pub fn imm32(self, bytes: [u8; 4]) -> i32 {
-        match self {
-            Self::Little => i32::from_le_bytes(bytes),
-            Self::Big => i32::from_be_bytes(bytes),
-        }
-    }
-}
-
-/// Whether frames may lie in several buffers (`BPF_F_XDP_HAS_FRAGS`, Linux 5.18).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Buffers {
-    /// A frame is all in one.
-    Single,
-    /// The program sees the first buffer and asks the kernel for the whole length.
-    Multi,
-}
-
-/// How the program gets at the packet, beyond bytes at a fixed place.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Access {
-    /// By pointers, subtracted for the length of a frame and moved by lengths that the packet
-    /// tells; the verifier allows both to a loader with CAP_PERFMON.
-    Pointers,
-    /// By `bpf_xdp_get_buff_len` and `bpf_xdp_load_bytes` (Linux 5.18); slower, and any loader may.
-    Helpers,
-}
-
-/// Why a packet cannot be parsed to the end.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum Malformed {
-    /// The Ethernet header or a VLAN tag is cut.
-    ShortL2,
-    /// More than eight VLAN tags.
-    VlanTooDeep,
-    /// The fixed IP header is cut.
-    ShortL3,
-    /// The version in the IP header is not the EtherType's.
-    BadVersion,
-    /// The IPv4 header length is below 20.
-    BadIhl,
-    /// The IP length contradicts the header or the frame.
-    BadLength,
-    /// More than eight IPv6 extension headers.
-    ExtHdrTooDeep,
-    /// An extension header where the stack takes none, or with segments left.
-    BadExtHdr,
-    /// An extension or transport header is cut.
-    ShortL4,
-    /// The TCP data offset is below 20 bytes or beyond the packet.
-    BadOffset,
-}
-
-impl Malformed {
-    /// Every class, in the order of their rows.
-    pub const ALL: [Self; 10] = [
-        Self::ShortL2,
-        Self::VlanTooDeep,
-        Self::ShortL3,
-        Self::BadVersion,
-        Self::BadIhl,
-        Self::BadLength,
-        Self::ExtHdrTooDeep,
-        Self::BadExtHdr,
-        Self::ShortL4,
-        Self::BadOffset,
-    ];
-
-    /// The name in texts and JSON.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::ShortL2 => "short-l2",
-            Self::VlanTooDeep => "vlan-too-deep",
-            Self::ShortL3 => "short-l3",
-            Self::BadVersion => "bad-version",
-            Self::BadIhl => "bad-ihl",
-            Self::BadLength => "bad-length",
-            Self::ExtHdrTooDeep => "ext-hdr-too-deep",
-            Self::BadExtHdr => "bad-ext-hdr",
-            Self::ShortL4 => "short-l4",
-            Self::BadOffset => "bad-offset",
-        }
-    }
-}
-
-/// What decided a packet.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Decider {
-    /// The filter was switched off.
-    Off,
-    /// The packet could not be parsed.
-    Malformed(Malformed),
-    /// A `keep`.
-    Keep,
-    /// A rule.
-    Rule,
-    /// `on fragment`.
-    Fragment,
-    /// `default`.
-    Default,
-}
-
-/// A row of the counters: every packet is counted in exactly one, that of what decided it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Row {
-    /// What decides.
-    pub decider: Decider,
-    /// What becomes of the packets while the policy is enforced.
-    pub verdict: Verdict,
-    /// The line of the text, where there is one.
-    pub line: Option<u32>,
-    /// The statement.
-    pub text: String,
-}
-
-/// The place of a row.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct RowId(usize);
-
-impl RowId {
-    /// The key of the row in the counters.
-    pub const fn index(self) -> usize {
-        self.0
-    }
-}
+pub use mode::Mode;
+use rows::FIRST_RULE;
+pub use rows::{Decider, Malformed, Row, RowId, rows};
+pub use target::{Access, Buffers, ByteOrder, Target};
 
 /// A rule on the way of a class, without the terms that the class has decided.
 #[derive(Clone, Debug)]
@@ -286,46 +133,6 @@ pub const COUNTERS: &str = "_counters";
 /// The name of the map with the mode.
 pub const CONTROL: &str = "_control";
 
-/// What the program does with its verdicts, as the control map says it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Mode {
-    /// Carries them out.
-    Enforce,
-    /// Counts what would be dropped, and passes it.
-    Shadow,
-    /// Passes everything unseen.
-    Off,
-}
-
-impl Mode {
-    /// Every mode.
-    pub const ALL: [Self; 3] = [Self::Enforce, Self::Shadow, Self::Off];
-
-    /// The value in the control map, a `u32` of the machine.
-    pub const fn code(self) -> u32 {
-        match self {
-            Self::Enforce => 0,
-            Self::Shadow => 1,
-            Self::Off => 2,
-        }
-    }
-
-    /// The word on the command line and in JSON.
-    pub const fn word(self) -> &'static str {
-        match self {
-            Self::Enforce => "enforce",
-            Self::Shadow => "shadow",
-            Self::Off => "off",
-        }
-    }
-}
-
-impl fmt::Display for Mode {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.word())
-    }
-}
-
 /// A policy, ready to be emitted for a target.
 #[derive(Clone, Debug)]
 pub struct Plan<'a> {
@@ -396,38 +203,6 @@ impl Plan<'_> {
 pub fn map_names(policy: &Policy) -> Vec<String> {
     let sets = policy.sets().iter().flat_map(structure::maps).map(|decl| decl.name);
     [CONTROL, COUNTERS].map(str::to_owned).into_iter().chain(sets).collect()
-}
-
-/// The index of the first row of `keep`s and rules.
-const FIRST_RULE: usize = 1 + Malformed::ALL.len();
-
-/// The rows of the counters of a policy.
-pub fn rows(policy: &Policy) -> Vec<Row> {
-    let row =
-        |decider, verdict, line, text: &str| Row { decider, verdict, line, text: text.to_owned() };
-    let fallback = |decider, fallback: Fallback, word: &str| {
-        let verdict = fallback.action.verdict();
-        row(decider, verdict, fallback.line, &format!("{word} {verdict}"))
-    };
-    let rule =
-        |decider, rule: &Rule| row(decider, rule.action.verdict(), Some(rule.line), &rule.text);
-    let mut rows = vec![row(Decider::Off, Verdict::Pass, None, "mode off")];
-    for class in Malformed::ALL {
-        let malformed = policy.malformed();
-        rows.push(row(
-            Decider::Malformed(class),
-            malformed.action.verdict(),
-            malformed.line,
-            class.name(),
-        ));
-    }
-    rows.extend(policy.keeps().iter().map(|k| rule(Decider::Keep, k)));
-    rows.extend(policy.rules().iter().map(|r| rule(Decider::Rule, r)));
-    if let Some(fragment) = policy.fragment() {
-        rows.push(fallback(Decider::Fragment, fragment, "on fragment"));
-    }
-    rows.push(fallback(Decider::Default, policy.default(), "default"));
-    rows
 }
 
 fn way(policy: &Policy, class: Class) -> Result<Way<'_>, PlanError> {
