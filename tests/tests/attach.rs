@@ -125,7 +125,10 @@ fn the_json_of_attach_status_and_detach_has_the_documented_shape() {
     Lab::run(|lab| {
         let said = lab.palisade(&["-j", "attach", NEAR]).json();
         let interface = json!({"name": NEAR, "mode": "native", "already": false});
-        assert_eq!(said, json!({"policy": "main", "interfaces": [interface], "replaced": []}));
+        let want = json!({
+            "policy": "main", "mode": "enforce", "interfaces": [interface], "replaced": []
+        });
+        assert_eq!(said, want);
         let said = lab.palisade(&["-j", "attach", NEAR]).json();
         assert_eq!(said["interfaces"][0]["already"], true);
 

@@ -256,6 +256,7 @@ fn a_planted_meta_is_an_error_and_not_a_wrong_answer() {
         // The way out reads no text.
         lab.palisade(&["mode", "off"]).ok();
         lab.palisade(&["mode", "enforce"]).ok();
+        lab.palisade(&["mode", "enforce"]).ok();
         plant_meta(8192, &[b""]);
         refused(lab, &READERS, &["meta"]);
         still_in_force(lab);
@@ -451,7 +452,7 @@ fn an_editor_that_finds_the_lock_held_waits_and_then_says_so() {
         let held = policy_dir().lock().expect("free");
         let start = Instant::now();
         std::thread::scope(|scope| {
-            for args in [&["add", "203.0.113.9"][..], &["detach", NEAR], &["mode", "off"]] {
+            for args in [&["add", "203.0.113.9"][..], &["detach", NEAR]] {
                 let mut command = lab.command(args);
                 command.stdout(Stdio::piped()).stderr(Stdio::piped());
                 let child = command.spawn().expect("it starts");
@@ -467,7 +468,9 @@ fn an_editor_that_finds_the_lock_held_waits_and_then_says_so() {
         let waited = start.elapsed();
         assert!(waited > Duration::from_secs(1), "{waited:?}");
         assert!(waited < Duration::from_secs(10), "{waited:?}");
-        // Readers need no lock.
+        // The way out needs no lock, and neither do readers.
+        lab.palisade(&["mode", "off"]).ok();
+        lab.palisade(&["mode", "enforce"]).ok();
         lab.palisade(&["status"]).ok();
         lab.palisade(&["get", "203.0.113.9"]).failed(1);
         still_in_force(lab);
@@ -477,5 +480,35 @@ fn an_editor_that_finds_the_lock_held_waits_and_then_says_so() {
         let waiting = waiting.as_mut().expect("it starts");
         assert!(waiting.wait().expect("it ends").success());
         lab.palisade(&["get", "203.0.113.9"]).ok();
+    });
+}
+
+#[test]
+fn planted_counts_of_entries_neither_stop_the_tool_nor_hide_an_entry() {
+    Lab::run(|lab| {
+        attach_and_block(lab);
+        let maps = policy_dir().subdir("maps").expect("opened").expect("there");
+        let fill: Map<u32, [u64; 4]> =
+            Map::new(MapHandle::open(&maps, "block:fill").expect("a pin")).expect("of that shape");
+        fill.insert(&0, &[u64::MAX; 4], Insert::Any).expect("written");
+        lab.palisade(&["list"]).ok();
+        lab.palisade(&["status"]).ok();
+        lab.palisade(&["add", "203.0.113.77"]).ok();
+        let counts = fill.get(&0).expect("read").expect("there");
+        assert!(counts.iter().sum::<u64>() < 10, "counted anew: {counts:?}");
+    });
+}
+
+#[test]
+fn a_policy_is_not_taken_away_from_another_network_namespace() {
+    Lab::run(|lab| {
+        attach_and_block(lab);
+        for args in [&["detach", "--all"][..], &["attach", "lo"]] {
+            let error = lab.in_far(|| lab.palisade(args).failed(3));
+            assert!(error.contains("another network namespace"), "{error}");
+        }
+        // Sets and mode belong to no namespace.
+        lab.in_far(|| lab.palisade(&["add", "203.0.113.77"]).ok());
+        lab.palisade(&["detach", "--all"]).ok();
     });
 }

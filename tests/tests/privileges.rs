@@ -229,7 +229,13 @@ fn everything_works_and_counts_the_same_with_the_fewest_capabilities_and_with_pe
             let status = run(&["-j", "status"]).expect("it ran before");
             let status: serde_json::Value = serde_json::from_str(&status).expect("JSON");
             assert_eq!(status["interfaces"][0]["name"], NEAR);
-            counts.push((list["sets"].clone(), status["verdicts"]["drop"].clone()));
+            let entries = |set: &str| {
+                let entries = list["sets"][set]["entries"].as_array().expect("a list").clone();
+                let told = ["item", "packets", "bytes"];
+                let told = |entry: &serde_json::Value| told.map(|key| entry[key].clone());
+                entries.iter().map(told).collect::<Vec<_>>()
+            };
+            counts.push((["block", "ports"].map(entries), status["verdicts"]["drop"].clone()));
             run(&["stats", "--count", "1", "--interval", "10ms"]);
             run(&["mode", "shadow"]);
             run(&["mode", "enforce"]);

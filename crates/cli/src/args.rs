@@ -90,7 +90,7 @@ pub struct Attach {
     /// The interfaces
     #[arg(required = true, value_name = "DEV")]
     pub devices: Vec<String>,
-    /// The policy; without it, the built-in one: sets `allow`, `block` and `ports`
+    /// The policy; without it, the one in force, else the built-in one with the sets `allow`, `block` and `ports`
     #[arg(short, long, value_name = "FILE.pal")]
     pub policy: Option<PathBuf>,
     /// In which mode; `auto` tries native, falls back to generic, and says so

@@ -177,8 +177,7 @@ impl From<NetlinkError> for Failure {
 
 impl From<AttachError> for Failure {
     fn from(error: AttachError) -> Self {
-        let failure = Self::refused(error.to_string());
-        with_privileges(failure.note("help", error.reason().help()), None)
+        Self::refused(error.to_string()).note("help", error.reason().help())
     }
 }
 

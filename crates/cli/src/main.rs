@@ -1,5 +1,7 @@
 //! `palisade`: reads the command line, does what it says, and prints what came of it.
 
+#![forbid(unsafe_code)]
+
 mod args;
 mod cmd;
 mod failure;
@@ -17,6 +19,13 @@ use failure::{Failure, Kind, Outcome};
 use output::Output;
 
 fn main() -> ExitCode {
+    std::panic::set_hook(Box::new(|panic| {
+        let _ = writeln!(
+            std::io::stderr(),
+            "error: this is a bug in palisade: {panic}\n  help:   please report it, with the command and this text"
+        );
+        std::process::exit(Kind::Bug.code().into());
+    }));
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
         // Clap prints help to stdout and mistakes to stderr; whether anybody reads it is not ours.

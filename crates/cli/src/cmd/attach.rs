@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use palisade_filter::{BUILTIN, Policy};
+use palisade_filter::{BUILTIN, Mode as FilterMode, Policy};
 use palisade_loader::xdp::Mode;
 use palisade_loader::{Access, Errno, Gid, link};
 use serde_json::json;
@@ -30,10 +30,10 @@ pub fn run(global: &Global, args: &Attach, out: &mut Output) -> Outcome {
         install(&at, Wanted { text: &text, policy: &policy, devices: &devices, access, contents })
     });
     match done {
-        Ok(installed) => report(at.name.as_str(), &installed, out),
+        Ok(installed) => report(at.name.as_str(), at.mode()?, &installed, out),
         Err(failure) => {
             // A directory that was made for nothing goes again.
-            if at.program()?.is_none() {
+            if at.dir.names()?.is_empty() {
                 at.remove()?;
             }
             Err(failure)
@@ -63,14 +63,16 @@ fn in_force(at: &PolicyDir) -> Outcome<Source> {
     Source::parse("the built-in policy", BUILTIN.to_owned())
 }
 
-fn report(policy: &str, installed: &Installed, out: &mut Output) -> Outcome {
+fn report(policy: &str, mode: FilterMode, installed: &Installed, out: &mut Output) -> Outcome {
     let devices: Vec<_> = installed
         .devices
         .iter()
         .map(|d| json!({"name": d.name, "mode": d.mode.to_string(), "already": d.how == How::Already}))
         .collect();
     let replaced: Vec<_> = installed.replaced.iter().map(|link| &link.name).collect();
-    out.json(&json!({"policy": policy, "interfaces": devices, "replaced": replaced}))?;
+    out.json(&json!({
+        "policy": policy, "mode": mode.word(), "interfaces": devices, "replaced": replaced
+    }))?;
     for link in &installed.replaced {
         let name = human::printable(&link.name);
         out.say(format_args!("policy `{policy}` replaced on {name}, without a gap"))?;
@@ -89,6 +91,11 @@ fn report(policy: &str, installed: &Installed, out: &mut Output) -> Outcome {
                 out.say(format_args!("policy `{policy}` attached to {shown} in {mode} mode"))?;
             }
         }
+    }
+    if mode != FilterMode::Enforce {
+        out.say(format_args!(
+            "mode {mode}: NOTHING IS DROPPED; `palisade mode enforce` changes that"
+        ))?;
     }
     Ok(())
 }

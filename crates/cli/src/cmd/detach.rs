@@ -1,44 +1,41 @@
 //! `detach`: a policy leaves interfaces. Only our own program is ever taken off.
 
-use palisade_loader::xdp::{self, Expect};
+use palisade_loader::xdp::{self, Attached, Expect, Reason};
 use palisade_loader::{Link, Program, link};
 use serde_json::json;
 
 use crate::args::{Detach, Global};
 use crate::failure::{Failure, Outcome};
 use crate::output::{Output, human};
-use crate::running::home::{describe_program, interfaces_of, program_id};
+use crate::running::home::{Carrier, carriers_of, describe_program, program_id};
+use crate::running::meta::Meta;
 use crate::running::publish;
 
 /// Detaches, and removes the pins with the last interface unless they are to be kept.
 pub fn run(global: &Global, args: &Detach, out: &mut Output) -> Outcome {
     let (at, _lock) = publish::to_write(&global.bpffs, &global.policy_name)?;
-    let program = at.program()?;
-    let links = match &program {
-        Some(program) if args.all => interfaces_of(program_id(program)?)?,
-        Some(program) => named(args, program)?,
-        // An attach was cut short before anything was attached.
-        None => Vec::new(),
-    };
-    for link in &links {
-        if let Some(program) = &program {
-            detach(link, program)?;
-            out.say(format_args!(
-                "policy `{}` detached from {}",
-                at.name,
-                human::printable(&link.name)
-            ))?;
+    let named: Vec<Link> =
+        args.devices.iter().map(|name| link::by_name(name)).collect::<Result<_, _>>()?;
+    let mut detached = Vec::new();
+    let mut left = Vec::new();
+    if let Some(program) = at.program()? {
+        // A meta that cannot be read keeps nobody from detaching.
+        if let Ok(meta) = Meta::open(&at.dir) {
+            meta.of_this_namespace(&at.name)?;
         }
+        let id = program_id(&program)?;
+        let carriers = if args.all { carriers_of(id)? } else { carriers(&named, id)? };
+        for carrier in &carriers {
+            detach(carrier, &program)?;
+            let name = &carrier.link.name;
+            out.say(format_args!("policy `{}` detached from {}", at.name, human::printable(name)))?;
+            detached.push(name.clone());
+        }
+        left.extend(carriers_of(id)?.into_iter().map(|carrier| carrier.link.name));
     }
-    let left = match &program {
-        Some(program) => interfaces_of(program_id(program)?)?,
-        None => Vec::new(),
-    };
     let kept = args.keep || !left.is_empty();
-    let detached: Vec<_> = links.iter().map(|link| &link.name).collect();
-    let remaining: Vec<_> = left.iter().map(|link| &link.name).collect();
     out.json(&json!({
-        "policy": at.name.as_str(), "detached": detached, "remaining": remaining, "kept": kept
+        "policy": at.name.as_str(), "detached": detached, "remaining": left, "kept": kept
     }))?;
     let name = at.name.clone();
     if !kept {
@@ -51,37 +48,40 @@ pub fn run(global: &Global, args: &Detach, out: &mut Output) -> Outcome {
 }
 
 /// The interfaces that are named, each carrying our program.
-fn named(args: &Detach, program: &Program) -> Outcome<Vec<Link>> {
-    let id = program_id(program)?;
-    let mut links: Vec<Link> = Vec::new();
-    for name in &args.devices {
-        let link = link::by_name(name)?;
+fn carriers(named: &[Link], id: u32) -> Outcome<Vec<Carrier>> {
+    let mut carriers: Vec<Carrier> = Vec::new();
+    for link in named {
+        let name = &link.name;
         match link.xdp {
-            Some(attached) if attached.program_id == id || attached.offloaded == Some(id) => {}
-            Some(attached) => {
-                return Err(Failure::refused(format!(
-                    "{name} carries an XDP program that is not of this policy"
-                ))
-                .note(
-                    "found",
-                    format!("{} in {} mode", describe_program(attached.program_id), attached.mode),
-                )
-                .note("help", "nothing was detached; whoever attached it has to take it off"));
-            }
             None => return Err(Failure::no(format!("{name} carries no XDP program"))),
-        }
-        if links.iter().all(|l| l.index != link.index) {
-            links.push(link);
+            Some(attached) => match attached.mode_of(id) {
+                None => return Err(not_ours(name, attached)),
+                Some(mode) if carriers.iter().all(|c| c.link.index != link.index) => {
+                    carriers.push(Carrier { link: link.clone(), mode });
+                }
+                Some(_) => {}
+            },
         }
     }
-    Ok(links)
+    Ok(carriers)
 }
 
-fn detach(link: &Link, program: &Program) -> Outcome {
-    let Some(attached) = link.xdp else { return Ok(()) };
-    xdp::detach(link.index, attached.mode, Expect::program(program)).map_err(|error| {
-        Failure::from(error)
+fn not_ours(name: &str, attached: Attached) -> Failure {
+    Failure::refused(format!("{name} carries an XDP program that is not of this policy"))
+        .note(
+            "found",
+            format!("{} in {} mode", describe_program(attached.program_id), attached.mode),
+        )
+        .note("help", "nothing was detached; whoever attached it has to take it off")
+}
+
+fn detach(Carrier { link, mode }: &Carrier, program: &Program) -> Outcome {
+    match xdp::detach(link.index, *mode, Expect::program(program)) {
+        Ok(()) => Ok(()),
+        // What is gone carries nothing.
+        Err(error) if error.reason() == Reason::NoDevice => Ok(()),
+        Err(error) => Err(Failure::from(error)
             .because(format!("cannot detach from {}", link.name))
-            .note("help", "`palisade mode off` lets everything pass meanwhile; it asks no driver")
-    })
+            .note("help", "`palisade mode off` lets everything pass meanwhile; it asks no driver")),
+    }
 }

@@ -57,11 +57,12 @@ impl Finding {
 
 /// Looks at everything, and answers no if something does not work.
 pub fn run(global: &Global, args: &Doctor, out: &mut Output) -> Outcome {
-    let mut findings = vec![capabilities(), jit(), bpffs(global), memory()];
+    // The memory limit first: the probes of the others may raise it.
+    let mut findings = vec![memory(), capabilities(), jit(), bpffs(global)];
     findings.extend(kernel());
     let ours = our_programs(global);
     for link in links(args)? {
-        findings.extend(interface(&link, &ours));
+        findings.extend(interface(&link, ours.as_deref()));
     }
     let shown: Vec<Value> = findings
         .iter()
@@ -209,14 +210,18 @@ fn kernel() -> Vec<Finding> {
 /// can hold with pages of 4096 bytes.
 const SINGLE_BUFFER_MTU: u32 = 4096 - 256 - 320 - 14;
 
-/// The numbers of the programs that are pinned as ours; none if the pins cannot be read.
-fn our_programs(global: &Global) -> Vec<u32> {
-    let all = PolicyDir::all(&global.bpffs).unwrap_or_default();
-    let programs = all.iter().filter_map(|at| at.program().ok().flatten());
-    programs.filter_map(|program| program.info().ok()).map(|info| info.id).collect()
+/// The numbers of the programs that are pinned as ours; `None` if the pins cannot be read.
+fn our_programs(global: &Global) -> Option<Vec<u32>> {
+    let mut ids = Vec::new();
+    for at in PolicyDir::all(&global.bpffs).ok()? {
+        if let Some(program) = at.program().ok()? {
+            ids.push(program.info().ok()?.id);
+        }
+    }
+    Some(ids)
 }
 
-fn interface(link: &Link, ours: &[u32]) -> Vec<Finding> {
+fn interface(link: &Link, ours: Option<&[u32]>) -> Vec<Finding> {
     let mut findings = vec![attached(link, ours)];
     let native = link.xdp.is_some_and(|xdp| xdp.mode == Mode::Native);
     if link.mtu > SINGLE_BUFFER_MTU && !native {
@@ -248,22 +253,27 @@ fn interface(link: &Link, ours: &[u32]) -> Vec<Finding> {
     findings
 }
 
-fn attached(link: &Link, ours: &[u32]) -> Finding {
+fn attached(link: &Link, ours: Option<&[u32]>) -> Finding {
     let name = &link.name;
-    match link.xdp {
-        None => Finding::new(Grade::Fine, name, "no XDP program attached"),
-        Some(xdp) if !ours.contains(&xdp.program_id) => Finding::new(
+    match (link.xdp, ours) {
+        (None, _) => Finding::new(Grade::Fine, name, "no XDP program attached"),
+        (Some(xdp), None) => Finding::new(
+            Grade::Unknown,
+            name,
+            format!("carries a program in {} mode; whose cannot be told without the right to read the pins", xdp.mode),
+        ),
+        (Some(xdp), Some(ours)) if !ours.contains(&xdp.program_id) => Finding::new(
             Grade::Mind,
             name,
             format!("carries a program that is not of a policy here, in {} mode", xdp.mode),
         )
         .mend(format!("palisade attach --take-over {name}, if it may go")),
-        Some(xdp) if xdp.mode == Mode::Generic => Finding::new(
+        (Some(xdp), Some(_)) if xdp.mode == Mode::Generic => Finding::new(
             Grade::Mind,
             name,
             "filtered in generic mode, behind the driver and slower",
         )
         .mend(format!("palisade detach --keep {name} && palisade attach --mode native {name}, if the driver can")),
-        Some(xdp) => Finding::new(Grade::Fine, name, format!("filtered, {} mode active", xdp.mode)),
+        (Some(xdp), Some(_)) => Finding::new(Grade::Fine, name, format!("filtered, {} mode active", xdp.mode)),
     }
 }

@@ -2,13 +2,13 @@
 
 use palisade_filter::plan::Decider;
 use palisade_filter::{Mode, Verdict, structure};
-use palisade_loader::{Link, ProgramInfo, link};
+use palisade_loader::{ProgramInfo, link};
 use serde_json::{Map, Value, json};
 
 use crate::args::{Global, Status};
 use crate::failure::{Failure, Outcome};
 use crate::output::{Output, human};
-use crate::running::home::{Count, PolicyDir, Reading, Running, describe_program};
+use crate::running::home::{Carrier, Count, PolicyDir, Reading, Running, describe_program};
 
 /// Shows the policy, or what an interface carries.
 pub fn run(global: &Global, args: &Status, out: &mut Output) -> Outcome {
@@ -20,7 +20,7 @@ pub fn run(global: &Global, args: &Status, out: &mut Output) -> Outcome {
     let mut interfaces = running.interfaces()?;
     if let Some(name) = &args.device {
         let wanted = link::by_name(name)?;
-        interfaces.retain(|link| link.index == wanted.index);
+        interfaces.retain(|carrier| carrier.link.index == wanted.index);
         if interfaces.is_empty() {
             let failure =
                 Failure::no(format!("{name} does not carry the policy `{}`", running.at.name));
@@ -47,7 +47,7 @@ fn with_stranger(failure: Failure, args: &Status) -> Outcome<Failure> {
 struct Facts {
     info: ProgramInfo,
     mode: Mode,
-    interfaces: Vec<Link>,
+    interfaces: Vec<Carrier>,
     sets: Vec<SetFacts>,
     reading: Reading,
 }
@@ -61,7 +61,7 @@ struct SetFacts {
 }
 
 impl Facts {
-    fn of(running: &Running<'_>, interfaces: Vec<Link>) -> Outcome<Self> {
+    fn of(running: &Running<'_>, interfaces: Vec<Carrier>) -> Outcome<Self> {
         let info = running
             .program
             .info()
@@ -85,7 +85,9 @@ impl Facts {
         let interfaces: Vec<Value> = self
             .interfaces
             .iter()
-            .map(|l| json!({"name": l.name, "ifindex": l.index.number(), "mode": mode_of(l)}))
+            .map(|Carrier { link, mode }| {
+                json!({"name": link.name, "ifindex": link.index.number(), "mode": mode.to_string()})
+            })
             .collect();
         let sets: Map<String, Value> = self
             .sets
@@ -116,6 +118,9 @@ impl Facts {
     fn say(&self, running: &Running<'_>, out: &mut Output) -> Outcome {
         let Facts { info, mode, .. } = self;
         out.say(format_args!("policy `{}`, mode {mode}", running.at.name))?;
+        if *mode != Mode::Enforce {
+            out.say("NOTHING IS DROPPED; `palisade mode enforce` changes that")?;
+        }
         out.say(format_args!(
             "program {} «{}», tag {}, {} instructions",
             info.id,
@@ -126,12 +131,12 @@ impl Facts {
         if self.interfaces.is_empty() {
             out.say("attached nowhere: NOTHING IS FILTERED")?;
         }
-        for link in &self.interfaces {
+        for Carrier { link, mode } in &self.interfaces {
             out.say(format_args!(
                 "  {} (ifindex {}), {} mode",
                 human::printable(&link.name),
                 link.index,
-                mode_of(link)
+                mode
             ))?;
         }
         let sets: Vec<Vec<String>> = self
@@ -228,8 +233,4 @@ fn verdicts_json(verdicts: &[(Verdict, Count)]) -> Value {
 
 fn count_json(count: Count) -> Value {
     json!({"packets": count.packets, "bytes": count.bytes})
-}
-
-fn mode_of(link: &Link) -> String {
-    link.xdp.map_or_else(|| "none".to_owned(), |attached| attached.mode.to_string())
 }

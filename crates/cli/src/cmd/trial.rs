@@ -142,6 +142,18 @@ impl Server {
         counts
     }
 
+    /// How many messages come from that address, until all have come or none for a while.
+    fn received_until_silent(&self, from: Ipv4Addr) -> u32 {
+        let (mut all, mut silent) = (0, 0);
+        while all < KNOCKS && silent < 20 {
+            let new = self.received(&[from])[0];
+            silent = if new == 0 { silent + 1 } else { 0 };
+            all += new;
+            thread::sleep(Duration::from_millis(10));
+        }
+        all
+    }
+
     /// Whether somebody who connects from that address is greeted.
     fn greets(&self, outside: &NetNs, from: Ipv4Addr) -> Outcome<bool> {
         let done = AtomicBool::new(false);
@@ -184,9 +196,7 @@ fn outside_world(outside: &NetNs, server: &Server, out: &mut Output) -> Outcome<
     for (i, (who, address)) in [("friend", FRIEND), ("attacker", ATTACKER)].into_iter().enumerate()
     {
         in_namespace(outside, || knock(address))?;
-        // Delivery over veth is done when the sender returns, but for a softirq at most.
-        thread::sleep(Duration::from_millis(50));
-        seen.udp[i] = server.received(&[address])[0];
+        seen.udp[i] = server.received_until_silent(address);
         seen.tcp[i] = server.greets(outside, address)?;
         let tcp = if seen.tcp[i] { "connects" } else { "gets no connection" };
         out.say(format_args!(

@@ -6,8 +6,7 @@
 use palisade_loader::xdp::{self, AttachError, Expect, Mode, Reason};
 use palisade_loader::{Link, Program};
 
-use super::home::{describe_program, interfaces_of, program_id};
-use super::publish;
+use super::home::{Carrier, carriers_of, describe_program, program_id};
 use crate::failure::{Failure, Outcome};
 
 /// An interface and how the program is to be attached to it.
@@ -68,8 +67,17 @@ struct There {
 struct Undo {
     link: Link,
     mode: Mode,
-    /// What was there before.
-    before: Option<There>,
+    before: Before,
+}
+
+/// What an interface carried before.
+enum Before {
+    /// Nothing.
+    Nothing,
+    /// The old program, in the mode that the new one has.
+    Old,
+    /// A stranger's.
+    Stranger(There),
 }
 
 impl<'a> Change<'a> {
@@ -81,18 +89,23 @@ impl<'a> Change<'a> {
     /// The new program in the place of the old one, wherever that is attached.
     pub fn replace_all(&mut self) -> Outcome<Vec<Link>> {
         let Some(old) = self.old else { return Ok(Vec::new()) };
-        let links = interfaces_of(program_id(old)?)?;
-        for link in &links {
-            let Some(attached) = link.xdp else { continue };
-            match publish::replace(link, old, self.new) {
+        let mut replaced = Vec::new();
+        for Carrier { link, mode } in carriers_of(program_id(old)?)? {
+            match xdp::attach(link.index, self.new, mode, Expect::program(old)) {
                 Ok(()) => {
-                    let before = There { mode: attached.mode, program: reopen(old)? };
-                    self.done(link, attached.mode, Some(before));
+                    self.undo.push(Undo { link: link.clone(), mode, before: Before::Old });
+                    replaced.push(link);
                 }
-                Err(error) => return Err(self.take_back(error.because(cannot_replace(link)))),
+                // An interface that is gone has nothing to be replaced.
+                Err(error) if error.reason() == Reason::NoDevice => {}
+                Err(error) => {
+                    self.note_doubt(&error, &link, mode, Before::Old);
+                    let failure = Failure::from(error).because(cannot_replace(&link));
+                    return Err(self.take_back(failure));
+                }
             }
         }
-        Ok(links)
+        Ok(replaced)
     }
 
     /// The new program on every device.
@@ -146,13 +159,16 @@ impl<'a> Change<'a> {
         for mode in *modes {
             match self.exchange(&link, *mode, found.as_ref()) {
                 Ok(()) => {
-                    self.done(&link, *mode, found);
+                    let before = found.map_or(Before::Nothing, Before::Stranger);
+                    self.undo.push(Undo { link, mode: *mode, before });
                     return Ok(Placed { name, mode: *mode, how: How::Attached { refused } });
                 }
                 Err(error) if modes.last() != Some(mode) && is_about_the_driver(&error) => {
                     refused.push(error.to_string());
                 }
                 Err(error) => {
+                    let before = found.map_or(Before::Nothing, Before::Stranger);
+                    self.note_doubt(&error, &link, *mode, before);
                     return Err(Failure::from(error).because(format!("cannot attach to {name}")));
                 }
             }
@@ -177,37 +193,45 @@ impl<'a> Change<'a> {
         }
     }
 
-    fn done(&mut self, link: &Link, mode: Mode, before: Option<There>) {
-        self.undo.push(Undo { link: link.clone(), mode, before });
+    /// Where the kernel did not refuse but could not be asked any more, the change may have been
+    /// made.
+    fn note_doubt(&mut self, error: &AttachError, link: &Link, mode: Mode, before: Before) {
+        if !matches!(error, AttachError::Refused { .. }) {
+            self.undo.push(Undo { link: link.clone(), mode, before });
+        }
     }
 
     /// Changes back what was changed, the last one first. What cannot be changed back is told
     /// beside the failure that led here.
     fn take_back(&mut self, mut failure: Failure) -> Failure {
-        while let Some(Undo { link, mode, before }) = self.undo.pop() {
-            let here = Expect::program(self.new);
-            let undone = match &before {
-                Some(before) if before.mode == mode => {
-                    xdp::attach(link.index, &before.program, mode, here)
-                }
-                Some(before) => xdp::detach(link.index, mode, here).and_then(|()| {
-                    xdp::attach(link.index, &before.program, before.mode, Expect::Empty)
-                }),
-                None => xdp::detach(link.index, mode, here),
-            };
-            if let Err(error) = undone {
-                failure =
-                    failure.note("found", format!("{} keeps the new program: {error}", link.name));
+        while let Some(undo) = self.undo.pop() {
+            // An interface that carries something else was not changed after all.
+            let undone = self.undo(&undo);
+            if let Err(error) = undone.or_else(|error| match error.reason() {
+                Reason::Changed | Reason::NoDevice => Ok(()),
+                _ => Err(error),
+            }) {
+                let name = &undo.link.name;
+                failure = failure.note("found", format!("{name} keeps the new program: {error}"));
             }
         }
         failure
     }
-}
 
-fn reopen(program: &Program) -> Outcome<Program> {
-    program
-        .try_clone()
-        .map_err(|errno| Failure::refused(format!("cannot keep the program open: {errno}")))
+    fn undo(&self, Undo { link, mode, before }: &Undo) -> Result<(), AttachError> {
+        let (on, here) = (link.index, Expect::program(self.new));
+        match (before, self.old) {
+            (Before::Old, Some(old)) => xdp::attach(on, old, *mode, here),
+            (Before::Stranger(there), _) if there.mode == *mode => {
+                xdp::attach(on, &there.program, *mode, here)
+            }
+            (Before::Stranger(there), _) => {
+                xdp::detach(on, *mode, here)?;
+                xdp::attach(on, &there.program, there.mode, Expect::Empty)
+            }
+            (Before::Nothing, _) | (Before::Old, None) => xdp::detach(on, *mode, here),
+        }
+    }
 }
 
 fn cannot_replace(link: &Link) -> String {

@@ -11,6 +11,7 @@ use std::path::Path;
 use palisade_filter::plan::{self, CONTROL, COUNTERS};
 use palisade_filter::{Mode, Name, Policy, Row, SetKind};
 use palisade_loader::link::{self, Link};
+use palisade_loader::xdp::Mode as XdpMode;
 use palisade_loader::{
     Access, Errno, Insert, Locked, Map, MapHandle, PerCpuMap, PinDir, PinError, Program,
 };
@@ -55,12 +56,16 @@ impl PolicyDir {
         })
     }
 
-    /// The directory of the policy, made if there is none.
-    fn make(bpffs: &Path, name: &Name) -> Outcome<Self> {
+    /// The directory of the policy, made if there is none; `None` if the directory above it was
+    /// removed meanwhile.
+    fn make(bpffs: &Path, name: &Name) -> Outcome<Option<Self>> {
         let bpffs = PinDir::open_root(bpffs)?;
         let home = bpffs.ensure_subdir(HOME, Access::Owner)?;
-        let dir = home.ensure_subdir(name.as_str(), Access::Owner)?;
-        Ok(Self { name: name.clone(), dir, home, bpffs })
+        match home.ensure_subdir(name.as_str(), Access::Owner) {
+            Ok(dir) => Ok(Some(Self { name: name.clone(), dir, home, bpffs })),
+            Err(PinError::Missing { .. }) => Ok(None),
+            Err(error) => Err(error.into()),
+        }
     }
 
     /// The directory of the policy that is in force, and the lock that writers hold: nothing that
@@ -77,7 +82,7 @@ impl PolicyDir {
     /// The same for a policy that may not be there yet: its directory is made.
     pub fn made_and_locked(bpffs: &Path, name: &Name) -> Outcome<(Self, Locked)> {
         loop {
-            let at = Self::make(bpffs, name)?;
+            let Some(at) = Self::make(bpffs, name)? else { continue };
             if let Some(lock) = at.lock()? {
                 return Ok((at, lock));
             }
@@ -86,7 +91,10 @@ impl PolicyDir {
 
     /// The lock; `None` if the directory was removed while it was waited for.
     fn lock(&self) -> Outcome<Option<Locked>> {
-        let lock = self.dir.lock()?;
+        let lock = match self.dir.lock() {
+            Err(PinError::Missing { .. }) => return Ok(None),
+            other => other?,
+        };
         let there = self.home.subdir(self.name.as_str())?;
         let same = there.map(|there| there.is(&self.dir)).transpose()?.unwrap_or(false);
         Ok(same.then_some(lock))
@@ -107,7 +115,7 @@ impl PolicyDir {
     /// The directory of the maps.
     pub fn maps(&self) -> Outcome<PinDir> {
         self.dir.subdir(MAPS)?.ok_or_else(|| {
-            Failure::refused(format!("{} holds no maps", self.dir.path().display()))
+            Failure::usage(format!("the policy `{}` has no maps", self.name))
                 .note("help", "an attach was cut short; `palisade attach` again puts it right")
         })
     }
@@ -169,11 +177,33 @@ impl PolicyDir {
     }
 
     fn control(&self) -> Outcome<Map<u32, u32>> {
-        Ok(Map::new(MapHandle::open(&self.maps()?, CONTROL)?)?)
+        let program = self.program()?.ok_or_else(|| self.no_program())?;
+        Ok(Map::new(self.map_of(&program, CONTROL)?)?)
     }
 
-    /// Lets a group reach the directory, or takes that back. The directory of all policies stays
-    /// open to the group that reached it last.
+    /// The pinned map of that name, which must be one that the program uses: a map of the right
+    /// shape could be another one's.
+    fn map_of(&self, program: &Program, name: &str) -> Outcome<MapHandle> {
+        let handle = MapHandle::open(&self.maps()?, name)?;
+        let info = program.info().map_err(undescribed)?;
+        if !info.map_ids.contains(&handle.info()?.id) {
+            let path = self.dir.path().join(MAPS).join(name);
+            return Err(Failure::refused(format!(
+                "{} is not a map of the program",
+                path.display()
+            ))
+            .note("help", "attach the policy again"));
+        }
+        Ok(handle)
+    }
+
+    fn no_program(&self) -> Failure {
+        Failure::usage(format!("the policy `{}` has no program", self.name))
+            .note("help", "an attach was cut short; `palisade attach` again puts it right")
+    }
+
+    /// Lets a group reach the directory. The directory of all policies is open to the group that
+    /// was let in last.
     pub fn share(&self, access: Access) -> Outcome {
         self.home.set_access(self.name.as_str(), access)?;
         if let Access::Group(_) = access {
@@ -219,25 +249,17 @@ impl<'a> Running<'a> {
 
     /// The policy in `at`; an error if there is no program.
     pub fn get(at: &'a PolicyDir) -> Outcome<Self> {
-        Self::open(at)?.ok_or_else(|| {
-            Failure::usage(format!("the policy `{}` has no program", at.name))
-                .note("help", "an attach was cut short; `palisade attach` again puts it right")
-        })
-    }
-
-    /// The program's number.
-    pub fn program_id(&self) -> Outcome<u32> {
-        program_id(&self.program)
+        Self::open(at)?.ok_or_else(|| at.no_program())
     }
 
     /// The interfaces that carry the program, as the kernel tells.
-    pub fn interfaces(&self) -> Outcome<Vec<Link>> {
-        interfaces_of(self.program_id()?)
+    pub fn interfaces(&self) -> Outcome<Vec<Carrier>> {
+        carriers_of(program_id(&self.program)?)
     }
 
     /// The counters, opened once for many readings.
     pub fn counters(&self) -> Outcome<Counters> {
-        let handle = MapHandle::open(&self.at.maps()?, COUNTERS)?;
+        let handle = self.at.map_of(&self.program, COUNTERS)?;
         let id = handle.info()?.id;
         Ok(Counters { map: PerCpuMap::new(handle)?, id, rows: self.rows.len() })
     }
@@ -245,15 +267,28 @@ impl<'a> Running<'a> {
 
 /// The number of a program.
 pub fn program_id(program: &Program) -> Outcome<u32> {
-    let info = program.info();
-    Ok(info.map_err(|errno| Failure::refused(format!("cannot describe the program: {errno}")))?.id)
+    Ok(program.info().map_err(undescribed)?.id)
+}
+
+fn undescribed(errno: Errno) -> Failure {
+    Failure::refused(format!("cannot describe the program: {errno}"))
+}
+
+/// An interface that carries a program.
+pub struct Carrier {
+    /// The interface.
+    pub link: Link,
+    /// In which mode the program is attached.
+    pub mode: XdpMode,
 }
 
 /// The interfaces that carry the program of that number.
-pub fn interfaces_of(id: u32) -> Outcome<Vec<Link>> {
-    let carries =
-        |link: &Link| link.xdp.is_some_and(|xdp| xdp.program_id == id || xdp.offloaded == Some(id));
-    Ok(link::list()?.into_iter().filter(carries).collect())
+pub fn carriers_of(id: u32) -> Outcome<Vec<Carrier>> {
+    let carrier = |link: Link| {
+        let mode = link.xdp.and_then(|xdp| xdp.mode_of(id))?;
+        Some(Carrier { link, mode })
+    };
+    Ok(link::list()?.into_iter().filter_map(carrier).collect())
 }
 
 /// Packets and bytes.
@@ -318,7 +353,7 @@ impl Counters {
     }
 }
 
-/// Why a program of that number cannot be named: it takes more rights, or it is gone.
+/// A program of somebody else in words: its name, tag and loader, where the caller may ask.
 pub fn describe_program(id: u32) -> String {
     match Program::by_id(id).and_then(|program| program.info()) {
         Ok(info) => format!(

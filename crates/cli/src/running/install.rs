@@ -5,6 +5,8 @@
 //! it are undone, and the old policy stays as it was.
 
 use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::Write;
 
 use palisade_asm::{Image, MapDecl};
 use palisade_filter::plan::COUNTERS;
@@ -14,7 +16,7 @@ use palisade_loader::{
 };
 
 use super::exchange::{Change, Device, Placed};
-use super::home::{PolicyDir, Running};
+use super::home::{PolicyDir, Running, carriers_of, program_id};
 use super::meta::{self, Meta};
 use super::publish::{self, Staged};
 use super::set::{Carry, Entry, OpenSet};
@@ -54,7 +56,11 @@ pub fn install(at: &PolicyDir, wanted: Wanted<'_>) -> Outcome<Installed> {
         .program
         .encode(target.isa)
         .map_err(|error| Failure::bug(format!("the program cannot be encoded: {error}")))?;
-    match Running::open(at)? {
+    let old = Running::open(at)?;
+    if let Some(old) = &old {
+        old.meta.of_this_namespace(&at.name)?;
+    }
+    match old {
         Some(old) if wanted.is_in_force(&old, &image) => {
             let devices = Change::new(None, &old.program).place_all(wanted.devices)?;
             if let Some(access) = wanted.access {
@@ -92,25 +98,28 @@ fn renew(
         LoadOptions { name: &name, license: c"Dual MIT/GPL", buffers: machine::buffers() };
     let program = Program::load(image, &maps.handles, &options)
         .map_err(|error| refused_by_verifier(error, artifact, text))?;
-    let meta = Meta::new(image, text).create()?;
+    let meta = Meta::new(image, text)?.create()?;
     let staged = Staged::stage(at, &maps.fresh(), &meta, &program)?;
 
     let mut change = Change::new(old.map(|old| &old.program), &program);
     // The sets are filled last, so that as few hits as can be are lost between the reading of an
     // entry's counters and the exchange.
     let placed = NewSet::fill_all(&sets)
+        .and_then(|()| access.map_or(Ok(()), |access| at.share(access)))
         .and_then(|()| change.replace_all())
         .and_then(|replaced| Ok((replaced, change.place_all(devices)?)));
     let (replaced, devices) = match placed {
         Ok(placed) => placed,
-        Err(error) => {
-            staged.discard()?;
-            return Err(error);
+        Err(failure) => {
+            // Where an interface kept the program, its pins are what the next command goes on with.
+            let none = program_id(&program).and_then(carriers_of).is_ok_and(|c| c.is_empty());
+            let left = if none { staged.discard() } else { Ok(()) };
+            return Err(match left {
+                Ok(()) => failure,
+                Err(also) => failure.note("found", also.to_string()),
+            });
         }
     };
-    if let Some(access) = access {
-        at.share(access)?;
-    }
     staged.publish()?;
     Ok(Installed { devices, replaced })
 }
@@ -229,7 +238,9 @@ fn refused_by_verifier(error: LoadError, artifact: &Artifact, text: &str) -> Fai
         Failure::bug("the verifier refused the compiled program; this is a bug in the compiler")
             .note("kernel", error.to_string());
     let file = format!("palisade-{}.repro", std::process::id());
-    match std::fs::write(&file, report) {
+    // A file that is there already may be a link that somebody has laid.
+    let written = File::create_new(&file).and_then(|mut file| file.write_all(report.as_bytes()));
+    match written {
         Ok(()) => failure.note(
             "saved",
             format!("./{file} (policy, listing, full log): please attach it to the report"),

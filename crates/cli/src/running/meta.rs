@@ -1,13 +1,16 @@
 //! What a later command needs to know of a running policy, kept in the frozen map `meta`.
 //!
 //! The map is an array of chunks; their bytes in a row are the magic, the schema version, the
-//! length of the build and of the text (`u32` each, little-endian), the SHA-256 of the program's
-//! image, the build, the text. Nothing is believed before it is checked: a planted `meta` gives an
+//! length of the build and of the text (`u32` each, little-endian), the inode of the network
+//! namespace (`u64`), the SHA-256 of the program's image, the build, the text. Nothing is believed before it is checked: a planted `meta` gives an
 //! error, not a wrong answer.
+
+use std::os::unix::fs::MetadataExt;
 
 use byteorder::LittleEndian;
 use palisade_asm::{Image, MapDecl, MapFlags, MapKind};
-use palisade_loader::{Insert, Map, MapHandle, PinDir};
+use palisade_filter::Name;
+use palisade_loader::{Errno, Frozen, Insert, Map, MapHandle, PinDir};
 use sha2::{Digest, Sha256};
 
 use crate::failure::{Failure, Outcome};
@@ -20,7 +23,7 @@ pub const SCHEMA: u32 = 1;
 pub const BUILD: &str = concat!("palisade ", env!("CARGO_PKG_VERSION"));
 
 const MAGIC: &[u8; 8] = b"PALISADE";
-const HEADER: usize = 8 + 3 * 4 + 32;
+const HEADER: usize = 8 + 3 * 4 + 8 + 32;
 const CHUNK: usize = 512;
 /// 16 MiB of text are more than any policy that can be compiled.
 const MOST_CHUNKS: u32 = 32768;
@@ -30,6 +33,8 @@ const MOST_CHUNKS: u32 = 32768;
 pub struct Meta {
     /// Who wrote it.
     pub build: String,
+    /// The network namespace whose interfaces carry it, by its inode.
+    pub namespace: u64,
     /// The digest of the image.
     pub digest: [u8; 32],
     /// The policy.
@@ -37,9 +42,19 @@ pub struct Meta {
 }
 
 impl Meta {
-    /// The facts of a policy that is compiled to `image`.
-    pub fn new(image: &Image, text: &str) -> Self {
-        Self { build: BUILD.to_owned(), digest: digest(image), text: text.to_owned() }
+    /// The facts of a policy that is compiled to `image`, in the network namespace of the caller.
+    pub fn new(image: &Image, text: &str) -> Outcome<Self> {
+        let (build, text) = (BUILD.to_owned(), text.to_owned());
+        Ok(Self { build, namespace: namespace()?, digest: digest(image), text })
+    }
+
+    /// Refuses a policy of another network namespace: its interfaces cannot be seen from here.
+    pub fn of_this_namespace(&self, name: &Name) -> Outcome {
+        if self.namespace == namespace()? {
+            return Ok(());
+        }
+        Err(Failure::refused(format!("the policy `{name}` belongs to another network namespace"))
+            .note("help", format!("run this there (`ip netns exec NAME palisade …`), or take another --policy-name; if that namespace is gone, remove palisade/{name} from the bpffs")))
     }
 
     /// A new frozen map that holds the facts.
@@ -74,13 +89,15 @@ impl Meta {
     /// The facts in the map pinned in `dir`.
     pub fn open(dir: &PinDir) -> Outcome<Self> {
         let handle = MapHandle::open(dir, PIN)?;
-        let chunks = handle.info()?.shape.max_entries;
+        let info = handle.info()?;
+        let chunks = info.shape.max_entries;
+        let ours = info.shape.kind_name() == Some(MapKind::Array) && info.frozen != Frozen::No;
         let map: Map<u32, [u8; CHUNK]> = Map::new(handle)?;
         let mut bytes = Vec::new();
         for key in 0..chunks.min(MOST_CHUNKS) {
             bytes.extend_from_slice(&map.get(&key)?.unwrap_or([0; CHUNK]));
         }
-        decode(&bytes).ok_or_else(|| {
+        decode(&bytes).filter(|_| ours).ok_or_else(|| {
             Failure::refused(format!(
                 "{} is not written by this version of palisade",
                 dir.path().join(PIN).display()
@@ -99,6 +116,7 @@ impl Meta {
         bytes.extend_from_slice(&SCHEMA.to_le_bytes());
         bytes.extend_from_slice(&len(&self.build));
         bytes.extend_from_slice(&len(&self.text));
+        bytes.extend_from_slice(&self.namespace.to_le_bytes());
         bytes.extend_from_slice(&self.digest);
         bytes.extend_from_slice(self.build.as_bytes());
         bytes.extend_from_slice(self.text.as_bytes());
@@ -111,6 +129,7 @@ fn decode(bytes: &[u8]) -> Option<Meta> {
     let (schema, rest) = rest.split_first_chunk::<4>()?;
     let (build, rest) = rest.split_first_chunk::<4>()?;
     let (text, rest) = rest.split_first_chunk::<4>()?;
+    let (namespace, rest) = rest.split_first_chunk::<8>()?;
     let (digest, rest) = rest.split_first_chunk::<32>()?;
     if magic != MAGIC || u32::from_le_bytes(*schema) != SCHEMA {
         return None;
@@ -119,7 +138,25 @@ fn decode(bytes: &[u8]) -> Option<Meta> {
     let (build, rest) = rest.split_at_checked(len(build)?)?;
     let (text, _) = rest.split_at_checked(len(text)?)?;
     let string = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).ok();
-    Some(Meta { build: string(build)?, digest: *digest, text: string(text)? })
+    Some(Meta {
+        build: string(build)?,
+        namespace: u64::from_le_bytes(*namespace),
+        digest: *digest,
+        text: string(text)?,
+    })
+}
+
+/// The network namespace of the calling thread, by its inode.
+fn namespace() -> Outcome<u64> {
+    let found = std::fs::metadata("/proc/thread-self/ns/net");
+    Ok(found
+        .map_err(|error| {
+            Failure::refused(format!(
+                "cannot tell the network namespace: {}",
+                Errno::from_io(&error)
+            ))
+        })?
+        .ino())
 }
 
 /// The SHA-256 of an image's instructions before they are linked, with the names and shapes of the

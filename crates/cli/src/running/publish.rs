@@ -14,11 +14,11 @@
 use std::path::Path;
 
 use palisade_filter::{Name, plan};
-use palisade_loader::xdp::{self, Expect};
-use palisade_loader::{Access, Link, Locked, MapHandle, PinError, Program};
+use palisade_loader::{Access, Locked, MapHandle, PinError, Program};
 
-use super::home::{MAPS, PROGRAM, PolicyDir, Running, interfaces_of, program_id};
-use super::meta;
+use super::exchange::Change;
+use super::home::{MAPS, PROGRAM, PolicyDir, Running, carriers_of, program_id};
+use super::meta::{self, Meta};
 use crate::failure::Outcome;
 
 const NEXT: &str = "next:";
@@ -114,24 +114,15 @@ fn put_right(at: &PolicyDir) -> Outcome {
         Err(PinError::Missing { .. }) => return Ok(at.dir.remove_tree(NEXT)?),
         Err(error) => return Err(error.into()),
     };
-    if interfaces_of(program_id(&program)?)?.is_empty() {
+    Meta::open(&next)?.of_this_namespace(&at.name)?;
+    if carriers_of(program_id(&program)?)?.is_empty() {
         return Ok(at.dir.remove_tree(NEXT)?);
     }
     if let Some(old) = at.program()? {
-        for link in interfaces_of(program_id(&old)?)? {
-            replace(&link, &old, &program)?;
-        }
+        Change::new(Some(&old), &program).replace_all()?;
     }
     at.dir.rename(NEXT, &at.dir, COMMIT)?;
     finish(at)
-}
-
-/// Replaces the old program by the new one on an interface, in the mode it is attached in.
-pub fn replace(link: &Link, old: &Program, new: &Program) -> Outcome {
-    if let Some(attached) = link.xdp {
-        xdp::attach(link.index, new, attached.mode, Expect::program(old))?;
-    }
-    Ok(())
 }
 
 /// Moves every pin of `commit/` to its place, and unlinks what the policy does not use.

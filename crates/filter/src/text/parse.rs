@@ -157,9 +157,8 @@ impl<'a> Reader<'a> {
                 }
                 (other, span) => Err(unknown(other, span, &["malformed", "fragment"])),
             },
-            "define" | "abort" | "limit" | "event" | "count" | "reply" | "reflect" | "redirect"
-            | "route" | "balance" | "tunnel" | "deliver" | "rewrite" | "vlan" | "expect"
-            | "mode" => Err(not_yet(word, span)),
+            "define" | "abort" | "limit" | "event" | "count" | "reply" | "redirect" | "route"
+            | "balance" | "rewrite" | "vlan" | "expect" => Err(not_yet(word, span)),
             _ => Err(unknown(word, span, &["set", "keep", "drop", "pass", "default", "on"])),
         }
     }

@@ -92,6 +92,12 @@ pub struct Attached {
 }
 
 impl Attached {
+    /// The mode that the program of that number is in, if it is one of these.
+    pub fn mode_of(&self, program_id: u32) -> Option<Mode> {
+        let modes = [self.mode, Mode::Offload];
+        modes.into_iter().find(|mode| self.in_mode(*mode) == Some(program_id))
+    }
+
     /// The number of the program in that mode, if there is one.
     pub fn in_mode(&self, mode: Mode) -> Option<u32> {
         match mode {

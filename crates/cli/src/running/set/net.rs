@@ -114,7 +114,9 @@ impl NetSet {
     }
 
     fn counts(&self) -> Outcome<[u64; 4]> {
-        Ok(self.fill.get(&0)?.unwrap_or_default())
+        // Whoever may edit the set may have written anything there.
+        let counts = self.fill.get(&0)?.unwrap_or_default();
+        Ok(counts.map(|count| count.min(self.max.into())))
     }
 
     fn set_counts(&self, counts: [u64; 4]) -> Outcome {
@@ -153,6 +155,8 @@ impl NetSet {
             all.extend(prefix(key.addr, key.prefix_len).map(|p| entry(p, value)));
         }
         all.sort_unstable();
+        // While another one edits, the kernel may hand out an entry twice.
+        all.dedup_by_key(|entry| entry.item);
         Ok(all)
     }
 
@@ -349,11 +353,7 @@ fn insert_in_batches<K: Wire + Copy>(
 }
 
 fn clear<K: Wire>(map: &Map<K, Value>) -> Outcome<usize> {
-    let keys = keys(map)?;
-    for batch in keys.chunks(BATCH) {
-        map.remove_batch(batch)?;
-    }
-    Ok(keys.len())
+    Ok(map.remove_batch(&keys(map)?)?)
 }
 
 impl Sorted {
