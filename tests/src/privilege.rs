@@ -4,6 +4,7 @@
 //! environment nothing is skipped: what is missing is a failure then.
 
 use std::fmt::Display;
+use std::io::Write;
 use std::panic::Location;
 use std::sync::OnceLock;
 
@@ -92,5 +93,6 @@ pub fn skip(reason: &dyn Display) {
     if std::env::var_os("PALISADE_KERNEL").is_some_and(|value| value == "require") {
         panic!("{test} may not be skipped: {reason}");
     }
-    eprintln!("skipped: {test}: {reason}");
+    // Not `eprintln!`, which the test harness keeps to itself when a test passes.
+    writeln!(std::io::stderr(), "skipped: {test}: {reason}").expect("stderr takes it");
 }

@@ -1,5 +1,6 @@
 //! The ground that a kernel test stands on: namespaces, a bpffs, and small programs.
 
+use std::io::Write;
 use std::path::Path;
 
 use palisade_asm::{Assembler, Image, Isa, MapDecl, MapFlags, MapKind, R0};
@@ -23,7 +24,8 @@ pub fn kernel(test: impl FnOnce(Ground) + Send) {
     if !nix::unistd::geteuid().is_root() {
         let required = std::env::var_os("PALISADE_KERNEL").is_some_and(|v| v == "require");
         assert!(!required, "{name} needs root, and PALISADE_KERNEL=require forbids to skip it");
-        println!("skipped: {name}: needs root");
+        // Not `println!`, which the test harness keeps to itself when a test passes.
+        writeln!(std::io::stderr(), "skipped: {name}: needs root").expect("stderr takes it");
         return;
     }
     let result = std::thread::scope(|scope| {
