@@ -493,6 +493,23 @@ fn a_kill_while_a_policy_is_replaced_leaves_the_old_or_the_new_one_and_is_put_ri
     });
 }
 
+/// Half of the users attach again, the others change their minds: both get what they want.
+fn settles(
+    lab: &Lab,
+    user: usize,
+    attach: &[&str],
+    [good, nothing]: [&(BTreeSet<String>, [bool; 3]); 2],
+) -> Result<(), String> {
+    if user.is_multiple_of(2) {
+        lab.palisade(attach).ok();
+        same((tree(), judged(lab)), good)?;
+        attached_is_pinned(lab)
+    } else {
+        lab.palisade(&["detach", "--all"]);
+        same((tree(), judged(lab)), nothing)
+    }
+}
+
 #[test]
 fn a_kill_while_a_first_policy_is_attached_leaves_it_or_nothing_and_is_put_right() {
     in_parts(|lab, part| {
@@ -508,15 +525,7 @@ fn a_kill_while_a_first_policy_is_attached_leaves_it_or_nothing_and_is_put_right
                 by => return Err(format!("judged by neither: {by:?}")),
             };
             edits_take_effect(lab, "n")?;
-            // Half of the users attach again, the others change their minds.
-            if i % 2 == 0 {
-                lab.palisade(&attach).ok();
-                same((tree(), judged(lab)), &good)?;
-                attached_is_pinned(lab)?;
-            } else {
-                lab.palisade(&["detach", "--all"]);
-                same((tree(), judged(lab)), &nothing)?;
-            }
+            settles(lab, i, &attach, [&good, &nothing])?;
             Ok(left)
         });
         fs::remove_file(new).expect("removed");
@@ -572,14 +581,7 @@ fn a_kill_while_a_policy_is_detached_is_put_right_by_the_next_detach_or_attach()
                 BY_NONE => Left::New,
                 by => return Err(format!("judged by neither: {by:?}")),
             };
-            if i % 2 == 0 {
-                lab.palisade(&attach).ok();
-                same((tree(), judged(lab)), &good)?;
-                attached_is_pinned(lab)?;
-            } else {
-                lab.palisade(&["detach", "--all"]);
-                same((tree(), judged(lab)), &nothing)?;
-            }
+            settles(lab, i, &attach, [&good, &nothing])?;
             Ok(left)
         });
         fs::remove_file(new).expect("removed");

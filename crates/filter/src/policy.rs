@@ -6,7 +6,7 @@
 
 use std::fmt;
 
-use crate::value::{Family, Name, PortRange, Prefix, SetKind, Transport};
+use crate::value::{Family, Name, PortRange, Prefix, SetKind};
 
 /// What becomes of a packet; the numbers are those of `enum xdp_action`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -152,18 +152,8 @@ impl Protocol {
     pub const ICMPV6: Self = Self(58);
     /// SCTP.
     pub const SCTP: Self = Self(132);
-    /// Those whose header begins with two ports, in the order of [`Transport::EACH`].
+    /// Those whose header begins with two ports, in the order of `Transport::EACH`.
     pub const WITH_PORTS: [Self; 3] = [Self::TCP, Self::UDP, Self::SCTP];
-
-    /// The protocol of a transport; `None` for `any`.
-    pub const fn of(transport: Transport) -> Option<Self> {
-        match transport {
-            Transport::Tcp => Some(Self::TCP),
-            Transport::Udp => Some(Self::UDP),
-            Transport::Sctp => Some(Self::SCTP),
-            Transport::Any => None,
-        }
-    }
 
     /// Whether its header begins with two ports.
     pub fn has_ports(self) -> bool {
