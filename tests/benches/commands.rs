@@ -18,6 +18,7 @@ use std::time::{Duration, Instant};
 
 use nix::sys::resource::{UsageWho, getrusage};
 use palisade_loader::netns::{self, NetNs, VethEnd, VethOptions};
+use palisade_tests::mixed::mixed;
 use palisade_tests::privilege::Kernel;
 
 type Outcome<T> = Result<T, Box<dyn Error>>;
@@ -29,6 +30,8 @@ const MEASURE: &str = "measure-one-command";
 
 const MILLION: usize = 1_000_000;
 const MANY: usize = 100_000;
+/// Rules of the mixed policy.
+const RULES: usize = 1000;
 /// How often a long command is run, and a short one.
 const LONG: usize = 3;
 const SHORT: usize = 50;
@@ -69,6 +72,7 @@ struct Lists {
     addresses: String,
     prefixes: String,
     others: String,
+    mixed: String,
 }
 
 fn lists() -> Outcome<Lists> {
@@ -87,16 +91,22 @@ fn lists() -> Outcome<Lists> {
                 }
             }
         }
-        let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
-        fs::write(&path, text)?;
-        Ok(path.to_str().ok_or("the path of the build is not Unicode")?.to_owned())
+        written(name, &text)
     };
     Ok(Lists {
         million: write("million.txt", MILLION, &[32])?,
         addresses: write("addresses.txt", MANY, &[32])?,
         prefixes: write("prefixes.txt", MANY, &[16, 18, 20, 21, 22, 23, 24, 24, 24, 24])?,
         others: write("others.txt", MANY, &[32])?,
+        mixed: written("mixed.pal", &mixed(RULES))?,
     })
+}
+
+/// The path of a file with this text.
+fn written(name: &str, text: &str) -> Outcome<String> {
+    let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
+    fs::write(&path, text)?;
+    Ok(path.to_str().ok_or("the path of the build is not Unicode")?.to_owned())
 }
 
 /// Numbers in no order, the same each time (xorshift64).
@@ -139,7 +149,9 @@ impl Bench {
             "{:<42} {:>10} {:>10} {:>10} {:>8}   aim",
             "command (median of runs)", "elapsed", "least", "processor", "memory"
         );
-        let Lists { million, addresses, prefixes, others } = &self.lists;
+        let Lists { million, addresses, prefixes, others, mixed } = &self.lists;
+        let taken = self.repeat(SHORT, || Ok(()), |_| vec!["check".into(), mixed.clone()])?;
+        line("check of 1 000 mixed rules", &taken, "50 ms");
         let flush = || self.run(&["flush", "--set", "block"]).map(drop);
 
         let taken = self.repeat(LONG, flush, |_| vec!["import".into(), million.clone()])?;

@@ -1,23 +1,24 @@
 //! A compiled policy in the kernel, with its maps, for frames to be put to it.
 //!
 //! Each run checks what holds of every packet whatever the policy: it comes back unchanged, and
-//! exactly one row of the counters has grown, by one packet and by the frame's length.
+//! exactly one row of those that decide has grown, by one packet and by the frame's length; a row of
+//! a `count` rule grows by the same or not at all.
 //!
 //! Sets are filled here as `palisade_filter::structure` documents them, without the tool's own
 //! code, so that a mistake of the tool cannot hide one of the program.
 
+mod sets;
+
 use std::fmt;
-use std::net::IpAddr;
 
 use palisade_asm::Image;
-use palisade_filter::plan::{CONTROL, COUNTERS, Mode};
-use palisade_filter::structure::{NetPart, service};
-use palisade_filter::value::{Prefix, Service};
-use palisade_filter::{Artifact, Buffers, Item, Row, Target, Verdict, compile, parse};
+use palisade_filter::plan::{CONTROL, COUNTERS, Control, Decider, Mode};
+use palisade_filter::{Artifact, Buffers, Row, Target, Verdict, compile, parse};
 use palisade_loader::{
-    Errno, Insert, LoadError, LoadOptions, LpmKey, Map, MapHandle, PerCpuMap, Program, TestRun,
-    Wire,
+    Errno, Insert, LoadError, LoadOptions, Map, MapHandle, PerCpuMap, Program, TestRun, Ticks, Wire,
 };
+use sets::Sets;
+pub use sets::Stay;
 
 use crate::privilege::Kernel;
 
@@ -32,7 +33,7 @@ pub struct Engine {
     program: Program,
     counters: PerCpuMap<u32, Counts>,
     seen: Vec<Counts>,
-    services: Vec<(String, Vec<(u16, Service)>)>,
+    sets: Sets,
 }
 
 /// What became of a frame.
@@ -44,6 +45,8 @@ pub struct Outcome {
     pub row: Row,
     /// The half of the counters it was counted in.
     pub half: Half,
+    /// The `count` rules that it matched.
+    pub counted: Vec<Row>,
 }
 
 /// The halves of the counters.
@@ -64,7 +67,7 @@ pub enum Fault {
     Result(u32),
     /// The frame came back changed.
     Changed(Vec<u8>),
-    /// Not one row has grown by the packets and bytes that there were; those that have.
+    /// Not one deciding row has grown by the packets and bytes that there were; those that have.
     Counted(Vec<(usize, Counts)>),
 }
 
@@ -110,7 +113,13 @@ impl Engine {
         let program = Program::load(&image, &maps, &options)?;
         let counters = PerCpuMap::new(map_named(&maps, COUNTERS)).expect("the counters' shape");
         let seen = vec![[0, 0]; artifact.rows.len() * 2];
-        Ok(Self { artifact, image, maps, program, counters, seen, services: Vec::new() })
+        let sets = Sets::default();
+        let engine = Self { artifact, image, maps, program, counters, seen, sets };
+        engine.set_clock();
+        for filling in &engine.artifact.fillings {
+            engine.maps[filling.map].fill(&filling.entries).unwrap_or_else(|e| panic!("{e}"));
+        }
+        Ok(engine)
     }
 
     /// The program as bytes.
@@ -138,11 +147,15 @@ impl Engine {
         let verdict = self.test_run(frame, times)?;
         let grown = self.grown();
         let (packets, len) = (u64::from(times), frame.len() as u64);
-        match grown.as_slice() {
-            [(index, counts)] if *counts == [packets, packets * len] => {
-                let rows = &self.artifact.rows;
+        let rows = &self.artifact.rows;
+        let row = |index: &usize| &rows[index % rows.len()];
+        let is_count = |(index, _): &&(usize, Counts)| row(index).decider == Decider::Count;
+        let (counted, decided): (Vec<_>, Vec<_>) = grown.iter().partition(is_count);
+        match decided.as_slice() {
+            [(index, _)] if grown.iter().all(|(_, by)| *by == [packets, packets * len]) => {
                 let half = if *index < rows.len() { Half::Enforced } else { Half::Shadow };
-                Ok(Outcome { verdict, row: rows[index % rows.len()].clone(), half })
+                let counted = counted.iter().map(|(index, _)| row(index).clone()).collect();
+                Ok(Outcome { verdict, row: row(index).clone(), half, counted })
             }
             _ => Err(Fault::Counted(grown)),
         }
@@ -177,91 +190,19 @@ impl Engine {
 
     /// Switches the mode of the running program.
     pub fn set_mode(&self, mode: Mode) {
-        self.map::<u32, u32>(CONTROL).insert(&0, &mode.code(), Insert::Any).expect("one cell");
+        let map = self.map::<u32, [u64; 3]>(CONTROL);
+        let now = map.get(&0).expect("the control can be read").expect("an array has its cells");
+        let control = Control { mode: mode.code().into(), ..Control::from_words(now) };
+        map.insert(&0, &control.words(), Insert::Any).expect("one cell");
     }
 
-    /// Puts entries into a set.
-    pub fn add(&mut self, set: &str, items: &[&str]) {
-        for item in items {
-            match item.parse().unwrap_or_else(|error| panic!("`{item}`: {error}")) {
-                Item::Net(prefix) => self.add_net(set, &prefix),
-                Item::Service(service) => self.add_service(set, service),
-            }
-        }
-    }
-
-    fn add_net(&self, set: &str, prefix: &Prefix) {
-        let part = NetPart::of(prefix);
-        let mut fill = self.fill(set);
-        fill[part.index()] += 1;
-        self.set_fill(set, fill);
-        let (name, len) = (part.map_name(set), u32::from(prefix.len()));
-        match (prefix.addr(), prefix.is_host()) {
-            (IpAddr::V4(addr), true) => self.insert(&name, &addr.octets()),
-            (IpAddr::V6(addr), true) => self.insert(&name, &addr.octets()),
-            (IpAddr::V4(addr), false) => self.insert(&name, &lpm(addr.octets(), len)),
-            (IpAddr::V6(addr), false) => self.insert(&name, &lpm(addr.octets(), len)),
-        }
-    }
-
-    fn insert<K: Wire>(&self, map: &str, key: &K) {
-        self.map::<K, [u64; 3]>(map).insert(key, &[0; 3], Insert::New).expect("a new entry");
-    }
-
-    fn add_service(&mut self, set: &str, item: Service) {
-        if !self.services.iter().any(|(name, _)| name == set) {
-            self.services.push((set.to_owned(), Vec::new()));
-        }
-        let (_, items) =
-            self.services.iter_mut().find(|(name, _)| name == set).expect("it is there");
-        items.push((u16::try_from(items.len() + 1).expect("few items"), item));
-        let cells = service::paint(items);
-        let keys: Vec<u32> = (0..).take(cells.len()).collect();
-        self.map::<u32, u64>(set).insert_batch(&keys, &cells).expect("the table takes every port");
-    }
-
-    /// How many entries each part of a `net` set has, as the program is told.
-    pub fn fill(&self, set: &str) -> [u64; 4] {
-        let map = self.map::<u32, [u64; 4]>(&format!("{set}:fill"));
-        map.get(&0).expect("the fill can be read").expect("an array has its cells")
-    }
-
-    /// Tells the program how many entries each part of a `net` set has.
-    pub fn set_fill(&self, set: &str, fill: [u64; 4]) {
-        let map = self.map::<u32, [u64; 4]>(&format!("{set}:fill"));
-        map.insert(&0, &fill, Insert::Any).expect("one cell");
-    }
-
-    /// What was counted in an entry of a set.
-    pub fn hits(&self, set: &str, item: &str) -> Counts {
-        match item.parse().unwrap_or_else(|error| panic!("`{item}`: {error}")) {
-            Item::Net(prefix) => self.net_hits(set, &prefix),
-            Item::Service(service) => self.service_hits(set, service),
-        }
-    }
-
-    fn net_hits(&self, set: &str, prefix: &Prefix) -> Counts {
-        let (name, len) = (NetPart::of(prefix).map_name(set), u32::from(prefix.len()));
-        let [packets, bytes, _] = match (prefix.addr(), prefix.is_host()) {
-            (IpAddr::V4(addr), true) => self.entry(&name, &addr.octets()),
-            (IpAddr::V6(addr), true) => self.entry(&name, &addr.octets()),
-            (IpAddr::V4(addr), false) => self.entry(&name, &lpm(addr.octets(), len)),
-            (IpAddr::V6(addr), false) => self.entry(&name, &lpm(addr.octets(), len)),
-        };
-        [packets, bytes]
-    }
-
-    fn entry<K: Wire>(&self, map: &str, key: &K) -> [u64; 3] {
-        self.map(map).get(key).expect("the set can be read").expect("the entry was added")
-    }
-
-    fn service_hits(&self, set: &str, item: Service) -> Counts {
-        let items = self.services.iter().find(|(name, _)| name == set).map(|(_, items)| items);
-        let mut items = items.into_iter().flatten();
-        let (slot, _) = items.find(|(_, other)| *other == item).expect("the item was added");
-        let hits = PerCpuMap::<u32, Counts>::new(map_named(&self.maps, &format!("{set}:hits")));
-        let value = hits.expect("the hits' shape").get(&u32::from(*slot));
-        value.expect("the hits can be read").expect("every slot has hits").sum()
+    /// Tells the program what time it is.
+    fn set_clock(&self) {
+        let Ticks { first, length } = Ticks::measure().expect("ticks are counted");
+        let control =
+            Control { mode: Mode::Enforce.code().into(), first_tick: first, tick: length };
+        let map = self.map::<u32, [u64; 3]>(CONTROL);
+        map.insert(&0, &control.words(), Insert::Any).expect("one cell");
     }
 
     fn map<K: Wire, V: Wire>(&self, name: &str) -> Map<K, V> {
@@ -272,10 +213,6 @@ impl Engine {
 /// The bytes as hexadecimal digits.
 pub fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
-}
-
-fn lpm<const N: usize>(addr: [u8; N], len: u32) -> LpmKey<N> {
-    LpmKey::new(addr, len).expect("a prefix is no longer than its address")
 }
 
 fn map_named(maps: &[MapHandle], name: &str) -> MapHandle {

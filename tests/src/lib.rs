@@ -6,11 +6,15 @@
 
 #![forbid(unsafe_code)]
 
+pub mod agree;
 pub mod engine;
 pub mod fuzzed;
 pub mod lab;
+pub mod mixed;
 pub mod nobody;
 pub mod odd;
 pub mod packet;
 pub mod privilege;
+pub mod random;
 pub mod sets;
+pub mod struck;

@@ -488,9 +488,9 @@ fn planted_counts_of_entries_neither_stop_the_tool_nor_hide_an_entry() {
     Lab::run(|lab| {
         attach_and_block(lab);
         let maps = policy_dir().subdir("maps").expect("opened").expect("there");
-        let fill: Map<u32, [u64; 4]> =
+        let fill: Map<u32, [u64; 9]> =
             Map::new(MapHandle::open(&maps, "block:fill").expect("a pin")).expect("of that shape");
-        fill.insert(&0, &[u64::MAX; 4], Insert::Any).expect("written");
+        fill.insert(&0, &[u64::MAX; 9], Insert::Any).expect("written");
         lab.palisade(&["list"]).ok();
         lab.palisade(&["status"]).ok();
         lab.palisade(&["add", "203.0.113.77"]).ok();

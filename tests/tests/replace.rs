@@ -1,18 +1,16 @@
 //! Replacing a policy: no packet between the old and the new goes unjudged, what both have goes
 //! on, and a kill at any point leaves one of the two, which the next command puts right.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::fs;
-use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use palisade_loader::{Gid, xdp};
-use palisade_tests::lab::{BPFFS, FENCE, Lab, NEAR, Output};
+use palisade_tests::lab::{FENCE, Lab, NEAR, Output};
 use palisade_tests::packet::{eth, ipv4, udp};
-use palisade_tests::privilege;
+use palisade_tests::struck::{FAIL, KILL, Point, points, strace, struck, tree};
 use serde_json::{Value, json};
 
 const SOON: Duration = Duration::from_secs(5);
@@ -219,34 +217,6 @@ fn an_entry_added_while_its_set_is_being_replaced_is_in_force_if_it_is_said_to_b
     });
 }
 
-/// A way to run the tool under strace; says that the test is skipped where there is none.
-#[track_caller]
-fn strace<'a>(
-    lab: &'a Lab,
-    args: &'a [&'a str],
-) -> Option<impl FnMut(&[&str]) -> Command + use<'a>> {
-    let there = Command::new("strace").arg("-V").output().is_ok_and(|o| o.status.success());
-    if !there {
-        privilege::skip(&"strace is not installed");
-        return None;
-    }
-    Some(move |options: &[&str]| {
-        let tool = lab.command(args);
-        let mut command = Command::new("strace");
-        command.args(["-qq", "-e", "signal=none", "-o", "/dev/null"]).args(options);
-        command.arg(tool.get_program()).args(tool.get_args());
-        command.stdout(std::process::Stdio::null()).stderr(std::process::Stdio::null());
-        command
-    })
-}
-
-/// The calls by which the tool may change anything outside itself.
-const CHANGES: &str =
-    "bpf,sendto,sendmsg,renameat,renameat2,unlinkat,mkdirat,fchmod,fchmodat,fchownat";
-
-/// A call of the tool: its name, and which of its calls by that name it is, from 1.
-type Point = (String, usize);
-
 /// A file that only one test at a time uses.
 fn scratch(suffix: &str) -> PathBuf {
     static NEXT: AtomicU32 = AtomicU32::new(0);
@@ -261,72 +231,12 @@ fn file(text: &str) -> String {
     path.into_os_string().into_string().expect("a path in UTF-8")
 }
 
-/// Runs the tool once and tells which of its calls change something outside: a kill at any other
-/// call leaves what a kill at the next of these does.
-fn points(lab: &Lab, args: &[&str]) -> Vec<Point> {
-    let path = scratch(".trace");
-    let Some(mut command) = strace(lab, args) else { return Vec::new() };
-    let trace = path.to_str().expect("a path in UTF-8");
-    let status = command(&["-e", &format!("trace={CHANGES}"), "-o", trace]).status();
-    assert!(status.expect("strace starts").success(), "{args:?}");
-    let text = fs::read_to_string(&path).expect("a trace");
-    fs::remove_file(&path).expect("removed");
-    let mut counts = BTreeMap::new();
-    let mut points = Vec::new();
-    for line in text.lines() {
-        let (name, rest) = line.split_once('(').expect("a call");
-        let count = counts.entry(name).or_insert(0);
-        *count += 1;
-        let inside = name == "bpf" && !rest.starts_with("BPF_OBJ_PIN");
-        if !inside && !rest.contains("RTM_GETLINK") {
-            points.push((name.to_owned(), *count));
-        }
-    }
-    points
-}
-
 /// The policy of a file again: by a replace, or from nothing where that does not restore its pins.
 fn back_to(lab: &Lab, file: &str, pins: &BTreeSet<String>, fresh: impl Fn()) {
     let replaced = lab.palisade(&["attach", NEAR, "-p", file]);
     if replaced.code != Some(0) || tree() != *pins {
         fresh();
     }
-}
-
-/// What befalls the tool at the entry of a call.
-const KILL: &str = "signal=SIGKILL";
-/// The call is not made, and answers with an error.
-const FAIL: &str = "error=ENOMEM";
-
-/// Runs the tool, and something befalls it at a call; the exit code, unless a signal ended it.
-fn struck(lab: &Lab, args: &[&str], fault: &str, at: &Point) -> Option<i32> {
-    let mut command = strace(lab, args)?;
-    let (name, count) = at;
-    let inject = format!("inject={name}:{fault}:when={count}");
-    let status = command(&["-e", &format!("trace={name}"), "-e", &inject]).status();
-    let status = status.expect("strace starts");
-    assert!(fault != KILL || !status.success(), "{at:?} is made");
-    status.code()
-}
-
-/// Everything in the lab's bpffs: path, permissions, owner.
-fn tree() -> BTreeSet<String> {
-    fn walk(dir: &Path, all: &mut Vec<String>) {
-        for entry in fs::read_dir(dir).expect("a directory") {
-            let path = entry.expect("an entry").path();
-            let meta = fs::symlink_metadata(&path).expect("what it is");
-            let (mode, uid, gid) = (meta.mode(), meta.uid(), meta.gid());
-            all.push(format!("{} {mode:o} {uid}:{gid}", path.display()));
-            if meta.is_dir() {
-                walk(&path, all);
-            }
-        }
-    }
-    let mut all = Vec::new();
-    walk(Path::new(BPFFS), &mut all);
-    // The directory of all policies may stay, empty, for the next policy.
-    all.retain(|line| line.contains("/palisade/"));
-    all.into_iter().collect()
 }
 
 /// The program on the near end is the one that is pinned.

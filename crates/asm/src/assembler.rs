@@ -53,13 +53,14 @@ impl Assembler {
     }
 
     /// Puts a label before the next instruction.
-    pub fn place(&mut self, label: Label) {
+    pub fn place(&mut self, label: Label) -> &mut Self {
         let here = self.insns.len();
         match self.labels.get_mut(label.0) {
             Some(known) if known.at.is_none() => known.at = Some(here),
             Some(known) => known.again = Some(here),
             None => self.foreign = Some(here),
         }
+        self
     }
 
     /// Whether some jump, call or callback already names the label; a block that nobody wants and

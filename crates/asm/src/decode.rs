@@ -7,6 +7,7 @@
 
 #![warn(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing)]
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use crate::assembler::Label;
@@ -28,21 +29,23 @@ use crate::reg::Reg;
 ///
 /// The first slot that is not as RFC 9669 or the shape of a `Program` wants it.
 pub fn decode(code: &[RawInsn]) -> Result<Program, DecodeError> {
-    Decoder::new(code, &[]).decode(&Notes::default())
+    Decoder::new(code, &[], &BTreeMap::new()).decode(&Notes::default())
 }
 
-/// Reads an image back, with its maps and notes.
+/// Reads an image back, with its maps, notes and the names of its labels.
 ///
 /// # Errors
 ///
 /// As `decode`.
 pub fn decode_image(image: &Image) -> Result<Program, DecodeError> {
-    Decoder::new(&image.code, &image.maps).decode(&image.notes)
+    Decoder::new(&image.code, &image.maps, &image.labels).decode(&image.notes)
 }
 
 struct Decoder<'a> {
     code: &'a [RawInsn],
     maps: &'a [MapDecl],
+    /// By slot, what the label there is called, where it has a name.
+    names: &'a BTreeMap<usize, Cow<'static, str>>,
     /// By slot, the instruction that starts there.
     index: Vec<Option<usize>>,
     places: Vec<Place>,
@@ -51,8 +54,13 @@ struct Decoder<'a> {
 }
 
 impl<'a> Decoder<'a> {
-    fn new(code: &'a [RawInsn], maps: &'a [MapDecl]) -> Self {
-        Self { code, maps, index: Vec::new(), places: Vec::new(), labels: BTreeMap::new() }
+    fn new(
+        code: &'a [RawInsn],
+        maps: &'a [MapDecl],
+        names: &'a BTreeMap<usize, Cow<'static, str>>,
+    ) -> Self {
+        let (index, places, labels) = (Vec::new(), Vec::new(), BTreeMap::new());
+        Self { code, maps, names, index, places, labels }
     }
 
     fn decode(mut self, notes: &Notes) -> Result<Program, DecodeError> {
@@ -191,9 +199,10 @@ impl<'a> Decoder<'a> {
         let (Some(slot), Some(target)) = (slot, target) else {
             return Err(DecodeError::Target { at, to });
         };
-        let places = &mut self.places;
+        let (places, names) = (&mut self.places, self.names);
         Ok(*self.labels.entry(target).or_insert_with(|| {
-            places.push(Place { name: format!("L{slot}").into(), at: target });
+            let name = names.get(&slot).cloned().unwrap_or_else(|| format!("L{slot}").into());
+            places.push(Place { name, at: target });
             Label(places.len() - 1)
         }))
     }

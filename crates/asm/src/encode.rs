@@ -4,7 +4,9 @@
 //! down in that order and goes back to none. A distance becomes an offset through `try_from` only.
 
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 
+use crate::assembler::Label;
 use crate::error::EncodeError;
 use crate::image::{Image, Reloc, RelocKind};
 use crate::insn::{Call, Imm64, Insn, Src, Test, Width};
@@ -45,7 +47,13 @@ struct Writer<'a> {
 impl<'a> Writer<'a> {
     fn new(program: &'a Program, layout: Layout<'a>) -> Self {
         let maps = program.maps().to_vec();
-        let image = Image { code: Vec::new(), relocs: Vec::new(), maps, notes: Notes::default() };
+        let image = Image {
+            code: Vec::new(),
+            relocs: Vec::new(),
+            maps,
+            notes: Notes::default(),
+            labels: labels(program, &layout),
+        };
         Self { program, layout, image }
     }
 
@@ -230,6 +238,18 @@ impl<'a> Writer<'a> {
     fn too_far(&self, at: usize, distance: i64) -> EncodeError {
         EncodeError::JumpTooFar { at, insn: self.program.text_at(at), distance }
     }
+}
+
+/// The names of the labels in use by their slots; where several stand at one, the first one's.
+fn labels(program: &Program, layout: &Layout<'_>) -> BTreeMap<usize, Cow<'static, str>> {
+    let mut used: Vec<Label> = program.insns().iter().filter_map(Insn::label).collect();
+    used.sort_unstable();
+    let mut labels = BTreeMap::new();
+    for label in used {
+        let slot = layout.slot(program.target(label));
+        labels.entry(slot).or_insert_with(|| program.places[label.0].name.clone());
+    }
+    labels
 }
 
 fn alu_class(width: Width) -> u8 {

@@ -4,6 +4,10 @@
 //! of RFC 9669), so that the same program gives the same bytes on every machine; `link` is the one
 //! place where a descriptor comes in.
 
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+use std::fmt;
+
 use byteorder::ByteOrder;
 
 use crate::map::{MapDecl, MapId};
@@ -49,6 +53,8 @@ pub struct Image {
     pub maps: Vec<MapDecl>,
     /// The notes, by slot.
     pub notes: Notes,
+    /// What the places are called that jumps and calls lead to, by slot.
+    pub labels: BTreeMap<usize, Cow<'static, str>>,
 }
 
 impl Image {
@@ -76,6 +82,15 @@ impl Image {
     /// The code, not linked, in the byte order `E`.
     pub fn to_bytes<E: ByteOrder>(&self) -> Vec<u8> {
         self.code.iter().flat_map(RawInsn::to_bytes::<E>).collect()
+    }
+
+    /// The code, not linked, as text: a line for each slot, its bytes in the order `E` as sixteen
+    /// hexadecimal digits.
+    pub fn hex<E: ByteOrder>(&self) -> impl fmt::Display + '_ {
+        fmt::from_fn(|f| {
+            let mut slots = self.code.iter().map(RawInsn::to_bytes::<E>);
+            slots.try_for_each(|bytes| writeln!(f, "{:016x}", u64::from_be_bytes(bytes)))
+        })
     }
 
     /// How many slots there are.

@@ -76,10 +76,12 @@
 
 mod assembler;
 mod decode;
+mod dot;
 mod encode;
 mod error;
 mod flaw;
 mod flow;
+mod graph;
 mod helper;
 mod image;
 mod insn;
@@ -92,15 +94,18 @@ mod program;
 mod raw;
 mod reg;
 mod relax;
+mod text;
 
 pub use assembler::{Assembler, Label};
 pub use decode::{decode, decode_image};
 pub use error::{AsmError, DecodeError, EncodeError, Field, MAX_MAPS};
 pub use flaw::Flaw;
+pub use graph::{Block, Edge, Graph, Way};
 pub use helper::Helper;
 pub use image::{Image, Reloc, RelocKind};
 pub use insn::{AluOp, AtomicOp, Call, Cond, Imm64, Insn, Size, Src, Swap, Test, Width};
 pub use isa::Isa;
+pub use listing::{Line, Listing};
 pub use map::{MapDecl, MapFlags, MapId, MapKind};
 pub use note::{Note, Notes};
 pub use program::Program;

@@ -1,32 +1,30 @@
-//! The listing: a program in the kernel's own syntax (`kernel/bpf/disasm.c`).
+//! The listing: a program line by line, each block under the note that says what asked for it.
 //!
-//! Where the verifier prints a distance, the listing has the label's name; where it prints an
-//! address, the map's. Constants are printed as the verifier does: decimal in arithmetic and
-//! stores, hexadecimal in comparisons and 64-bit loads. The one thing added is the `ll` after a
-//! 64-bit constant, which sets its two slots apart from a move. Only labels in use are shown, and
-//! labels of one name are told apart by a number, so that a listing always says which is meant.
+//! Only labels in use are shown. On demand each line has the number of its slot and its bytes.
+//! Slots are counted as the verifier counts them, a 64-bit load taking two; of a program whose
+//! jumps have to be relaxed that holds once it has been encoded and decoded again.
 
-use std::borrow::Cow;
-use std::collections::HashMap;
 use std::fmt;
 
-use crate::assembler::Label;
-use crate::insn::{AtomicOp, Call, Imm64, Insn, Size, Src, Width};
-use crate::map::MapId;
+use byteorder::NativeEndian;
+
+use crate::note::Note;
 use crate::program::Program;
-use crate::reg::Reg;
+use crate::raw::{RawInsn, SLOT_BYTES};
+use crate::text::{Names, Text};
 
 impl fmt::Display for Program {
     /// The listing without notes.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write_listing(f, self, |_, _| Ok(()))
+        let listing = self.listing();
+        listing.lines().try_for_each(|line| listing.line(f, &Line { note: None, ..line }))
     }
 }
 
 impl Program {
     /// The listing with each note as a comment before the first instruction it holds for.
-    pub fn listing(&self) -> impl fmt::Display + '_ {
-        Annotated(self)
+    pub fn listing(&self) -> Listing<'_> {
+        Listing { program: self, names: Names::of(self), numbers: Numbers::Hidden, code: None }
     }
 
     /// The text of one instruction.
@@ -36,171 +34,102 @@ impl Program {
     }
 }
 
-struct Annotated<'a>(&'a Program);
+/// A program to be printed.
+pub struct Listing<'a> {
+    program: &'a Program,
+    names: Names<'a>,
+    numbers: Numbers,
+    code: Option<&'a [RawInsn]>,
+}
 
-impl fmt::Display for Annotated<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write_listing(f, self.0, |f, at| match self.0.notes.starting(at) {
-            Some(note) => writeln!(f, "; {note}"),
-            None => Ok(()),
+/// Whether lines have the numbers of their slots.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Numbers {
+    Hidden,
+    Shown,
+}
+
+/// A line of a listing: an instruction and what stands before it.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Line<'a> {
+    /// Which instruction it is.
+    pub at: usize,
+    /// Its first slot.
+    pub slot: usize,
+    /// How many slots it takes.
+    pub slots: usize,
+    /// The labels that stand before it.
+    pub labels: Vec<&'a str>,
+    /// The note that begins to hold here.
+    pub note: Option<&'a Note>,
+    /// The instruction.
+    pub text: String,
+}
+
+impl<'a> Listing<'a> {
+    /// The same with the number of its slot before each instruction.
+    #[must_use]
+    pub fn numbered(self) -> Self {
+        Self { numbers: Numbers::Shown, ..self }
+    }
+
+    /// The same with the bytes of each instruction before it, as they lie in memory: a line for
+    /// each slot of `code`, the encoded program.
+    #[must_use]
+    pub fn with_bytes(self, code: &'a [RawInsn]) -> Self {
+        Self { code: Some(code), ..self }
+    }
+
+    /// The lines in their order.
+    pub fn lines(&self) -> impl Iterator<Item = Line<'_>> {
+        let mut next = 0;
+        self.program.insns().iter().enumerate().map(move |(at, insn)| {
+            let slots = insn.slots();
+            let slot = next;
+            next += slots;
+            Line {
+                at,
+                slot,
+                slots,
+                labels: self.names.at(at).collect(),
+                note: self.program.notes().starting(at),
+                text: Text { insn, names: &self.names, program: self.program }.to_string(),
+            }
         })
     }
-}
 
-fn write_listing(
-    f: &mut fmt::Formatter<'_>,
-    program: &Program,
-    comment: impl Fn(&mut fmt::Formatter<'_>, usize) -> fmt::Result,
-) -> fmt::Result {
-    let names = Names::of(program);
-    let mut labels = names.in_order().peekable();
-    for (at, insn) in program.insns().iter().enumerate() {
-        while let Some((_, name)) = labels.next_if(|(place, _)| *place == at) {
-            writeln!(f, "{name}:")?;
+    fn line(&self, f: &mut fmt::Formatter<'_>, line: &Line<'_>) -> fmt::Result {
+        for label in &line.labels {
+            writeln!(f, "{label}:")?;
         }
-        comment(f, at)?;
-        writeln!(f, "  {}", Text { insn, names: &names, program })?;
-    }
-    Ok(())
-}
-
-/// The names of the labels in use, each a different one.
-struct Names<'a> {
-    /// By label; none for one that is not in use.
-    names: Vec<Option<Cow<'a, str>>>,
-    /// The labels in use with their places, in the order of these.
-    order: Vec<(usize, usize)>,
-}
-
-impl<'a> Names<'a> {
-    fn of(program: &'a Program) -> Self {
-        let mut used: Vec<usize> =
-            program.insns.iter().filter_map(Insn::label).map(|Label(index)| index).collect();
-        used.sort_unstable();
-        used.dedup();
-        let mut order: Vec<(usize, usize)> =
-            used.into_iter().map(|index| (program.places[index].at, index)).collect();
-        order.sort_unstable();
-        let mut names = vec![None; program.places.len()];
-        let mut taken = HashMap::new();
-        for &(_, index) in &order {
-            names[index] = Some(untaken(&program.places[index].name, &mut taken));
+        if let Some(note) = line.note {
+            writeln!(f, "; {note}")?;
         }
-        Self { names, order }
-    }
-
-    fn in_order(&self) -> impl Iterator<Item = (usize, &str)> {
-        self.order.iter().map(|&(at, index)| (at, self.get(Label(index))))
-    }
-
-    fn get(&self, label: Label) -> &str {
-        self.names[label.0].as_deref().unwrap_or_default()
-    }
-}
-
-/// The name, or the first of `name.2`, `name.3`, … that nothing else has; `taken` has the last
-/// number tried for each name, so that thousands of labels of one name cost no more than others.
-fn untaken<'a>(name: &'a str, taken: &mut HashMap<Cow<'a, str>, u64>) -> Cow<'a, str> {
-    let mut number = taken.get(name).copied().unwrap_or(0) + 1;
-    let mut unique = Cow::Borrowed(name);
-    if number > 1 {
-        unique = Cow::Owned(format!("{name}.{number}"));
-        while taken.contains_key(&unique) {
-            number += 1;
-            unique = Cow::Owned(format!("{name}.{number}"));
+        self.columns(f, line.slot)?;
+        writeln!(f, "{}", line.text)?;
+        let further = if self.code.is_some() { line.slots } else { 1 };
+        for slot in line.slot + 1..line.slot + further {
+            self.columns(f, slot)?;
+            writeln!(f)?;
         }
-        taken.insert(unique.clone(), 1);
+        Ok(())
     }
-    taken.insert(Cow::Borrowed(name), number);
-    unique
+
+    /// What stands before the text of a slot.
+    fn columns(&self, f: &mut fmt::Formatter<'_>, slot: usize) -> fmt::Result {
+        match self.numbers {
+            Numbers::Hidden => f.write_str("  ")?,
+            Numbers::Shown => write!(f, "{slot:>5}: ")?,
+        }
+        let Some(raw) = self.code.and_then(|code| code.get(slot)) else { return Ok(()) };
+        let bytes: [u8; SLOT_BYTES] = raw.to_bytes::<NativeEndian>();
+        bytes.iter().try_for_each(|byte| write!(f, "{byte:02x} "))?;
+        f.write_str(" ")
+    }
 }
 
-/// One instruction as text.
-struct Text<'a> {
-    insn: &'a Insn,
-    names: &'a Names<'a>,
-    program: &'a Program,
-}
-
-impl fmt::Display for Text<'_> {
+impl fmt::Display for Listing<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match *self.insn {
-            Insn::Alu { op, width, dst, src } => {
-                write!(f, "{} {} ", half(dst, width), op.symbol())?;
-                match src {
-                    Src::Reg(reg) => write!(f, "{}", half(reg, width)),
-                    Src::Imm(imm) => write!(f, "{imm}"),
-                }
-            }
-            Insn::Neg { width, dst } => write!(f, "{0} = -{0}", half(dst, width)),
-            Insn::Swap { order, dst } => write!(f, "{dst} = {} {dst}", order.symbol()),
-            Insn::LoadImm64 { dst, value } => {
-                write!(f, "{dst} = ")?;
-                self.imm64(f, value)
-            }
-            Insn::Load { size, dst, mem } => write!(f, "{dst} = *({} *){mem}", size.symbol()),
-            Insn::Store { size, mem, src: Src::Reg(reg) } => {
-                write!(f, "*({} *){mem} = {reg}", size.symbol())
-            }
-            Insn::Store { size, mem, src: Src::Imm(imm) } => {
-                write!(f, "*({} *){mem} = {imm}", size.symbol())
-            }
-            Insn::Atomic { .. } => self.atomic(f),
-            Insn::Jump { when, to } => {
-                if let Some(test) = when {
-                    write!(f, "if {} {} ", half(test.left, test.width), test.cond.symbol())?;
-                    match test.right {
-                        Src::Reg(reg) => write!(f, "{} ", half(reg, test.width))?,
-                        Src::Imm(imm) => write!(f, "{imm:#x} ")?,
-                    }
-                }
-                write!(f, "goto {}", self.names.get(to))
-            }
-            Insn::Call(Call::Helper(helper)) => {
-                write!(f, "call {}#{}", helper.name(), helper.id().cast_signed())
-            }
-            Insn::Call(Call::Sub(to)) => write!(f, "call {}", self.names.get(to)),
-            Insn::Exit => f.write_str("exit"),
-        }
+        self.lines().try_for_each(|line| self.line(f, &line))
     }
-}
-
-impl Text<'_> {
-    fn imm64(&self, f: &mut fmt::Formatter<'_>, value: Imm64) -> fmt::Result {
-        match value {
-            Imm64::Const(value) => write!(f, "{value:#x} ll"),
-            Imm64::Map(map) => write!(f, "map[{}]", self.map(map)),
-            Imm64::MapValue { map, off } => write!(f, "map[{}]+{off}", self.map(map)),
-            Imm64::Sub(to) => write!(f, "subprog[{}]", self.names.get(to)),
-        }
-    }
-
-    fn map(&self, map: MapId) -> &str {
-        &self.program.maps[map.index()].name
-    }
-
-    fn atomic(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Insn::Atomic { op, size, mem, src } = *self.insn else { return Ok(()) };
-        let (memory, symbol) = (format_args!("({} *){mem}", size.symbol()), op.symbol());
-        let atomic = if size == Size::D { "atomic64" } else { "atomic" };
-        match op {
-            AtomicOp::Add | AtomicOp::Or | AtomicOp::And | AtomicOp::Xor => {
-                write!(f, "lock *{memory} {symbol} {src}")
-            }
-            AtomicOp::CmpXchg => write!(f, "r0 = {atomic}_{symbol}({memory}, r0, {src})"),
-            AtomicOp::FetchAdd
-            | AtomicOp::FetchOr
-            | AtomicOp::FetchAnd
-            | AtomicOp::FetchXor
-            | AtomicOp::Xchg => write!(f, "{src} = {atomic}_{symbol}({memory}, {src})"),
-        }
-    }
-}
-
-/// A register by the name that says how much of it is meant.
-fn half(reg: Reg, width: Width) -> impl fmt::Display {
-    fmt::from_fn(move |f| match width {
-        Width::W32 => write!(f, "w{}", reg.number()),
-        Width::W64 => write!(f, "{reg}"),
-    })
 }

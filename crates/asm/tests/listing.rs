@@ -4,8 +4,8 @@
 
 use expect_test::{Expect, expect};
 use palisade_asm::{
-    Assembler, Cond, FP, Helper, Imm64, Insn, MapDecl, MapFlags, MapKind, Note, Program, R0, R1,
-    R2, R6, R7, Size, decode,
+    Assembler, Cond, FP, Helper, Imm64, Insn, Isa, MapDecl, MapFlags, MapKind, Note, Program, R0,
+    R1, R2, R6, R7, Size, decode, decode_image,
 };
 
 fn program(build: impl FnOnce(&mut Assembler)) -> Program {
@@ -167,4 +167,77 @@ fn thousands_of_labels_of_one_name_are_listed_in_no_time() {
     })
     .to_string();
     assert!(listing.contains("\nnext.30000:\n"));
+}
+
+/// A 64-bit load, and a jump over what `between` puts there.
+fn jump_over(between: impl FnOnce(&mut Assembler)) -> Program {
+    program(|a| {
+        let out = a.label("out");
+        a.note(Note::new("start"));
+        a.load_imm64(R1, 0x0102_0304_0506_0708).jump_if(R1, Cond::Ne, 1, out);
+        between(a);
+        a.place(out);
+        a.note(Note::line(3, "default drop"));
+        a.mov(R0, 1).exit();
+    })
+}
+
+#[test]
+fn numbers_are_those_of_slots_and_bytes_are_as_they_lie_in_memory() {
+    let program = jump_over(|a| _ = a.mov(R0, 2));
+    let image = program.encode(Isa::V3).unwrap();
+    expect![[r"
+        ; start
+            0: r1 = 0x102030405060708 ll
+            2: if r1 != 0x1 goto out
+            3: r0 = 2
+        out:
+        ; 3: default drop
+            4: r0 = 1
+            5: exit
+    "]]
+    .assert_eq(&program.listing().numbered().to_string());
+    if cfg!(target_endian = "little") {
+        expect![[r"
+            ; start
+                0: 18 01 00 00 08 07 06 05  r1 = 0x102030405060708 ll
+                1: 00 00 00 00 04 03 02 01  
+                2: 55 01 01 00 01 00 00 00  if r1 != 0x1 goto out
+                3: b7 00 00 00 02 00 00 00  r0 = 2
+            out:
+            ; 3: default drop
+                4: b7 00 00 00 01 00 00 00  r0 = 1
+                5: 95 00 00 00 00 00 00 00  exit
+        "]]
+        .assert_eq(&program.listing().numbered().with_bytes(&image.code).to_string());
+    }
+    let hex = image.hex::<byteorder::LittleEndian>().to_string();
+    assert!(hex.starts_with("1801000008070605\n0000000004030201\n5501010001000000\n"), "{hex}");
+    assert_eq!(hex.lines().count(), image.len());
+}
+
+#[test]
+fn what_comes_back_from_an_image_has_the_names_and_notes_of_what_went_in() {
+    let program = jump_over(|a| _ = a.mov(R0, 2));
+    let again = decode_image(&program.encode(Isa::V3).unwrap()).unwrap();
+    assert_eq!(again.listing().to_string(), program.listing().to_string());
+}
+
+#[test]
+fn the_islands_of_far_jumps_are_listed_where_they_are() {
+    let program = jump_over(|a| {
+        for _ in 0..20_000 {
+            a.mov(R0, 2);
+        }
+    });
+    let image = program.encode(Isa::V3).unwrap();
+    let again = decode_image(&image).unwrap();
+    let listing = again.listing();
+    let last = listing.lines().last().unwrap();
+    assert_eq!((last.slot, last.text.as_str()), (image.len() - 1, "exit"));
+    let island = listing.lines().find(|line| line.note == Some(&Note::new("far jumps"))).unwrap();
+    assert!(island.text.starts_with("goto L"), "{island:?}");
+    let beyond = listing.lines().nth(island.at + 1).unwrap();
+    assert_eq!(beyond.text, "goto out");
+    assert_eq!(beyond.labels.len(), 1, "the jump leads here first: {beyond:?}");
 }

@@ -4,6 +4,8 @@
 //! A line holds the fields of the slot, the version that has it, the meaning, and the kernel's
 //! text. Each is checked from the meaning to the slot, from the slot to the meaning, and to text.
 
+use std::collections::BTreeMap;
+
 use palisade_asm::AluOp::{Add, And, Arsh, Div, Lsh, Mod, Mov, Mul, Or, Rsh, Sub, Xor};
 use palisade_asm::AtomicOp::{self, CmpXchg, FetchAdd, FetchAnd, FetchOr, FetchXor, Xchg};
 use palisade_asm::Cond::{self, Eq, Ge, Gt, Le, Lt, Ne, Set, Sge, Sgt, Sle, Slt};
@@ -440,7 +442,8 @@ fn code_without_the_shape_of_a_program_is_refused() {
 #[test]
 fn an_image_that_names_a_map_it_lacks_is_refused() {
     let code = vec![raw(0x18, 1, 5, 0, 3), raw(0, 0, 0, 0, 0), EXIT];
-    let image = Image { code, relocs: vec![], maps: vec![], notes: Notes::default() };
+    let (relocs, maps, labels) = (vec![], vec![], BTreeMap::new());
+    let image = Image { code, relocs, maps, notes: Notes::default(), labels };
     let error = DecodeError::UnknownMap { at: 0, index: 3, declared: 0 };
     assert_eq!(decode_image(&image), Err(error));
 }

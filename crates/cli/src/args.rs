@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use clap::{ArgGroup, Args, Parser, Subcommand, ValueEnum};
 use palisade_filter::import::Format;
+use palisade_filter::value::Timeout;
 use palisade_filter::{Item, Name};
 
 /// A packet filter for Linux: policies compiled to eBPF in pure Rust, held at XDP.
@@ -51,10 +52,16 @@ pub enum Command {
     Attach(Attach),
     /// Detach the policy from interfaces
     Detach(Detach),
+    /// Put a policy in the place of the one in force, without a gap; sets that both have go on
+    Apply(Apply),
+    /// Keep the policy that is on trial
+    Confirm,
+    /// Go back to the policy before the last `apply` or `attach -p`
+    Rollback,
     /// Add entries to a set
-    Add(Edit),
+    Add(Add),
     /// Delete entries from a set
-    Del(Edit),
+    Del(Del),
     /// Tell whether an address or a service is covered, and by which entry
     Get(Get),
     /// List the entries of sets with their hits
@@ -71,6 +78,12 @@ pub enum Command {
     Stats(Stats),
     /// Show or set what the program does with its verdicts
     Mode(ModeArgs),
+    /// Compile a policy offline, run its own tests, and say what it would cost
+    Check(Check),
+    /// Show what applying a policy would change
+    Diff(Diff),
+    /// Print the program of a file or of the policy in force, each part under the line that asked for it
+    Dump(Dump),
     /// See it work: a private network namespace, an attacker, a friend; nothing of this host is touched
     Try,
     /// Check what this machine offers, with the command that mends each shortcoming
@@ -102,6 +115,26 @@ pub struct Attach {
     /// Replace an XDP program of somebody else
     #[arg(long)]
     pub take_over: bool,
+    /// Go on even if the policy would cut off your own session
+    #[arg(long)]
+    pub force: bool,
+}
+
+/// `apply`.
+#[derive(Args, Debug)]
+pub struct Apply {
+    /// The policy; `-` is standard input
+    #[arg(value_name = "FILE.pal")]
+    pub file: PathBuf,
+    /// Put it on trial: unless `palisade confirm` comes within this time, the kernel goes back to the policy before
+    #[arg(long, value_name = "TIME")]
+    pub confirm: Option<Timeout>,
+    /// Do everything but put it in force, and say what would change
+    #[arg(long)]
+    pub dry_run: bool,
+    /// Go on even if the policy would cut off your own session
+    #[arg(long)]
+    pub force: bool,
 }
 
 /// `--mode` of `attach`.
@@ -132,13 +165,29 @@ pub struct Detach {
     pub keep: bool,
 }
 
-/// `add` and `del`.
+/// `add`.
 #[derive(Args, Debug)]
-pub struct Edit {
-    /// Addresses, prefixes (10.0.0.0/8) or services (tcp/80, udp/53, any/53, tcp/8000-8099)
+pub struct Add {
+    /// Addresses, prefixes (10.0.0.0/8), services (tcp/80, udp/53, any/53, tcp/8000-8099) or Ethernet addresses
     #[arg(required = true, value_name = "ITEM")]
     pub items: Vec<Item>,
-    /// The set; without it, `block` for addresses and `ports` for services
+    /// The set; without it, `block` for addresses, `ports` for services and `macs` for Ethernet addresses
+    #[arg(long, value_name = "NAME")]
+    pub set: Option<Name>,
+    /// How long the entries stay: 90s, 15m, 1h, 7d, not counting time in suspend; without it, as the set is declared, else for good
+    ///
+    /// An entry that is there already gets the time that a new one would get.
+    #[arg(long, value_name = "TIME")]
+    pub timeout: Option<Timeout>,
+}
+
+/// `del`.
+#[derive(Args, Debug)]
+pub struct Del {
+    /// The entries, as they are listed
+    #[arg(required = true, value_name = "ITEM")]
+    pub items: Vec<Item>,
+    /// The set; without it, `block` for addresses, `ports` for services and `macs` for Ethernet addresses
     #[arg(long, value_name = "NAME")]
     pub set: Option<Name>,
 }
@@ -146,7 +195,7 @@ pub struct Edit {
 /// `get`.
 #[derive(Args, Debug)]
 pub struct Get {
-    /// An address, a prefix or a service
+    /// An address, a prefix, a service or an Ethernet address
     #[arg(value_name = "ITEM")]
     pub item: Item,
     /// The set; without it, every set that can hold the item
@@ -176,9 +225,12 @@ pub struct Import {
     /// The file; `-` is standard input
     #[arg(value_name = "FILE")]
     pub file: PathBuf,
-    /// The set; without it, the one that the file names, else `block` for addresses and `ports` for services
+    /// The set; without it, the one that the file names, else `block` for addresses, `ports` for services and `macs` for Ethernet addresses
     #[arg(long, value_name = "NAME")]
     pub set: Option<Name>,
+    /// How long entries stay whose time the file does not tell; without it, as the set is declared, else for good
+    #[arg(long, value_name = "TIME")]
+    pub timeout: Option<Timeout>,
     /// How the file is written: auto, list, json, ipset, nft
     #[arg(long, value_name = "FORMAT", default_value = "auto")]
     pub format: Format,
@@ -196,7 +248,7 @@ pub struct Export {
     /// The set; without it, all of the policy
     #[arg(long, value_name = "NAME")]
     pub set: Option<Name>,
-    /// `json` keeps counters; `list` is one entry a line
+    /// `json` keeps counters and what is left of each entry's time; `list` is one entry a line
     #[arg(long, value_enum, default_value_t = ExportFormat::Json)]
     pub format: ExportFormat,
 }
@@ -246,6 +298,52 @@ pub enum FilterMode {
     Shadow,
     /// Everything passes
     Off,
+}
+
+/// `check`.
+#[derive(Args, Debug)]
+pub struct Check {
+    /// The policy; `-` is standard input
+    #[arg(value_name = "FILE.pal")]
+    pub file: PathBuf,
+}
+
+/// `diff`.
+#[derive(Args, Debug)]
+pub struct Diff {
+    /// The policy to compare with the one in force; `-` is standard input
+    #[arg(value_name = "FILE.pal")]
+    pub file: PathBuf,
+}
+
+/// `dump`.
+#[derive(Args, Debug)]
+pub struct Dump {
+    /// The policy; without it, the one in force
+    #[arg(short, long, value_name = "FILE.pal")]
+    pub policy: Option<PathBuf>,
+    /// How it is printed
+    #[arg(long, value_enum, default_value_t = DumpFormat::Asm)]
+    pub format: DumpFormat,
+    /// With the number of each instruction, as the kernel's verifier counts them
+    #[arg(long)]
+    pub numbers: bool,
+    /// With the bytes of each instruction
+    #[arg(long)]
+    pub bytes: bool,
+}
+
+/// `--format` of `dump`.
+#[derive(ValueEnum, Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DumpFormat {
+    /// The listing, in the syntax of the kernel
+    Asm,
+    /// Sixteen digits for each slot of eight bytes, a line each
+    Hex,
+    /// One document
+    Json,
+    /// The control-flow graph, for Graphviz
+    Dot,
 }
 
 /// `doctor`.

@@ -7,9 +7,9 @@ use std::fmt;
 use std::io;
 
 use palisade_filter::PlanError;
-use palisade_filter::diag::Diagnostics;
+use palisade_filter::diag::{Diagnostic, Diagnostics, Place};
 use palisade_loader::xdp::AttachError;
-use palisade_loader::{BatchError, Errno, LinkError, LoadError, MapError, NetlinkError, PinError};
+use palisade_loader::{BatchError, ClockError, Errno, LinkError, LoadError, MapError, NetlinkError, PinError};
 
 /// What kind of failure, and so the exit code.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -46,6 +46,20 @@ pub struct Failure {
     pub kind: Kind,
     headline: String,
     notes: Vec<(&'static str, String)>,
+    mistakes: Vec<Mistake>,
+}
+
+/// A mistake in a text, and its place.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Mistake {
+    /// The text that it is in, by the name that messages give it.
+    pub file: String,
+    /// Where.
+    pub place: Place,
+    /// What is wrong.
+    pub message: String,
+    /// What was probably meant, or what to do.
+    pub help: Option<String>,
 }
 
 /// The result of a command.
@@ -53,7 +67,7 @@ pub type Outcome<T = ()> = Result<T, Failure>;
 
 impl Failure {
     fn new(kind: Kind, headline: impl Into<String>) -> Self {
-        Self { kind, headline: headline.into(), notes: Vec::new() }
+        Self { kind, headline: headline.into(), notes: Vec::new(), mistakes: Vec::new() }
     }
 
     /// The answer is no.
@@ -81,7 +95,17 @@ impl Failure {
         let report = wrong.report(file, text).to_string();
         // The report begins with its own `error:`, which the headline prints.
         let headline = report.strip_prefix("error: ").unwrap_or(&report).trim_end();
-        Self::usage(headline)
+        Self { mistakes: mistakes(file, text, wrong), ..Self::usage(headline) }
+    }
+
+    /// The mistakes in texts that it is about, in order.
+    pub fn mistakes(&self) -> &[Mistake] {
+        &self.mistakes
+    }
+
+    /// What went wrong, without the notes.
+    pub fn headline(&self) -> &str {
+        &self.headline
     }
 
     /// The same with a note; `label` is one of `asked`, `found`, `kernel`, `help`, `saved`.
@@ -96,9 +120,31 @@ impl Failure {
     pub fn because(self, headline: impl Into<String>) -> Self {
         let mut outer = Self::new(self.kind, headline).note("why", self.headline);
         outer.notes.extend(self.notes);
+        outer.mistakes = self.mistakes;
         outer
     }
 }
+
+/// The mistakes with their places, found in one walk through the text.
+fn mistakes(file: &str, text: &str, wrong: &Diagnostics) -> Vec<Mistake> {
+    let (mut at, mut place) = (0, Place { line: 1, column: 1 });
+    let mistake = |one: &Diagnostic| {
+        let to = text.floor_char_boundary(one.span.start).max(at);
+        for c in text[at..to].chars().filter(|c| *c != BYTE_ORDER_MARK) {
+            place = match c {
+                '\n' => Place { line: place.line + 1, column: 1 },
+                _ => Place { column: place.column + 1, ..place },
+            };
+        }
+        at = to;
+        let (message, help) = (one.message.clone(), one.help.clone());
+        Mistake { file: file.to_owned(), place, message, help }
+    };
+    wrong.iter().map(mistake).collect()
+}
+
+/// Some editors put it in front of a text; it is no character of the first line.
+const BYTE_ORDER_MARK: char = '\u{feff}';
 
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -188,6 +234,20 @@ impl From<LoadError> for Failure {
             failure = failure.note("help", help);
         }
         with_privileges(failure, error.errno())
+    }
+}
+
+impl From<ClockError> for Failure {
+    fn from(error: ClockError) -> Self {
+        match error {
+            ClockError::Load(inner) => inner.into(),
+            ClockError::Map(inner) => inner.into(),
+            ClockError::Run { errno } => {
+                with_privileges(Self::refused(error.to_string()), Some(errno))
+            }
+            ClockError::Clock { .. } => Self::refused(error.to_string()),
+            ClockError::Assemble(_) | ClockError::Encode(_) => Self::bug(error.to_string()),
+        }
     }
 }
 

@@ -2,8 +2,9 @@
 
 use std::sync::OnceLock;
 
-use palisade_filter::{Access, Buffers, ByteOrder, Target};
-use palisade_loader::{self as loader, Features, Support};
+use palisade_filter::plan::Control;
+use palisade_filter::{Access, Buffers, ByteOrder, Mode, Target};
+use palisade_loader::{self as loader, Features, Support, Ticks};
 
 use crate::failure::{Failure, Outcome};
 
@@ -12,6 +13,10 @@ pub fn features() -> &'static Features {
     static FEATURES: OnceLock<Features> = OnceLock::new();
     FEATURES.get_or_init(Features::probe)
 }
+
+/// The target where no machine is asked: what Linux 5.18 and later offer to root. `check` goes by
+/// it, so that its figures are the same everywhere.
+pub const ASSUMED: Target = Target { buffers: Buffers::Multi, ..Target::FLOOR };
 
 /// The target that policies are compiled for here.
 pub fn target() -> Outcome<Target> {
@@ -44,4 +49,10 @@ pub fn buffers() -> loader::Buffers {
         Buffers::Single => loader::Buffers::Single,
         Buffers::Multi => loader::Buffers::Multi,
     }
+}
+
+/// What a program is told here: a mode, and how ticks become a time.
+pub fn control(mode: Mode) -> Outcome<Control> {
+    let Ticks { first, length } = Ticks::measure()?;
+    Ok(Control { mode: mode.code().into(), first_tick: first, tick: length })
 }

@@ -5,6 +5,7 @@
 mod args;
 mod cmd;
 mod failure;
+mod judging;
 mod machine;
 mod output;
 mod running;
@@ -50,6 +51,9 @@ fn run(cli: &Cli) -> Outcome {
     let mut out = Output::new(global);
     let done = match &cli.command {
         Command::Attach(args) => cmd::attach::run(global, args, &mut out),
+        Command::Apply(args) => cmd::apply::run(global, args, &mut out),
+        Command::Confirm => cmd::confirm::run(global, &mut out),
+        Command::Rollback => cmd::rollback::run(global, &mut out),
         Command::Detach(args) => cmd::detach::run(global, args, &mut out),
         Command::Add(args) => cmd::edit::add(global, args, &mut out),
         Command::Del(args) => cmd::edit::del(global, args, &mut out),
@@ -61,6 +65,9 @@ fn run(cli: &Cli) -> Outcome {
         Command::Status(args) => cmd::status::run(global, args, &mut out),
         Command::Stats(args) => cmd::stats::run(global, args, &mut out),
         Command::Mode(args) => cmd::mode::run(global, args, &mut out),
+        Command::Check(args) => cmd::check::run(args, &mut out),
+        Command::Diff(args) => cmd::diff::run(global, args, &mut out),
+        Command::Dump(args) => cmd::dump::run(global, args, &mut out),
         Command::Try => cmd::trial::run(&mut out),
         Command::Doctor(args) => cmd::doctor::run(global, args, &mut out),
         Command::Completions { shell } => cmd::manual::completions(*shell, &mut out),

@@ -23,6 +23,7 @@
 pub mod diag;
 mod emit;
 pub mod import;
+pub mod oracle;
 pub mod plan;
 pub mod policy;
 pub mod structure;
@@ -30,7 +31,7 @@ pub mod text;
 pub mod value;
 
 use palisade_asm::{Isa, MapDecl, Program};
-pub use plan::{Access, Buffers, ByteOrder, Mode, PlanError, Row, Target};
+pub use plan::{Access, Buffers, ByteOrder, Mode, PlanError, Row, Target, Tenure};
 pub use policy::{Policy, Verdict};
 pub use text::parse;
 pub use value::{Item, Name, SetKind};
@@ -55,12 +56,44 @@ pub struct Artifact {
     pub program: Program,
     /// Its maps, in the order in which the program declares them.
     pub maps: Vec<MapDecl>,
+    /// What must be in some of the maps before the program runs.
+    pub fillings: Vec<Filling>,
     /// The rows of its counters.
     pub rows: Vec<Row>,
+    /// Rules that no packet ever reaches.
+    pub dead: Vec<Dead>,
+}
+
+/// The constant contents of a map: lists of the policy that are looked up instead of compared.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Filling {
+    /// The place of the map in [`Artifact::maps`].
+    pub map: usize,
+    /// Keys and values as bytes, in the order of the machine.
+    pub entries: Vec<(Vec<u8>, Vec<u8>)>,
+}
+
+/// A rule that never decides, because earlier ones decide everything that it matches.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Dead {
+    /// Its line.
+    pub line: u32,
+    /// The rule.
+    pub text: String,
+    /// The lines of the earlier rules, the first one first.
+    pub by: Vec<u32>,
 }
 
 /// Compiles a policy for a target.
 pub fn compile(policy: &Policy, target: Target) -> Result<Artifact, PlanError> {
-    let plan = plan::plan(policy, target)?;
-    Ok(Artifact { program: emit::emit(&plan), maps: plan.maps(), rows: plan.rows.clone() })
+    compile_as(policy, target, Tenure::Standing)
+}
+
+/// Compiles a policy for a target, to stay or on trial.
+pub fn compile_as(policy: &Policy, target: Target, tenure: Tenure) -> Result<Artifact, PlanError> {
+    let plan = plan::plan(policy, target, tenure)?;
+    let program = emit::emit(&plan);
+    plan.check_size(&program)?;
+    let (maps, fillings) = (plan.maps(), plan.fillings());
+    Ok(Artifact { program, maps, fillings, rows: plan.rows, dead: plan.dead })
 }

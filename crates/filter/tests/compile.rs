@@ -34,35 +34,34 @@ fn part(text: &str, from: &str, to: &str, want: Expect) {
 fn a_policy_that_looks_at_no_header_has_no_parser() {
     expect![[r#"
         ; start
-          r6 = r1
-          r1 = *(u32 *)(r6 +0)
-          r2 = *(u32 *)(r6 +4)
-          r2 -= r1
-          *(u64 *)(r10 -8) = r2
+          *(u64 *)(r10 -8) = r1
+          r7 = *(u32 *)(r1 +0)
+          r8 = *(u32 *)(r1 +4)
+          r9 = r8
+          r9 -= r7
           r1 = map[_control]+0
-          r1 = *(u32 *)(r1 +0)
-          if r1 == 0x2 goto off
+          r6 = *(u64 *)(r1 +0)
+          if r6 == 0x2 goto off
         ; default
-          *(u32 *)(r10 -168) = 11
+          *(u32 *)(r10 -196) = 11
           goto pass
         off:
         ; off
-          *(u32 *)(r10 -168) = 0
+          *(u32 *)(r10 -196) = 0
           goto pass
         pass:
         ; verdict
           r7 = 2
           r1 = map[_counters]
           r2 = r10
-          r2 += -168
+          r2 += -196
           call bpf_map_lookup_elem#1
           if r0 == 0x0 goto done
           r1 = *(u64 *)(r0 +0)
           r1 += 1
           *(u64 *)(r0 +0) = r1
-          r2 = *(u64 *)(r10 -8)
           r1 = *(u64 *)(r0 +8)
-          r1 += r2
+          r1 += r9
           *(u64 *)(r0 +8) = r1
         done:
           r0 = r7
@@ -99,10 +98,10 @@ fn a_prefix_is_compared_by_its_fixed_bits() {
         "; default",
         expect![[r#"
             ; 1: drop src 10.0.0.0/9
-              r1 = *(u32 *)(r10 -136)
+              r1 = *(u32 *)(r10 -144)
               w1 &= 33023
               if w1 != 0xa goto past line 1
-              *(u32 *)(r10 -168) = 11
+              *(u32 *)(r10 -196) = 11
               goto drop
             past line 1:
         "#]],
@@ -113,12 +112,12 @@ fn a_prefix_is_compared_by_its_fixed_bits() {
         "; default",
         expect![[r#"
             ; 1: drop dst 2001:db8::/33
-              r1 = *(u32 *)(r10 -160)
+              r1 = *(u32 *)(r10 -168)
               if w1 != 0xb80d0120 goto past line 1
-              r1 = *(u32 *)(r10 -156)
+              r1 = *(u32 *)(r10 -164)
               w1 &= 128
               if w1 != 0x0 goto past line 1
-              *(u32 *)(r10 -168) = 11
+              *(u32 *)(r10 -196) = 11
               goto drop
             past line 1:
         "#]],
@@ -133,17 +132,16 @@ fn cheap_tests_come_before_look_ups_and_hits_wait_for_the_whole_rule() {
         "; default",
         expect![[r#"
             ; 3: drop dst in a service in w sport 1024-65535
-              r1 = *(u32 *)(r10 -176)
+              r1 = *(u32 *)(r10 -212)
               if r1 < 0x400 goto past line 3
-              if r1 > 0xffff goto past line 3
               r1 = map[w]
               r2 = r10
-              r2 += -180
+              r2 += -216
               call bpf_map_lookup_elem#1
               if r0 == 0x0 goto past line 3
               r0 = *(u64 *)(r0 +0)
               if r0 == 0x0 goto past line 3
-              r1 = *(u32 *)(r10 -172)
+              r1 = *(u32 *)(r10 -208)
               if r1 == 0x6 goto service cell
               r0 >>= 16
               if r1 == 0x11 goto service cell
@@ -151,45 +149,94 @@ fn cheap_tests_come_before_look_ups_and_hits_wait_for_the_whole_rule() {
             service cell:
               r0 &= 65535
               if r0 == 0x0 goto past line 3
-              *(u64 *)(r10 -32) = r0
+              *(u32 *)(r10 -200) = r0
+              r1 = map[w:items]
+              r2 = r10
+              r2 += -200
+              call bpf_map_lookup_elem#1
+              if r0 == 0x0 goto past line 3
+              r1 = *(u64 *)(r0 +16)
+              if r1 == 0x0 goto service
+              *(u64 *)(r10 -16) = r0
+              call bpf_jiffies64#118
+              r3 = map[_control]+0
+              r1 = *(u64 *)(r3 +8)
+              r2 = *(u64 *)(r3 +16)
+              r0 -= r1
+              r0 *= r2
+              r2 = r0
+              r0 = *(u64 *)(r10 -16)
+              r1 = *(u64 *)(r0 +16)
+              if r1 > r2 goto service
+              goto past line 3
+            service:
+              r0 = *(u32 *)(r10 -200)
+              *(u64 *)(r10 -40) = r0
               r1 = map[a:fill]+0
               r1 = *(u64 *)(r1 +0)
               if r1 == 0x0 goto no such host
               r1 = map[a]
               r2 = r10
-              r2 += -160
+              r2 += -168
               call bpf_map_lookup_elem#1
-              if r0 != 0x0 goto in set
+              if r0 == 0x0 goto no such host
+              r1 = *(u64 *)(r0 +24)
+              if r1 == 0x0 goto in set
+              *(u64 *)(r10 -16) = r0
+              call bpf_jiffies64#118
+              r3 = map[_control]+0
+              r1 = *(u64 *)(r3 +8)
+              r2 = *(u64 *)(r3 +16)
+              r0 -= r1
+              r0 *= r2
+              r2 = r0
+              r0 = *(u64 *)(r10 -16)
+              r1 = *(u64 *)(r0 +24)
+              if r1 > r2 goto in set
             no such host:
               r1 = map[a:fill]+16
               r1 = *(u64 *)(r1 +0)
               if r1 == 0x0 goto past line 3
               r1 = map[a:net4]
               r2 = r10
-              r2 += -164
+              r2 += -172
               call bpf_map_lookup_elem#1
               if r0 == 0x0 goto past line 3
+              r1 = *(u64 *)(r0 +24)
+              if r1 == 0x0 goto in set
+              *(u64 *)(r10 -16) = r0
+              call bpf_jiffies64#118
+              r3 = map[_control]+0
+              r1 = *(u64 *)(r3 +8)
+              r2 = *(u64 *)(r3 +16)
+              r0 -= r1
+              r0 *= r2
+              r2 = r0
+              r0 = *(u64 *)(r10 -16)
+              r1 = *(u64 *)(r0 +24)
+              if r1 > r2 goto in set
+              goto past line 3
             in set:
-              r2 = *(u64 *)(r10 -8)
-              r1 = 1
-              lock *(u64 *)(r0 +0) += r1
-              lock *(u64 *)(r0 +8) += r2
-              r0 = *(u64 *)(r10 -32)
-              *(u32 *)(r10 -32) = r0
+              *(u64 *)(r10 -48) = r0
+              r0 = *(u64 *)(r10 -40)
+              *(u32 *)(r10 -200) = r0
               r1 = map[w:hits]
               r2 = r10
-              r2 += -32
+              r2 += -200
               call bpf_map_lookup_elem#1
               if r0 == 0x0 goto service counted
               r1 = *(u64 *)(r0 +0)
               r1 += 1
               *(u64 *)(r0 +0) = r1
-              r2 = *(u64 *)(r10 -8)
               r1 = *(u64 *)(r0 +8)
-              r1 += r2
+              r1 += r9
               *(u64 *)(r0 +8) = r1
             service counted:
-              *(u32 *)(r10 -168) = 11
+              r0 = *(u64 *)(r10 -48)
+              r1 = 1
+              lock *(u64 *)(r0 +0) += r1
+              lock *(u64 *)(r0 +8) += r9
+              *(u32 *)(r10 -196) = 11
               goto drop
             past line 3:
         "#]],
@@ -220,7 +267,7 @@ fn the_length_is_asked_of_the_kernel_only_where_the_target_says_so() {
     for target in targets() {
         let text = compiled(BUILTIN, target).program.to_string();
         let asks = text.contains("xdp_get_buff_len");
-        let subtracts = text.contains("r2 -= r1");
+        let subtracts = text.contains("r9 -= r7");
         let pointers = target.access == Access::Pointers;
         assert_eq!(asks, target.buffers == Buffers::Multi || !pointers);
         assert_eq!(subtracts, pointers);
@@ -239,8 +286,9 @@ fn targets() -> Vec<Target> {
 
 #[test]
 fn more_branches_than_the_verifier_follows_are_refused_with_the_rule() {
-    let rules: String =
-        (0..9000).map(|i| format!("drop src 10.{}.{}.1 dport 53\n", i / 256, i % 256)).collect();
+    let rules: String = (0..9000)
+        .map(|i| format!("drop src 10.{}.{}.1 ttl = {}\n", i / 256, i % 256, i % 250))
+        .collect();
     let text = format!("{rules}default pass\n");
     let refused = compile(&policy(&text), TARGET).expect_err("too many branches");
     let PlanError::TooManyBranches { line, limit, .. } = refused else { panic!("{refused}") };

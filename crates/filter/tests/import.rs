@@ -3,7 +3,8 @@
 use std::fmt::Write;
 
 use expect_test::{Expect, expect};
-use palisade_filter::import::{Format, Imported, read};
+use palisade_filter::import::{Format, Group, Imported, Stay, read};
+use palisade_filter::value::Timeout;
 
 /// Reads `text` in `format` and by its looks, and compares what both found.
 fn check(format: Format, text: &str, found: &Expect) {
@@ -300,6 +301,78 @@ fn the_elements_of_an_nft_set_may_come_before_its_type() {
             -:
               192.0.2.1
               198.51.100.0/24
+        "#]],
+    );
+}
+
+/// How long each item stays.
+fn stays(format: Format, text: &str) -> Vec<(String, Stay)> {
+    let imported = read(text.as_bytes(), format).unwrap_or_else(|all| panic!("{all:?}"));
+    let pairs = |group: &Group| {
+        assert!(group.stays.is_empty() || group.stays.len() == group.items.len());
+        let stay = |i: usize| group.stays.get(i).copied().unwrap_or_default();
+        let items = group.items.iter().enumerate();
+        items.map(|(i, item)| (item.to_string(), stay(i))).collect::<Vec<_>>()
+    };
+    imported.groups.iter().flat_map(pairs).collect()
+}
+
+#[test]
+fn what_a_file_tells_of_an_entrys_time_is_kept() {
+    let seconds = |n| Stay::For(Timeout::seconds(n).expect("a time"));
+    let of = |pairs: &[(&str, Stay)]| -> Vec<(String, Stay)> {
+        pairs.iter().map(|(item, stay)| ((*item).to_owned(), *stay)).collect()
+    };
+    assert_eq!(
+        stays(
+            Format::Json,
+            r#"{"sets":{"b":{"type":"net","entries":[{"item":"10.0.0.1"},{"item":"10.0.0.2","expires":null},{"item":"10.0.0.3","expires":1790000000}]}}}"#
+        ),
+        of(&[
+            ("10.0.0.1", Stay::Unsaid),
+            ("10.0.0.2", Stay::Forever),
+            ("10.0.0.3", Stay::Until(1_790_000_000)),
+        ])
+    );
+    assert_eq!(
+        stays(
+            Format::Ipset,
+            "create a hash:ip timeout 300\nadd a 10.0.0.1\nadd a 10.0.0.2-10.0.0.4 timeout 59\nadd a 10.0.0.9 timeout 0\n"
+        ),
+        of(&[
+            ("10.0.0.1", Stay::Unsaid),
+            ("10.0.0.2/31", seconds(59)),
+            ("10.0.0.4", seconds(59)),
+            ("10.0.0.9", Stay::Forever),
+        ])
+    );
+    assert_eq!(
+        stays(
+            Format::Nft,
+            r#"{"nftables":[{"set":{"name":"b","type":"ipv4_addr","elem":["10.0.0.1",{"elem":{"val":"10.0.0.2","timeout":600,"expires":599}},{"elem":{"val":"10.0.0.3","timeout":600}}]}}]}"#
+        ),
+        of(&[("10.0.0.1", Stay::Unsaid), ("10.0.0.2", seconds(599)), ("10.0.0.3", seconds(600))])
+    );
+    assert_eq!(stays(Format::List, "10.0.0.1\n"), of(&[("10.0.0.1", Stay::Unsaid)]));
+}
+
+#[test]
+fn ethernet_addresses_come_from_lists_and_our_json() {
+    check(
+        Format::Auto,
+        "02:00:5e:10:00:0f # a printer\n02:00:5E:10:00:10\n",
+        &expect![[r#"
+            -:
+              02:00:5e:10:00:0f
+              02:00:5e:10:00:10
+        "#]],
+    );
+    check(
+        Format::Json,
+        r#"{"sets":{"macs":{"type":"mac","entries":[{"item":"02:00:5e:10:00:0f","packets":1,"bytes":60}]}}}"#,
+        &expect![[r#"
+            macs:
+              02:00:5e:10:00:0f 1 60
         "#]],
     );
 }

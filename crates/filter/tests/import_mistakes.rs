@@ -50,7 +50,7 @@ fn every_bad_line_of_a_list_is_reported() {
         6 | tcp/80x
           |     ^^^
 
-        error: `80` is not an address, a prefix or a service
+        error: `80` is not an address, a prefix, a service or an Ethernet address
          --> input:7:1
           |
         7 | 80
@@ -108,7 +108,7 @@ fn mistakes_of_our_json_are_reported_together() {
   {"item":"10.0.0.0/40"}]},
  "Block":{"type":"net","entries":[]},
  "block":{"type":"net","entries":[]},
- "macs":{"type":"mac","entries":[{"item":"x"}]},
+ "hosts":{"type":"host","entries":[{"item":"x"}]}, "macs":{"type":"mac","entries":[{"item":"::1"}]},
  "bare":{}, "one":{"type":"net"}, "many":{"type":"net","entries":7}}}"#,
         expect![[r#"
             3:12 [10.10.10.300] `10.10.10.300` is not an IPv4 or IPv6 address; (the file was read as JSON of `palisade list`)
@@ -117,13 +117,14 @@ fn mistakes_of_our_json_are_reported_together() {
             6:32 [-1] a count is a whole number from 0 to 18446744073709551615
             6:43 [1.5] a count is a whole number from 0 to 18446744073709551615
             7:22 ["item"] a second `item` in the same object
-            8:32 ["2026-12-01T00:00:00Z"] the entry expires, and this version cannot keep that; remove the entry, or make `expires` null to keep it for good
+            8:32 ["2026-12-01T00:00:00Z"] expected seconds since 1970, or null, found a string
             9:3 ["10.0.0.5"] expected an object with an `item`, found a string
             10:21 [40] `40` is not a prefix length from 0 to 32
             11:2 ["Block"] `Block` is not a name: one to 31 of a-z, 0-9, `_` and `-`, the first of them a letter
             12:2 ["block"] a second `block` in the same object
-            13:17 ["mac"] sets that can be imported are of type `net` or `service`
-            13:43 [x] `x` is not an address, a prefix or a service
+            13:18 ["host"] sets that can be imported are of type `net`, `service` or `mac`
+            13:45 [x] `x` is not an address, a prefix, a service or an Ethernet address
+            13:93 [::1] `::1` does not fit into a set of type `mac`
             14:2 ["bare"] the set has no `type`
             14:13 ["one"] the set has no `entries`
             14:66 [7] expected an array of entries, found a number
@@ -192,7 +193,7 @@ fn ipset_lines_that_a_set_cannot_hold_are_refused_by_name() {
         "create pairs hash:ip,port family inet\nadd pairs 1.2.3.4,tcp:80\n\
          create macs hash:mac\n\
          create n hash:net family inet\nadd n 10.0.0.0/8\nadd n 10.1.0.0/16 nomatch\n\
-         add n 10.2.0.0/16 timeout 59\nadd n 2001:db8::/32\nadd n 10.3.0.0/33\nadd n\n\
+         add n 10.2.0.0/16 timeout 400000000\nadd n 2001:db8::/32\nadd n 10.3.0.0/33\nadd n\n\
          add n 10.4.0.0/16 skbmark 0x1\nadd n 10.5.0.0/16 packets -1\n\
          create m hash:ip family inet\nadd m 192.0.2.1\nadd m 192.0.2.2\n\
          create n hash:net\nadd lost 10.0.0.1\nadd lost 10.0.0.2\n\
@@ -202,7 +203,7 @@ fn ipset_lines_that_a_set_cannot_hold_are_refused_by_name() {
             1:14 [hash:ip,port] sets of this type cannot be imported; these can: hash:ip, hash:net, bitmap:ip, bitmap:port (the file was read as output of `ipset save`)
             3:13 [hash:mac] sets of this type cannot be imported; these can: hash:ip, hash:net, bitmap:ip, bitmap:port
             6:19 [nomatch] a set here has no exceptions; put this prefix into an allow list instead
-            7:27 [59] the entry expires, and this version cannot keep that; remove the entry, or make its timeout 0 to keep it for good
+            7:27 [400000000] an entry stays for ten years at most; make it 0 to keep the entry for good
             8:7 [2001:db8::/32] this does not fit into a set of IPv4 addresses
             9:16 [33] `33` is not a prefix length from 0 to 32
             10:6 [] expected an entry here
@@ -241,7 +242,7 @@ fn nft_sets_that_cannot_be_held_are_refused_by_name() {
  {"set": {"name": "p", "type": "inet_service", "elem": [80]}},
  {"set": {"name": "c", "type": ["ipv4_addr", "inet_service"], "elem": [{"concat": ["1.2.3.4", 80]}]}},
  {"set": {"name": "b", "type": "ipv4_addr", "elem": ["192.0.2.1",
-  {"elem": {"val": "192.0.2.2", "timeout": 600, "expires": 599}},
+  {"elem": {"val": "192.0.2.2", "timeout": 400000000, "expires": "soon"}},
   "2001:db8::1", 7, {"range": ["192.0.2.9", "192.0.2.3"]}, {"range": ["192.0.2.9"]}, {"range": ["192.0.2.1", "192.0.2.3", "192.0.2.4"]},
   {"prefix": {"addr": "192.0.2.0", "len": 33}}, {"prefix": {"addr": "192.0.2.0"}},
   {"elem": {"val": "192.0.2.3", "quota": {"val": 5}}}, {"elem": {"comment": "x"}}, {}, {"concat": ["tcp", 1]}]}},
@@ -252,7 +253,8 @@ fn nft_sets_that_cannot_be_held_are_refused_by_name() {
         expect![[r#"
             2:32 ["inet_service"] the ports of this set have no protocol; import them as a list of lines like `tcp/80` (the file was read as output of `nft -j list`)
             3:32 [[] sets of this type cannot be imported; these can: ipv4_addr, ipv6_addr, inet_proto . inet_service
-            5:60 [599] the element expires, and this version cannot keep that; remove the element, or its timeout to keep it for good
+            5:44 [4] an entry stays for ten years at most; make it 0 to keep the entry for good
+            5:66 ["soon"] expected a count, found a string
             6:4 [2001:db8::1] this does not fit into a set of IPv4 addresses
             6:18 [7] expected an address in double quotes, found a number
             6:31 [[] the range ends before it starts

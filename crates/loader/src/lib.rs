@@ -36,6 +36,7 @@
 #![deny(unsafe_code)]
 #![cfg_attr(not(test), warn(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing))]
 
+pub mod clock;
 mod error;
 mod fdinfo;
 mod features;
@@ -50,11 +51,13 @@ mod pin;
 mod program;
 #[expect(unsafe_code, reason = "system calls; all unsafe code of the repository is in there")]
 mod sys;
+mod tail;
 mod verifier;
 mod walk;
 mod wire;
 pub mod xdp;
 
+pub use clock::{ClockError, Ticks};
 pub use error::Errno;
 pub use features::{Capabilities, Capability, Features, Support};
 pub use link::{IfIndex, Link, LinkError};

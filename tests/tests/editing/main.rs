@@ -4,6 +4,7 @@
 mod edit;
 mod get;
 mod limits;
+mod mac;
 mod mistakes;
 mod packets;
 

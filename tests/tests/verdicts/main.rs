@@ -21,7 +21,7 @@ fn decided(engine: &mut Engine, frame: impl Frame) -> String {
     match engine.run(&frame) {
         Ok(outcome) => {
             assert_eq!(outcome.half, Half::Enforced, "{outcome}: {}", hex(&frame));
-            assert_eq!(outcome.verdict, outcome.row.verdict, "{outcome}: {}", hex(&frame));
+            assert_eq!(Some(outcome.verdict), outcome.row.verdict, "{outcome}: {}", hex(&frame));
             outcome.row.text
         }
         Err(fault) => panic!("{fault}: {}", hex(&frame)),

@@ -1,19 +1,20 @@
 //! `attach`: a policy comes into force on interfaces.
 
-use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::PathBuf;
 
-use palisade_filter::{BUILTIN, Mode as FilterMode, Policy};
+use palisade_filter::{BUILTIN, Mode as FilterMode};
 use palisade_loader::xdp::Mode;
-use palisade_loader::{Access, Errno, Gid, link};
+use palisade_loader::{Access, Gid, link};
 use serde_json::json;
 
 use crate::args::{Attach, AttachMode, Global};
 use crate::failure::{Failure, Outcome};
+use crate::judging::{Fit, Source};
 use crate::output::{Output, human};
 use crate::running::exchange::{Device, How, Placed, Stranger};
+use crate::running::guard;
 use crate::running::home::PolicyDir;
-use crate::running::install::{Installed, Wanted, install};
+use crate::running::install::{Installed, Prepared, Wanted};
 use crate::running::meta::{self, Meta};
 use crate::running::publish;
 
@@ -22,15 +23,10 @@ use crate::running::publish;
 pub fn run(global: &Global, args: &Attach, out: &mut Output) -> Outcome {
     let devices = devices(args)?;
     let access = args.group.as_deref().map(group).transpose()?;
-    let given = args.policy.as_deref().map(read).transpose()?;
+    let given = args.policy.as_deref().map(Fit::read).transpose()?;
     let (at, _lock) = publish::to_make(&global.bpffs, &global.policy_name)?;
-    let done = given.map_or_else(|| in_force(&at), Ok).and_then(|source| {
-        let Source { text, policy } = source;
-        let contents = BTreeMap::new();
-        install(&at, Wanted { text: &text, policy: &policy, devices: &devices, access, contents })
-    });
-    match done {
-        Ok(installed) => report(at.name.as_str(), at.mode()?, &installed, out),
+    match put_in_force(&at, given, &devices, access, args) {
+        Ok(done) => report(at.name.as_str(), at.mode()?, &done, out),
         Err(failure) => {
             // A directory that was made for nothing goes again.
             if at.dir.names()?.is_empty() {
@@ -41,29 +37,51 @@ pub fn run(global: &Global, args: &Attach, out: &mut Output) -> Outcome {
     }
 }
 
-/// A policy and its text.
-struct Source {
-    text: String,
-    policy: Policy,
+/// What was done, and what the caller has to be told.
+struct Done {
+    installed: Installed,
+    notes: Vec<String>,
 }
 
-impl Source {
-    fn parse(file: &str, text: String) -> Outcome<Self> {
-        match palisade_filter::parse(&text) {
-            Ok(policy) => Ok(Self { text, policy }),
-            Err(wrong) => Err(Failure::text(file, &text, &wrong)),
+fn put_in_force(
+    at: &PolicyDir,
+    given: Option<Fit>,
+    devices: &[Device],
+    access: Option<Access>,
+    args: &Attach,
+) -> Outcome<Done> {
+    let (source, lists) = match given {
+        Some(Fit { source, lists }) => (source, Some(lists)),
+        None => (in_force(at)?, None),
+    };
+    let lists = lists.as_ref();
+    let wanted = Wanted { devices, access, lists, ..Wanted::new(&source.text, &source.policy) };
+    let prepared = Prepared::new(at, wanted)?;
+    let mut notes = Vec::new();
+    if prepared.reaches_more()?
+        && let Some(cut) = guard::cut(&source.policy, &prepared.sets, lists)?
+    {
+        let harmless = prepared.old.is_some() && at.mode()? != FilterMode::Enforce;
+        if !harmless && !args.force {
+            return Err(cut.refused(
+                "`--force` if that is meant; `palisade apply --confirm 60s` tries a policy on interfaces that carry one already",
+            ));
         }
+        notes.push(cut.in_words());
     }
+    Ok(Done { installed: prepared.install()?, notes })
 }
 
 fn in_force(at: &PolicyDir) -> Outcome<Source> {
-    if at.program()?.is_some() {
-        return Source::parse(meta::PIN, Meta::open(&at.dir)?.text);
-    }
-    Source::parse("the built-in policy", BUILTIN.to_owned())
+    let (name, text) = match at.program()? {
+        Some(_) => (meta::PIN, Meta::open(&at.dir)?.text),
+        None => ("the built-in policy", BUILTIN.to_owned()),
+    };
+    Source::parse(name, text, PathBuf::new())
 }
 
-fn report(policy: &str, mode: FilterMode, installed: &Installed, out: &mut Output) -> Outcome {
+fn report(policy: &str, mode: FilterMode, done: &Done, out: &mut Output) -> Outcome {
+    let Done { installed, notes } = done;
     let devices: Vec<_> = installed
         .devices
         .iter()
@@ -71,8 +89,12 @@ fn report(policy: &str, mode: FilterMode, installed: &Installed, out: &mut Outpu
         .collect();
     let replaced: Vec<_> = installed.replaced.iter().map(|link| &link.name).collect();
     out.json(&json!({
-        "policy": policy, "mode": mode.word(), "interfaces": devices, "replaced": replaced
+        "policy": policy, "mode": mode.word(), "interfaces": devices, "replaced": replaced,
+        "notes": notes,
     }))?;
+    for note in notes {
+        out.say(format_args!("note: {note}"))?;
+    }
     for link in &installed.replaced {
         let name = human::printable(&link.name);
         out.say(format_args!("policy `{policy}` replaced on {name}, without a gap"))?;
@@ -92,12 +114,17 @@ fn report(policy: &str, mode: FilterMode, installed: &Installed, out: &mut Outpu
             }
         }
     }
-    if mode != FilterMode::Enforce {
-        out.say(format_args!(
+    say_mode(mode, out)
+}
+
+/// Tells of a mode in which nothing is dropped.
+pub fn say_mode(mode: FilterMode, out: &mut Output) -> Outcome {
+    match mode {
+        FilterMode::Enforce => Ok(()),
+        FilterMode::Shadow | FilterMode::Off => out.say(format_args!(
             "mode {mode}: NOTHING IS DROPPED; `palisade mode enforce` changes that"
-        ))?;
+        )),
     }
-    Ok(())
 }
 
 fn devices(args: &Attach) -> Outcome<Vec<Device>> {
@@ -123,17 +150,4 @@ fn group(name: &str) -> Outcome<Access> {
     let found = Gid::by_name(name)
         .map_err(|errno| Failure::refused(format!("cannot look up the group `{name}`: {errno}")))?;
     found.map(Access::Group).ok_or_else(unknown)
-}
-
-fn read(file: &Path) -> Outcome<Source> {
-    let name = file.display().to_string();
-    let unreadable = |error: std::io::Error| {
-        Failure::usage(format!("cannot read {name}: {}", Errno::from_io(&error)))
-    };
-    let bytes = std::fs::read(file).map_err(unreadable)?;
-    let text = String::from_utf8(bytes).map_err(|error| {
-        let at = error.utf8_error().valid_up_to();
-        Failure::usage(format!("{name} is not a text in UTF-8: byte {at} is wrong"))
-    })?;
-    Source::parse(&name, text)
 }

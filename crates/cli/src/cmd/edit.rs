@@ -1,52 +1,67 @@
 //! `add` and `del`: entries of sets, one by one.
+//!
+//! An entry that is added again gets the time that a new one would get.
 
 use std::collections::BTreeMap;
 
+use palisade_filter::value::Timeout;
 use palisade_filter::{Item, Name};
 use serde_json::json;
 
-use crate::args::{Edit, Global};
+use crate::args::{Add, Del, Global};
 use crate::failure::{Failure, Outcome};
 use crate::output::Output;
 use crate::running::home::PolicyDir;
 use crate::running::publish;
-use crate::running::set::{Added, Carry, Entry, OpenSet};
+use crate::running::set::{Carry, Change, End, Entry, Now, OpenSet};
 
 /// Adds entries, all of them or none; what is there already is said, and no failure.
-pub fn add(global: &Global, args: &Edit, out: &mut Output) -> Outcome {
+pub fn add(global: &Global, args: &Add, out: &mut Output) -> Outcome {
     let (at, _lock) = publish::to_write(&global.bpffs, &global.policy_name)?;
-    let targets = targets(&at, args)?;
-    let mut done: Vec<(&Target, Added)> = Vec::new();
+    let targets = targets(&at, &args.items, args.set.as_ref())?;
+    let mut done: Vec<(&Target, Change, Option<Timeout>)> = Vec::new();
     for target in &targets {
-        match target.set.add(target.items.iter().copied().map(Entry::new), Carry::Out) {
-            Ok(added) => done.push((target, added)),
+        match target.add(args.timeout) {
+            Ok((change, timeout)) => done.push((target, change, timeout)),
             Err(failure) => {
-                for (target, added) in &done {
-                    target.set.take_back(added);
+                for (target, change, _) in &done {
+                    target.set.take_back(change);
                 }
                 return Err(failure);
             }
         }
     }
-    let (mut new, mut present) = (Vec::new(), Vec::new());
-    for (Target { name, items, .. }, added) in &done {
+    let (mut new, mut present, mut retimed) = (Vec::new(), Vec::new(), Vec::new());
+    for (Target { name, items, .. }, change, timeout) in &done {
         for item in items {
-            if added.is_new(item) {
-                out.say(format_args!("added {item} to `{name}`"))?;
+            if change.is_new(item) {
+                let stays = timeout.map(|timeout| format!(" for {timeout}")).unwrap_or_default();
+                out.say(format_args!("added {item} to `{name}`{stays}"))?;
                 new.push(item.to_string());
+                continue;
+            }
+            present.push(item.to_string());
+            if change.is_retimed(item) {
+                let stays = timeout.map_or("for good".to_owned(), |timeout| timeout.to_string());
+                out.say(format_args!("{item} is in `{name}` already; it now stays {stays}"))?;
+                retimed.push(item.to_string());
             } else {
                 out.say(format_args!("{item} is in `{name}` already"))?;
-                present.push(item.to_string());
             }
         }
     }
-    out.json(&json!({"policy": at.name.as_str(), "added": new, "present": present}))
+    out.json(&json!({
+        "policy": at.name.as_str(),
+        "added": new,
+        "present": present,
+        "retimed": retimed,
+    }))
 }
 
 /// Deletes entries; what was not there is said, and the answer is no.
-pub fn del(global: &Global, args: &Edit, out: &mut Output) -> Outcome {
+pub fn del(global: &Global, args: &Del, out: &mut Output) -> Outcome {
     let (at, _lock) = publish::to_write(&global.bpffs, &global.policy_name)?;
-    let sets = targets(&at, args)?;
+    let sets = targets(&at, &args.items, args.set.as_ref())?;
     let (mut deleted, mut absent, mut missing) = (Vec::new(), Vec::new(), Vec::new());
     for Target { name, set, items } in &sets {
         let not_there = set.remove(items)?;
@@ -74,11 +89,22 @@ struct Target {
     items: Vec<Item>,
 }
 
+impl Target {
+    /// Adds the items for a time: the one that is asked for, or the usual one of the set.
+    fn add(&self, asked: Option<Timeout>) -> Outcome<(Change, Option<Timeout>)> {
+        let timeout = asked.map_or_else(|| self.set.timeout(), |asked| Ok(Some(asked)))?;
+        let now = Now::read()?;
+        let ends = timeout.map_or(End::Never, |timeout| now.after(timeout));
+        let entries = self.items.iter().map(|item| Entry::new(*item, ends, now));
+        Ok((self.set.add(entries, Carry::Out)?, timeout))
+    }
+}
+
 /// The sets that the items are meant for, opened before the first one is edited.
-fn targets(at: &PolicyDir, args: &Edit) -> Outcome<Vec<Target>> {
+fn targets(at: &PolicyDir, items: &[Item], set: Option<&Name>) -> Outcome<Vec<Target>> {
     let mut by_set: BTreeMap<Name, Vec<Item>> = BTreeMap::new();
-    for item in &args.items {
-        let name = match &args.set {
+    for item in items {
+        let name = match set {
             Some(name) => name.clone(),
             None => at.default_set(item.kind())?,
         };

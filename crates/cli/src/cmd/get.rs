@@ -1,5 +1,7 @@
 //! `get`: is this covered, by what, since when.
 
+use std::time::Duration;
+
 use palisade_filter::Name;
 use serde_json::{Value, json};
 
@@ -7,7 +9,7 @@ use crate::args::{Get, Global};
 use crate::failure::{Failure, Outcome};
 use crate::output::{Output, human};
 use crate::running::home::PolicyDir;
-use crate::running::set::{Entry, now};
+use crate::running::set::{Entry, Now};
 
 /// Looks the item up in the set that is named, or in every set that can hold it.
 pub fn run(global: &Global, args: &Get, out: &mut Output) -> Outcome {
@@ -27,16 +29,20 @@ pub fn run(global: &Global, args: &Get, out: &mut Output) -> Outcome {
         }
         found.extend(set.covering(&args.item)?.map(|entry| (name, entry)));
     }
-    let matches: Vec<Value> = found.iter().map(|(name, entry)| shown(name, entry)).collect();
+    let now = Now::read()?;
+    let matches: Vec<Value> = found.iter().map(|(name, entry)| shown(name, entry, now)).collect();
     out.json(
         &json!({"policy": at.name.as_str(), "item": args.item.to_string(), "matches": matches}),
     )?;
     for (name, entry) in &found {
+        let left = now.left(entry.ends).map(|left| format!(", {} left", human::time(left)));
+        let age = Duration::from_secs(now.seconds().saturating_sub(entry.added));
         out.say(format_args!(
-            "{} is in `{name}`: {}, added {} ago, {}, {}",
+            "{} is in `{name}`: {}, added {} ago{}, {}, {}",
             args.item,
             entry.item,
-            age(now().saturating_sub(entry.added)),
+            human::time(age),
+            left.unwrap_or_default(),
             human::counted(entry.packets, "packet", "packets"),
             human::bytes(entry.bytes)
         ))?;
@@ -50,24 +56,13 @@ pub fn run(global: &Global, args: &Get, out: &mut Output) -> Outcome {
     Ok(())
 }
 
-fn shown(name: &Name, entry: &Entry) -> Value {
+fn shown(name: &Name, entry: &Entry, now: Now) -> Value {
     json!({
         "set": name.as_str(),
         "entry": entry.item.to_string(),
         "packets": entry.packets,
         "bytes": entry.bytes,
         "added": entry.added,
-        "expires": null,
+        "expires": now.second_of(entry.ends),
     })
-}
-
-/// Seconds as a person says them: the two largest units.
-fn age(seconds: u64) -> String {
-    let (days, hours, minutes) = (seconds / 86400, seconds / 3600 % 24, seconds / 60 % 60);
-    match (days, hours, minutes) {
-        (0, 0, 0) => format!("{seconds}s"),
-        (0, 0, m) => format!("{m}m{:02}s", seconds % 60),
-        (0, h, m) => format!("{h}h{m:02}m"),
-        (d, h, _) => format!("{d}d{h:02}h"),
-    }
 }

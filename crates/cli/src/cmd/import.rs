@@ -1,31 +1,41 @@
 //! `import`: the entries of a file, all of them or none.
+//!
+//! An entry whose time is past already when the file is read is none, and is told as such.
 
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{ErrorKind, Read};
 use std::path::Path;
 
-use palisade_filter::import::{self, Group, Imported};
+use palisade_filter::import::{self, Group, Imported, Stay};
+use palisade_filter::structure::Origin;
+use palisade_filter::value::Timeout;
 use palisade_filter::{Item, Name, SetKind};
 use serde_json::json;
 
 use crate::args::{Global, Import};
 use crate::failure::{Failure, Outcome};
 use crate::output::{Output, human};
+use crate::running::contents::Contents;
 use crate::running::home::{PolicyDir, Running};
-use crate::running::install::{self, Contents, Wanted};
+use crate::running::install::{self, Wanted};
 use crate::running::publish;
-use crate::running::set::{Added, Carry, Entry, OpenSet, now};
+use crate::running::set::{Carry, Change, End, Entry, Now, OpenSet};
 
 /// Reads the file and brings its entries into the sets they are meant for.
 pub fn run(global: &Global, args: &Import, out: &mut Output) -> Outcome {
     let imported = read(args)?;
-    let notes: Vec<String> = imported.notes.iter().map(|note| note.to_string()).collect();
+    let now = Now::read()?;
+    let (at, _lock) = publish::to_write(&global.bpffs, &global.policy_name)?;
+    let parts = parts(&at, args, imported.groups, now)?;
+    let mut notes: Vec<String> = imported.notes.iter().map(|note| note.to_string()).collect();
+    let ended: usize = parts.iter().map(Part::ended).sum();
+    if ended > 0 {
+        notes.push(format!("entries left out because their time is past: {ended}"));
+    }
     for note in &notes {
         out.say(format_args!("note: {note}"))?;
     }
-    let (at, _lock) = publish::to_write(&global.bpffs, &global.policy_name)?;
-    let parts = parts(&at, args, imported.groups)?;
     if args.replace {
         replace(&at, args, &parts, &notes, out)
     } else {
@@ -63,50 +73,74 @@ fn read(args: &Import) -> Outcome<Imported> {
 /// What is meant for one set.
 struct Part {
     name: Name,
+    set: OpenSet,
     groups: Vec<Group>,
+    /// How long an entry stays whose time the file does not tell.
+    timeout: Option<Timeout>,
+    now: Now,
 }
 
 impl Part {
     fn entries(&self) -> impl Iterator<Item = Entry> + '_ {
-        let added = now();
         self.groups.iter().flat_map(move |group| {
-            group.items.iter().enumerate().map(move |(i, item)| {
+            group.items.iter().enumerate().filter_map(move |(i, item)| {
                 let count = group.counters.get(i).copied().unwrap_or_default();
-                let added = count.added.unwrap_or(added);
-                Entry { item: *item, packets: count.packets, bytes: count.bytes, added }
+                let ends = self.end(group.stays.get(i).copied().unwrap_or_default())?;
+                let added = count.added.unwrap_or(self.now.seconds());
+                let (packets, bytes) = (count.packets, count.bytes);
+                Some(Entry { item: *item, packets, bytes, added, ends, origin: Origin::Added })
             })
         })
     }
 
-    fn len(&self) -> usize {
-        self.groups.iter().map(|g| g.items.len()).sum()
+    /// When an entry ends; `None` if it has ended.
+    fn end(&self, stay: Stay) -> Option<End> {
+        let after = |timeout| self.now.after(timeout);
+        match stay {
+            Stay::Unsaid => Some(self.timeout.map_or(End::Never, after)),
+            Stay::Forever => Some(End::Never),
+            Stay::For(timeout) => Some(after(timeout)),
+            Stay::Until(second) => self.now.at(second),
+        }
+    }
+
+    /// How many entries have ended already.
+    fn ended(&self) -> usize {
+        let stays = self.groups.iter().flat_map(|group| &group.stays);
+        stays.filter(|stay| self.end(**stay).is_none()).count()
+    }
+
+    fn is_empty(&self) -> bool {
+        self.entries().next().is_none()
     }
 }
 
 /// The groups of the file by the set that takes them: the one of `--set`, the one that the group
 /// names, or the usual one of each kind.
-fn parts(at: &PolicyDir, args: &Import, groups: Vec<Group>) -> Outcome<Vec<Part>> {
-    let mut parts: BTreeMap<Name, Vec<Group>> = BTreeMap::new();
+fn parts(at: &PolicyDir, args: &Import, groups: Vec<Group>, now: Now) -> Outcome<Vec<Part>> {
+    let mut by_set: BTreeMap<Name, Vec<Group>> = BTreeMap::new();
     for group in groups {
         match args.set.clone().or_else(|| group.set.clone()) {
-            Some(name) => parts.entry(name).or_default().push(group),
+            Some(name) => by_set.entry(name).or_default().push(group),
             None => {
-                for kind in [SetKind::Net, SetKind::Service] {
+                for kind in SetKind::ALL {
                     let group = of_kind(&group, kind);
                     if !group.items.is_empty() {
-                        parts.entry(at.default_set(kind)?).or_default().push(group);
+                        by_set.entry(at.default_set(kind)?).or_default().push(group);
                     }
                 }
             }
         }
     }
-    let parts: Vec<Part> = parts.into_iter().map(|(name, groups)| Part { name, groups }).collect();
-    for part in &parts {
-        let set = at.set(&part.name)?;
+    let mut parts = Vec::new();
+    for (name, groups) in by_set {
+        let set = at.set(&name)?;
         let stray = |item: &&Item| item.kind() != set.kind();
-        if let Some(item) = part.groups.iter().flat_map(|g| &g.items).find(stray) {
-            return Err(super::edit::wrong_kind(&part.name, &set, item));
+        if let Some(item) = groups.iter().flat_map(|g| &g.items).find(stray) {
+            return Err(super::edit::wrong_kind(&name, &set, item));
         }
+        let timeout = args.timeout.map_or_else(|| set.timeout(), |asked| Ok(Some(asked)))?;
+        parts.push(Part { name, set, groups, timeout, now });
     }
     Ok(parts)
 }
@@ -118,6 +152,7 @@ fn of_kind(group: &Group, kind: SetKind) -> Group {
         set: None,
         items: at.iter().map(|i| group.items[*i]).collect(),
         counters: at.iter().filter_map(|i| group.counters.get(*i).copied()).collect(),
+        stays: at.iter().filter_map(|i| group.stays.get(*i).copied()).collect(),
     }
 }
 
@@ -130,14 +165,13 @@ fn merge(
     out: &mut Output,
 ) -> Outcome {
     let carry = if args.dry_run { Carry::Dry } else { Carry::Out };
-    let mut done: Vec<(Name, OpenSet, Added)> = Vec::new();
+    let mut done: Vec<(Part, Change)> = Vec::new();
     for part in parts {
-        let set = at.set(&part.name)?;
-        match set.add(part.entries(), carry) {
-            Ok(added) => done.push((part.name, set, added)),
+        match part.set.add(part.entries(), carry) {
+            Ok(change) => done.push((part, change)),
             Err(failure) => {
-                for (_, set, added) in done.iter().filter(|_| carry == Carry::Out) {
-                    set.take_back(added);
+                for (part, change) in done.iter().filter(|_| carry == Carry::Out) {
+                    part.set.take_back(change);
                 }
                 return Err(failure.note("found", "nothing was imported"));
             }
@@ -145,17 +179,17 @@ fn merge(
     }
     let sets: serde_json::Map<_, _> = done
         .iter()
-        .map(|(name, _, added)| {
-            (name.to_string(), json!({"added": added.new, "present": added.present}))
+        .map(|(part, change)| {
+            (part.name.to_string(), json!({"added": change.new, "present": change.present}))
         })
         .collect();
     out.json(
         &json!({"policy": at.name.as_str(), "dry_run": args.dry_run, "sets": sets, "notes": notes}),
     )?;
     let would = if args.dry_run { "would add" } else { "added" };
-    for (name, _, added) in &done {
+    for (Part { name, .. }, change) in &done {
         let (new, present) =
-            (human::grouped(added.new as u64), human::grouped(added.present as u64));
+            (human::grouped(change.new as u64), human::grouped(change.present as u64));
         out.say(format_args!(
             "{would} {new} to `{name}`; {present} already there or twice in the file"
         ))?;
@@ -176,7 +210,7 @@ fn replace(
     out: &mut Output,
 ) -> Outcome {
     let running = Running::get(at)?;
-    if parts.iter().all(|part| part.len() == 0) {
+    if parts.iter().all(Part::is_empty) {
         return Err(Failure::usage(
             "the file holds no entries; replacing a set by nothing is most likely a mistake",
         )
@@ -191,7 +225,7 @@ fn replace(
                 part.name
             )));
         };
-        let old = at.set(&part.name)?.len()?;
+        let old = part.set.len()?;
         let new = OpenSet::create(declared)?.add(part.entries(), Carry::Dry)?.new;
         counts.push((part.name.clone(), old, new));
         let entries = |old: &[Entry]| part.entries().map(|entry| carried(old, entry)).collect();
@@ -199,7 +233,7 @@ fn replace(
     }
     if !args.dry_run {
         let (text, policy) = (&running.meta.text, &running.policy);
-        install::install(at, Wanted { text, policy, devices: &[], access: None, contents })?;
+        install::install(at, Wanted { contents, ..Wanted::new(text, policy) })?;
     }
     let sets: serde_json::Map<_, _> = counts
         .iter()
@@ -219,11 +253,13 @@ fn replace(
     Ok(())
 }
 
-/// An entry that was there before keeps its age, and its counters if the file has none.
+/// An entry that was there before keeps its age, what the policy says of it, and its counters if
+/// the file has none.
 fn carried(old: &[Entry], entry: Entry) -> Entry {
-    match old.binary_search_by_key(&entry.item, |old| old.item) {
-        Ok(at) if (entry.packets, entry.bytes) == (0, 0) => old[at],
-        Ok(at) => Entry { added: old[at].added, ..entry },
-        Err(_) => entry,
+    let old = old.binary_search_by_key(&entry.item, |old| old.item).ok().and_then(|at| old.get(at));
+    match old {
+        Some(old) if (entry.packets, entry.bytes) == (0, 0) => Entry { ends: entry.ends, ..*old },
+        Some(Entry { added, origin, .. }) => Entry { added: *added, origin: *origin, ..entry },
+        None => entry,
     }
 }

@@ -9,7 +9,7 @@ use crate::args::{Export, ExportFormat, Global, List};
 use crate::failure::{Failure, Outcome};
 use crate::output::{Form, Output, human};
 use crate::running::home::PolicyDir;
-use crate::running::set::{Entry, OpenSet};
+use crate::running::set::{Entry, Now, OpenSet};
 
 /// The entries with their hits.
 pub fn list(global: &Global, args: &List, out: &mut Output) -> Outcome {
@@ -51,7 +51,7 @@ pub fn export(global: &Global, args: &Export, out: &mut Output) -> Outcome {
 
 /// A list names no sets: it would come back as entries of one.
 fn told_apart(sets: &[(Name, OpenSet)]) -> Outcome {
-    let kinds = [SetKind::Net, SetKind::Service];
+    let kinds = SetKind::ALL;
     let several = |kind: &SetKind| sets.iter().filter(|(_, set)| set.kind() == *kind).count() > 1;
     if kinds.iter().any(several) {
         let names: Vec<&str> = sets.iter().map(|(name, _)| name.as_str()).collect();
@@ -77,18 +77,21 @@ fn open(at: &PolicyDir, name: Option<&Name>) -> Outcome<Vec<(Name, OpenSet)>> {
 const ALIGNED: usize = 4096;
 
 fn table(entries: &[Entry], out: &mut Output) -> Outcome {
+    let now = Now::read()?;
     for part in entries.chunks(ALIGNED) {
         let rows: Vec<Vec<String>> = part
             .iter()
             .map(|entry| {
+                let left = now.left(entry.ends).map(|left| format!("{} left", human::time(left)));
                 vec![
                     format!("  {}", entry.item),
                     human::counted(entry.packets, "packet", "packets"),
                     human::bytes(entry.bytes),
+                    left.unwrap_or_default(),
                 ]
             })
             .collect();
-        for line in human::table(&rows, &[1, 2]) {
+        for line in human::table(&rows, &[1, 2, 3]) {
             out.say(line)?;
         }
     }
@@ -98,18 +101,23 @@ fn table(entries: &[Entry], out: &mut Output) -> Outcome {
 /// All sets as one JSON document, written as it is read: a million entries need no tree of values.
 /// Items and names hold nothing that JSON would escape.
 fn document(at: &PolicyDir, sets: &[(Name, OpenSet)], out: &mut Output) -> Outcome {
-    let writer = out.writer();
+    let (writer, now) = (out.writer(), Now::read()?);
     write!(writer, "{{\"policy\":{},\"sets\":{{", json!(at.name.as_str()))?;
     for (i, (name, set)) in sets.iter().enumerate() {
         let comma = if i > 0 { "," } else { "" };
         let (kind, max) = (set.kind().word(), set.max());
         write!(writer, "{comma}\"{name}\":{{\"type\":\"{kind}\",\"max\":{max},\"entries\":[")?;
-        for (i, Entry { item, packets, bytes, added }) in set.entries()?.iter().enumerate() {
+        for (i, entry) in set.entries()?.iter().enumerate() {
+            let Entry { item, packets, bytes, added, ends, origin: _ } = entry;
             let comma = if i > 0 { "," } else { "" };
             write!(
                 writer,
-                "{comma}{{\"item\":\"{item}\",\"packets\":{packets},\"bytes\":{bytes},\"added\":{added},\"expires\":null}}"
+                "{comma}{{\"item\":\"{item}\",\"packets\":{packets},\"bytes\":{bytes},\"added\":{added},\"expires\":"
             )?;
+            match now.second_of(*ends) {
+                Some(second) => write!(writer, "{second}}}")?,
+                None => write!(writer, "null}}")?,
+            }
         }
         write!(writer, "]}}")?;
     }

@@ -1,8 +1,13 @@
 //! The commands, one file each.
 
+pub mod apply;
 pub mod attach;
+pub mod check;
+pub mod confirm;
 pub mod detach;
+pub mod diff;
 pub mod doctor;
+pub mod dump;
 pub mod edit;
 pub mod flush;
 pub mod get;
@@ -10,6 +15,7 @@ pub mod import;
 pub mod list;
 pub mod manual;
 pub mod mode;
+pub mod rollback;
 pub mod stats;
 pub mod status;
 pub mod trial;

@@ -178,7 +178,7 @@ impl Sample {
                 json!({
                     "line": row.line,
                     "text": row.text,
-                    "verdict": row.verdict.word(),
+                    "verdict": row.verdict.map(Verdict::word),
                     "packets": total.packets,
                     "bytes": total.bytes,
                     "pps": self.per_second(new.packets),
@@ -190,6 +190,7 @@ impl Sample {
             .filter_map(|(row, total, _)| match row.decider {
                 Decider::Malformed(class) => Some((class.name().to_owned(), json!(total.packets))),
                 Decider::Off
+                | Decider::Count
                 | Decider::Keep
                 | Decider::Rule
                 | Decider::Fragment

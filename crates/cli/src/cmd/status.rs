@@ -1,4 +1,5 @@
-//! `status`: what is attached where, how full the sets are, and what the verdicts were.
+//! `status`: what is attached where, how full the sets are, what the verdicts were, and the policy
+//! itself.
 
 use palisade_filter::plan::Decider;
 use palisade_filter::{Mode, Verdict, structure};
@@ -9,6 +10,8 @@ use crate::args::{Global, Status};
 use crate::failure::{Failure, Outcome};
 use crate::output::{Output, human};
 use crate::running::home::{Carrier, Count, PolicyDir, Reading, Running, describe_program};
+use crate::running::meta;
+use crate::running::trial::{Trial, wall_time};
 
 /// Shows the policy, or what an interface carries.
 pub fn run(global: &Global, args: &Status, out: &mut Output) -> Outcome {
@@ -47,6 +50,7 @@ fn with_stranger(failure: Failure, args: &Status) -> Outcome<Failure> {
 struct Facts {
     info: ProgramInfo,
     mode: Mode,
+    trial: Option<Trial>,
     interfaces: Vec<Carrier>,
     sets: Vec<SetFacts>,
     reading: Reading,
@@ -78,7 +82,11 @@ impl Facts {
             });
         }
         let reading = running.counters()?.read()?;
-        Ok(Self { info, mode: running.at.mode()?, interfaces, sets, reading })
+        let trial = match &running.at.undone {
+            Some(undone) => Some(Trial::Over { since: undone.since }),
+            None => running.at.trial()?,
+        };
+        Ok(Self { info, mode: running.at.mode()?, trial, interfaces, sets, reading })
     }
 
     fn json(&self, running: &Running<'_>) -> Value {
@@ -104,8 +112,11 @@ impl Facts {
             "policy": running.at.name.as_str(),
             "mode": self.mode.word(),
             "build": running.meta.build,
+            "digest": meta::hex(&running.meta.text_digest()),
+            "text": running.meta.text,
+            "trial": self.trial.map(trial_json),
             "program": {
-                "id": self.info.id, "name": self.info.name, "tag": self.info.tag.to_string(),
+                "id": self.info.id, "digest": meta::hex(&running.meta.digest), "name": self.info.name, "tag": self.info.tag.to_string(),
                 "instructions": self.info.instructions,
             },
             "interfaces": interfaces,
@@ -120,6 +131,9 @@ impl Facts {
         out.say(format_args!("policy `{}`, mode {mode}", running.at.name))?;
         if *mode != Mode::Enforce {
             out.say("NOTHING IS DROPPED; `palisade mode enforce` changes that")?;
+        }
+        if let Some(trial) = self.trial {
+            out.say(trial_text(trial))?;
         }
         out.say(format_args!(
             "program {} «{}», tag {}, {} instructions",
@@ -160,6 +174,10 @@ impl Facts {
         for line in human::table(&self.packets(running), &[1, 2]) {
             out.say(line)?;
         }
+        out.say(format_args!("text, SHA-256 {}:", meta::hex(&running.meta.text_digest())))?;
+        for line in running.meta.text.lines() {
+            out.say(format_args!("  {}", human::printable(&line.replace('\t', "    "))))?;
+        }
         Ok(())
     }
 
@@ -180,7 +198,7 @@ impl Facts {
                     row.decider,
                     Decider::Keep | Decider::Rule | Decider::Default | Decider::Fragment
                 );
-                if row.verdict == verdict && (counts || count.packets > 0) {
+                if row.verdict == Some(verdict) && (counts || count.packets > 0) {
                     lines.push(line(format!("    {}", row_name(row)), *count));
                 }
             }
@@ -190,6 +208,32 @@ impl Facts {
             lines.push(line("  passed in shadow mode, would drop".to_owned(), shadowed));
         }
         lines
+    }
+}
+
+fn trial_json(trial: Trial) -> Value {
+    match trial {
+        Trial::On { left } => json!({"state": "on trial", "seconds_left": left.as_secs()}),
+        Trial::Confirmed => json!({"state": "confirmed"}),
+        Trial::Over { since } => json!({
+            "state": "ended", "seconds_ago": since.as_secs(), "ended": wall_time(since),
+        }),
+    }
+}
+
+fn trial_text(trial: Trial) -> String {
+    match trial {
+        Trial::On { left } => format!(
+            "ON TRIAL for {} s more: `palisade confirm` keeps it, else the kernel goes back by itself",
+            left.as_secs()
+        ),
+        Trial::Confirmed => {
+            "its trial is confirmed; its program still asks for the time".to_owned()
+        }
+        Trial::Over { since } => format!(
+            "a trial ended unconfirmed {} s ago; this is the policy before, in force again",
+            since.as_secs()
+        ),
     }
 }
 
@@ -208,7 +252,8 @@ pub fn by_verdict(running: &Running<'_>, reading: &Reading) -> Vec<(Verdict, Cou
         .into_iter()
         .map(|verdict| {
             let rows = running.rows.iter().zip(&reading.enforced);
-            let enforced = rows.filter(|(row, _)| row.verdict == verdict).map(|(_, count)| *count);
+            let enforced =
+                rows.filter(|(row, _)| row.verdict == Some(verdict)).map(|(_, count)| *count);
             let mut total = enforced.fold(Count::default(), |all, count| all + count);
             if verdict == Verdict::Pass {
                 total = total + would_drop(reading);

@@ -19,7 +19,7 @@ use palisade_loader::netns::{self, NetNs, NsError, VethEnd, VethOptions};
 use serde_json::json;
 
 use super::{attach, detach, edit, list, stats};
-use crate::args::{Attach, AttachMode, Detach, Edit, Global, List, Stats};
+use crate::args::{Add, Attach, AttachMode, Detach, Global, List, Stats};
 use crate::failure::{Failure, Outcome};
 use crate::output::Output;
 
@@ -63,12 +63,14 @@ fn show(out: &mut Output) -> Outcome<(Seen, Seen)> {
         mode: AttachMode::Native,
         group: None,
         take_over: false,
+        force: false,
     };
     attach::run(&global, &attached, out)?;
     out.say("")?;
     let before = outside_world(&outside, &server, out)?;
 
-    let attacker = Edit { items: vec![Item::Net(Prefix::host(IpAddr::V4(ATTACKER)))], set: None };
+    let items = vec![Item::Net(Prefix::host(IpAddr::V4(ATTACKER)))];
+    let attacker = Add { items, set: None, timeout: None };
     command(out, format_args!("palisade add {ATTACKER}"))?;
     edit::add(&global, &attacker, out)?;
     out.say("")?;

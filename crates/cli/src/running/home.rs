@@ -4,20 +4,27 @@
 //! <bpffs>/palisade/<policy>/prog           the program
 //! <bpffs>/palisade/<policy>/maps/<name>    its maps
 //! <bpffs>/palisade/<policy>/meta           what a later command needs to know
+//! <bpffs>/palisade/<policy>/old:/…         the same of the policy before, for a return to it
 //! ```
+//!
+//! Whoever reads is led to the policy that is in force: where a trial has ended unconfirmed, that is
+//! the one under `old:`, whatever is pinned in the first place until somebody may write again.
 
 use std::path::Path;
+use std::time::Duration;
 
-use palisade_filter::plan::{self, CONTROL, COUNTERS};
-use palisade_filter::{Mode, Name, Policy, Row, SetKind};
+use palisade_filter::plan::{self, CONTROL, COUNTERS, Control};
+use palisade_filter::{Mode, Name, Policy, Row, SetKind, structure};
 use palisade_loader::link::{self, Link};
 use palisade_loader::xdp::Mode as XdpMode;
 use palisade_loader::{
     Access, Errno, Insert, Locked, Map, MapHandle, PerCpuMap, PinDir, PinError, Program,
 };
 
+use super::before;
 use super::meta::{self, Meta};
 use super::set::OpenSet;
+use super::trial::{Deadline, Found, Trial};
 use crate::failure::{Failure, Outcome};
 
 /// The directory of all policies.
@@ -31,23 +38,37 @@ pub const MAPS: &str = "maps";
 pub struct PolicyDir {
     /// The policy's name.
     pub name: Name,
-    /// The directory.
+    /// The directory of its pins.
     pub dir: PinDir,
+    /// The trial that has ended unconfirmed; `dir` is then that of the policy before.
+    pub undone: Option<Undone>,
     home: PinDir,
     bpffs: PinDir,
 }
 
+/// A trial that has ended unconfirmed.
+pub struct Undone {
+    /// How long ago.
+    pub since: Duration,
+    /// The program that was on trial, which hands every packet to the one before it.
+    program: Program,
+}
+
 impl PolicyDir {
     /// The directory of the policy, if there is one.
-    pub fn find(bpffs: &Path, name: &Name) -> Outcome<Option<Self>> {
+    fn find(bpffs: &Path, name: &Name) -> Outcome<Option<Self>> {
         let bpffs = PinDir::open_root(bpffs)?;
         let Some(home) = bpffs.subdir(HOME)? else { return Ok(None) };
         let dir = home.subdir(name.as_str())?;
-        Ok(dir.map(|dir| Self { name: name.clone(), dir, home, bpffs }))
+        Ok(dir.map(|dir| Self { name: name.clone(), dir, undone: None, home, bpffs }))
     }
 
-    /// The directory of the policy that is in force; an error if there is none.
+    /// The policy that is in force, to read; an error if there is none.
     pub fn get(bpffs: &Path, name: &Name) -> Outcome<Self> {
+        Self::found(bpffs, name)?.in_force()
+    }
+
+    fn found(bpffs: &Path, name: &Name) -> Outcome<Self> {
         Self::find(bpffs, name)?.ok_or_else(|| {
             Failure::usage(format!("no policy `{name}` is in force")).note(
                 "help",
@@ -56,13 +77,39 @@ impl PolicyDir {
         })
     }
 
+    /// The same with the pins of the policy before, where a trial has ended unconfirmed.
+    fn in_force(self) -> Outcome<Self> {
+        let Some(Trial::Over { since }) = self.trial()? else { return Ok(self) };
+        let (Some(program), Some((dir, _))) = (self.program()?, before::find(&self)?) else {
+            return Ok(self);
+        };
+        Ok(Self { dir, undone: Some(Undone { since, program }), ..self })
+    }
+
+    /// How the trial of the program stands; `None` if it is not on trial, or the caller may not
+    /// ask.
+    pub fn trial(&self) -> Outcome<Option<Trial>> {
+        match self.deadline()? {
+            Found::Trial(deadline) => deadline.trial().map(Some),
+            Found::None | Found::Closed => Ok(None),
+        }
+    }
+
+    /// The deadline of the program, if it is on trial.
+    pub fn deadline(&self) -> Outcome<Found> {
+        match self.dir.subdir(MAPS)? {
+            Some(maps) => Deadline::find(&maps, || self.program()),
+            None => Ok(Found::None),
+        }
+    }
+
     /// The directory of the policy, made if there is none; `None` if the directory above it was
     /// removed meanwhile.
     fn make(bpffs: &Path, name: &Name) -> Outcome<Option<Self>> {
         let bpffs = PinDir::open_root(bpffs)?;
         let home = bpffs.ensure_subdir(HOME, Access::Owner)?;
         match home.ensure_subdir(name.as_str(), Access::Owner) {
-            Ok(dir) => Ok(Some(Self { name: name.clone(), dir, home, bpffs })),
+            Ok(dir) => Ok(Some(Self { name: name.clone(), dir, undone: None, home, bpffs })),
             Err(PinError::Missing { .. }) => Ok(None),
             Err(error) => Err(error.into()),
         }
@@ -72,7 +119,7 @@ impl PolicyDir {
     /// is opened from now on changes under the caller's hands.
     pub fn locked(bpffs: &Path, name: &Name) -> Outcome<(Self, Locked)> {
         loop {
-            let at = Self::get(bpffs, name)?;
+            let at = Self::found(bpffs, name)?;
             if let Some(lock) = at.lock()? {
                 return Ok((at, lock));
             }
@@ -100,7 +147,7 @@ impl PolicyDir {
         Ok(same.then_some(lock))
     }
 
-    /// Every policy that has a directory.
+    /// Every policy that has a directory, with the pins of what was put in force last.
     pub fn all(bpffs: &Path) -> Outcome<Vec<Self>> {
         let Some(home) = PinDir::open_root(bpffs)?.subdir(HOME)? else { return Ok(Vec::new()) };
         let names = home.names()?;
@@ -144,10 +191,7 @@ impl PolicyDir {
 
     /// The names of the sets, by their pins.
     pub fn set_names(&self) -> Outcome<Vec<Name>> {
-        let mut names: Vec<Name> =
-            self.maps()?.names()?.iter().filter_map(|name| name.parse().ok()).collect();
-        names.sort();
-        Ok(names)
+        set_names(&self.maps()?)
     }
 
     /// The set that takes items of a kind when none is named.
@@ -155,6 +199,7 @@ impl PolicyDir {
         let usual = match kind {
             SetKind::Net => "block",
             SetKind::Service => "ports",
+            SetKind::Mac => "macs",
         };
         let usual: Name = usual.parse().expect("a name");
         if self.set_names()?.contains(&usual) {
@@ -167,16 +212,19 @@ impl PolicyDir {
 
     /// What the program does with its verdicts.
     pub fn mode(&self) -> Outcome<Mode> {
-        let code = self.control()?.get(&0)?.unwrap_or(0);
-        Ok(Mode::ALL.into_iter().find(|m| m.code() == code).unwrap_or(Mode::Enforce))
+        let words = self.control()?.get(&0)?.unwrap_or_default();
+        Ok(Control::from_words(words).known_mode().unwrap_or(Mode::Enforce))
     }
 
     /// Sets what the program does with its verdicts.
     pub fn set_mode(&self, mode: Mode) -> Outcome {
-        Ok(self.control()?.insert(&0, &mode.code(), Insert::Any)?)
+        let control = self.control()?;
+        let now = Control::from_words(control.get(&0)?.unwrap_or_default());
+        let wanted = Control { mode: mode.code().into(), ..now };
+        Ok(control.insert(&0, &wanted.words(), Insert::Any)?)
     }
 
-    fn control(&self) -> Outcome<Map<u32, u32>> {
+    fn control(&self) -> Outcome<Map<u32, [u64; 3]>> {
         let program = self.program()?.ok_or_else(|| self.no_program())?;
         Ok(Map::new(self.map_of(&program, CONTROL)?)?)
     }
@@ -185,8 +233,7 @@ impl PolicyDir {
     /// shape could be another one's.
     fn map_of(&self, program: &Program, name: &str) -> Outcome<MapHandle> {
         let handle = MapHandle::open(&self.maps()?, name)?;
-        let info = program.info().map_err(undescribed)?;
-        if !info.map_ids.contains(&handle.info()?.id) {
+        if !map_ids(program)?.contains(&handle.info()?.id) {
             let path = self.dir.path().join(MAPS).join(name);
             return Err(Failure::refused(format!(
                 "{} is not a map of the program",
@@ -197,7 +244,8 @@ impl PolicyDir {
         Ok(handle)
     }
 
-    fn no_program(&self) -> Failure {
+    /// The failure of whoever needs a program.
+    pub fn no_program(&self) -> Failure {
         Failure::usage(format!("the policy `{}` has no program", self.name))
             .note("help", "an attach was cut short; `palisade attach` again puts it right")
     }
@@ -252,9 +300,32 @@ impl<'a> Running<'a> {
         Self::open(at)?.ok_or_else(|| at.no_program())
     }
 
-    /// The interfaces that carry the program, as the kernel tells.
+    /// The interfaces that carry the program, or the one on trial that hands on to it, as the
+    /// kernel tells.
     pub fn interfaces(&self) -> Outcome<Vec<Carrier>> {
-        carriers_of(program_id(&self.program)?)
+        let mut carriers = carriers_of(program_id(&self.program)?)?;
+        if let Some(undone) = &self.at.undone {
+            carriers.extend(carriers_of(program_id(&undone.program)?)?);
+        }
+        Ok(carriers)
+    }
+
+    /// Whether a pinned map is one of the program, or of a set of the policy: not every map of a
+    /// set is looked at by the program.
+    pub fn uses(&self, map: &MapHandle) -> Outcome<bool> {
+        let of_set = |set| structure::maps(set).iter().any(|decl| decl.name == map.name());
+        Ok(self.policy.sets().iter().any(of_set)
+            || map_ids(&self.program)?.contains(&map.info()?.id))
+    }
+
+    /// Unlinks every pin of a map that the policy does not use.
+    pub fn unlink_unused(&self, maps: &PinDir) -> Outcome {
+        for name in maps.names()? {
+            if !self.uses(&MapHandle::open(maps, &name)?)? {
+                maps.unlink(&name)?;
+            }
+        }
+        Ok(())
     }
 
     /// The counters, opened once for many readings.
@@ -263,6 +334,18 @@ impl<'a> Running<'a> {
         let id = handle.info()?.id;
         Ok(Counters { map: PerCpuMap::new(handle)?, id, rows: self.rows.len() })
     }
+}
+
+/// The names of the sets whose maps are pinned in a directory.
+pub fn set_names(maps: &PinDir) -> Outcome<Vec<Name>> {
+    let mut names: Vec<Name> = maps.names()?.iter().filter_map(|name| name.parse().ok()).collect();
+    names.sort();
+    Ok(names)
+}
+
+/// The numbers of the maps that a program uses.
+pub fn map_ids(program: &Program) -> Outcome<Vec<u32>> {
+    Ok(program.info().map_err(undescribed)?.map_ids)
 }
 
 /// The number of a program.

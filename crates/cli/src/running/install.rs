@@ -2,25 +2,30 @@
 //!
 //! Interfaces that carry the old program get the new one in its place, each by one exchange that
 //! names the program it expects: no packet goes unfiltered. When an exchange fails, those before
-//! it are undone, and the old policy stays as it was.
+//! it are undone, and the old policy stays as it was. Until the exchange nothing that is in force
+//! has been touched.
 
 use std::collections::BTreeMap;
-use std::fs::File;
-use std::io::Write;
+use std::time::Duration;
 
 use palisade_asm::{Image, MapDecl};
-use palisade_filter::plan::COUNTERS;
-use palisade_filter::{Artifact, Name, Policy};
+use palisade_filter::plan::{BEFORE, CONTROL, COUNTERS, Control, DEADLINE, Tenure};
+use palisade_filter::{Artifact, Mode, Name, Policy};
 use palisade_loader::{
-    Access, Link, LoadError, LoadOptions, MapError, MapHandle, PinDir, PinError, Program,
+    Access, Insert, Link, LoadError, LoadOptions, Map, MapError, MapHandle, PinDir, PinError,
+    Program,
 };
 
+use super::before;
+use super::contents::{Contents, Fate, PlannedSet, fill_all};
 use super::exchange::{Change, Device, Placed};
-use super::home::{PolicyDir, Running, carriers_of, program_id};
+use super::home::{MAPS, PolicyDir, Running, carriers_of, program_id};
 use super::meta::{self, Meta};
-use super::publish::{self, Staged};
-use super::set::{Carry, Entry, OpenSet};
+use super::publish::{self, Pins, Staged};
+use super::repro;
+use super::trial::{Deadline, Trial};
 use crate::failure::{Failure, Outcome};
+use crate::judging::Lists;
 use crate::machine;
 
 /// What is to be in force.
@@ -33,12 +38,21 @@ pub struct Wanted<'a> {
     pub devices: &'a [Device],
     /// Who may edit the sets; `None` leaves it as it is.
     pub access: Option<Access>,
+    /// What the text puts into its sets; `None` leaves what they hold as it is.
+    pub lists: Option<&'a Lists>,
     /// Sets whose entries are replaced: what each is to hold, given what it holds now.
     pub contents: BTreeMap<Name, Contents<'a>>,
+    /// How long it is on trial; `None`: it stays.
+    pub trial: Option<Duration>,
 }
 
-/// The entries that a set is to hold, given those that it holds.
-pub type Contents<'a> = Box<dyn Fn(&[Entry]) -> Vec<Entry> + 'a>;
+impl<'a> Wanted<'a> {
+    /// That policy on the interfaces that carry the old one, with its sets as they are, to stay.
+    pub fn new(text: &'a str, policy: &'a Policy) -> Self {
+        let contents = BTreeMap::new();
+        Self { text, policy, devices: &[], access: None, lists: None, contents, trial: None }
+    }
+}
 
 /// What has been done.
 pub struct Installed {
@@ -50,120 +64,242 @@ pub struct Installed {
 
 /// Puts `wanted` in force in `at`. The caller holds the lock and has recovered the pins.
 pub fn install(at: &PolicyDir, wanted: Wanted<'_>) -> Outcome<Installed> {
-    let target = machine::target()?;
-    let artifact = palisade_filter::compile(wanted.policy, target)?;
-    let image = artifact
-        .program
-        .encode(target.isa)
-        .map_err(|error| Failure::bug(format!("the program cannot be encoded: {error}")))?;
-    let old = Running::open(at)?;
-    if let Some(old) = &old {
-        old.meta.of_this_namespace(&at.name)?;
+    Prepared::new(at, wanted)?.install()
+}
+
+/// A policy that is ready to be put in force; nothing has been changed yet.
+pub struct Prepared<'a> {
+    at: &'a PolicyDir,
+    /// The policy in force.
+    pub old: Option<Running<'a>>,
+    /// The sets of the new one.
+    pub sets: Vec<PlannedSet<'a>>,
+    text: &'a str,
+    devices: &'a [Device],
+    access: Option<Access>,
+    lists: Option<&'a Lists>,
+    work: Work,
+}
+
+/// What there is to do.
+enum Work {
+    /// That very program runs already, with the maps that it shall have.
+    Nothing,
+    /// A new program takes the place of the old one, or of none.
+    Renew {
+        compiled: Box<Compiled>,
+        trial: Option<Duration>,
+        /// Whether a return shall lead to the policy that is in force now.
+        keep: Keep,
+    },
+}
+
+/// Which policy a return shall lead to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Keep {
+    /// The one that is in force.
+    Old,
+    /// The one that is kept already, if any.
+    Kept,
+}
+
+struct Compiled {
+    artifact: Artifact,
+    image: Image,
+}
+
+impl Compiled {
+    fn new(policy: &Policy, tenure: Tenure) -> Outcome<Self> {
+        let target = machine::target()?;
+        let artifact = palisade_filter::compile_as(policy, target, tenure)?;
+        let image = artifact
+            .program
+            .encode(target.isa)
+            .map_err(|error| Failure::bug(format!("the program cannot be encoded: {error}")))?;
+        Ok(Self { artifact, image })
     }
-    match old {
-        Some(old) if wanted.is_in_force(&old, &image) => {
-            let devices = Change::new(None, &old.program).place_all(wanted.devices)?;
-            if let Some(access) = wanted.access {
-                publish::share(at, access)?;
-            }
-            Ok(Installed { devices, replaced: Vec::new() })
+}
+
+impl<'a> Prepared<'a> {
+    /// Compiles the policy and looks at what has to change.
+    pub fn new(at: &'a PolicyDir, wanted: Wanted<'a>) -> Outcome<Self> {
+        let old = Running::open(at)?;
+        if let Some(old) = &old {
+            old.meta.of_this_namespace(&at.name)?;
         }
-        old => renew(at, old.as_ref(), &artifact, &image, wanted),
+        let Wanted { text, policy, devices, access, lists, contents, trial } = wanted;
+        let replaced = !contents.is_empty();
+        let sets = PlannedSet::all(at, old.as_ref(), policy, lists, contents)?;
+        let work = match &old {
+            Some(old) if old.meta.text == text => {
+                let carried = !replaced && sets.iter().all(|set| set.fate == Fate::Carried);
+                again(at, old, policy, (carried, lists.is_some()), trial)?
+            }
+            _ => {
+                let tenure = trial.map_or(Tenure::Standing, |_| Tenure::OnTrial);
+                let compiled = Box::new(Compiled::new(policy, tenure)?);
+                // What is on trial is not what anybody wants to return to.
+                let on_trial = matches!(at.trial()?, Some(Trial::On { .. }));
+                let keep = if on_trial { Keep::Kept } else { Keep::Old };
+                Work::Renew { compiled, trial, keep }
+            }
+        };
+        Ok(Self { at, old, sets, text, devices, access, lists, work })
+    }
+
+    /// Whether the program in force stays.
+    pub fn is_in_force(&self) -> bool {
+        matches!(self.work, Work::Nothing)
+    }
+
+    /// Whether some interface gets another program than it has.
+    pub fn reaches_more(&self) -> Outcome<bool> {
+        let Some(old) = self.old.as_ref().filter(|_| self.is_in_force()) else { return Ok(true) };
+        let carriers = old.interfaces()?;
+        let carries = |device: &Device| carriers.iter().any(|c| c.link.index == device.link.index);
+        Ok(!self.devices.iter().all(carries))
+    }
+
+    /// Interfaces whose program would be exchanged.
+    pub fn to_replace(&self) -> Outcome<Vec<Link>> {
+        match (&self.old, &self.work) {
+            (Some(old), Work::Renew { .. }) => {
+                Ok(old.interfaces()?.into_iter().map(|carrier| carrier.link).collect())
+            }
+            _ => Ok(Vec::new()),
+        }
+    }
+
+    /// Loads the program, to have it verified, and forgets it.
+    pub fn rehearse(self) -> Outcome {
+        match &self.work {
+            Work::Nothing => Ok(()),
+            Work::Renew { compiled, .. } => self.load(compiled).map(drop),
+        }
+    }
+
+    /// Puts it in force.
+    pub fn install(self) -> Outcome<Installed> {
+        match &self.work {
+            Work::Renew { compiled, trial, keep } => self.renew(compiled, *trial, *keep),
+            Work::Nothing => {
+                let old =
+                    self.old.as_ref().ok_or_else(|| Failure::bug("no program is in force"))?;
+                let devices = Change::new(None, &old.program).place_all(self.devices)?;
+                if let Some(access) = self.access {
+                    publish::share(self.at, access)?;
+                }
+                Ok(Installed { devices, replaced: Vec::new() })
+            }
+        }
+    }
+
+    fn load(&self, compiled: &Compiled) -> Outcome<(Program, Maps)> {
+        let Compiled { artifact, image } = compiled;
+        let same_text = self.old.as_ref().is_some_and(|old| old.meta.text == self.text);
+        let maps = Maps::gather(self.at, artifact, &self.sets, same_text)?;
+        let name = program_name(self.at);
+        let options =
+            LoadOptions { name: &name, license: c"Dual MIT/GPL", buffers: machine::buffers() };
+        let program = Program::load(image, &maps.handles()?, &options)
+            .map_err(|error| refused_by_verifier(error, artifact, self.text))?;
+        Ok((program, maps))
+    }
+
+    /// A new program in the place of the old one, or of none.
+    fn renew(
+        &self,
+        compiled: &Compiled,
+        trial: Option<Duration>,
+        keep: Keep,
+    ) -> Outcome<Installed> {
+        let Self { at, old, lists, .. } = self;
+        let (program, maps) = self.load(compiled)?;
+        maps.set_clock()?;
+        let trial = match trial {
+            Some(time) => Some((self.return_path(&maps, keep)?, time)),
+            None => None,
+        };
+        let meta = Meta::new(&compiled.image, self.text)?.create()?;
+        let fresh = maps.fresh(&self.sets);
+        let before = old.as_ref().filter(|_| keep == Keep::Old);
+        let pins = Pins { maps: &fresh, meta: &meta, program: &program, before };
+        if old.is_none() {
+            // What an earlier policy of this name has left is not what a return shall lead to.
+            before::forget(at)?;
+        }
+        let staged = Staged::stage(at, &pins)?;
+
+        let mut change = Change::new(old.as_ref().map(|old| &old.program), &program);
+        // The sets are filled last, so that as few hits as can be are lost between the reading of
+        // an entry's counters and the exchange; and the time of a trial begins with the exchange.
+        let placed = fill_all(&self.sets, *lists)
+            .and_then(|()| self.access.map_or(Ok(()), |access| at.share(access)))
+            .and_then(|()| trial.as_ref().map_or(Ok(()), |(deadline, time)| deadline.set(*time)))
+            .and_then(|()| change.replace_all())
+            .and_then(|replaced| Ok((replaced, change.place_all(self.devices)?)));
+        let (replaced, devices) = match placed {
+            Ok(placed) => placed,
+            Err(failure) => {
+                // Where an interface kept the program, its pins are what the next command goes on
+                // with.
+                let none = program_id(&program).and_then(carriers_of).is_ok_and(|c| c.is_empty());
+                let left = if none { staged.discard() } else { Ok(()) };
+                return Err(match left {
+                    Ok(()) => failure,
+                    Err(also) => failure.note("found", also.to_string()),
+                });
+            }
+        };
+        staged.publish()?;
+        Ok(Installed { devices, replaced })
+    }
+
+    /// Tells a program on trial where it returns to; the answer is its deadline, not set yet.
+    fn return_path(&self, maps: &Maps, keep: Keep) -> Outcome<Deadline> {
+        let kept = match keep {
+            Keep::Kept => before::find(self.at)?.map(|(_, program)| program),
+            Keep::Old => None,
+        };
+        let old = kept.as_ref().or(self.old.as_ref().map(|old| &old.program));
+        let old = old.ok_or_else(|| Failure::bug("a trial without a policy before it"))?;
+        maps.get(BEFORE)?.set_program(0, old).map_err(|error| {
+            Failure::from(error)
+                .because("the program in force cannot take over from one on trial")
+                .note("help", "apply the policy without `--confirm`; from then on trials work")
+        })?;
+        Deadline::of(maps.get(DEADLINE)?.try_clone()?)
     }
 }
 
-impl Wanted<'_> {
-    /// Whether that very program runs already, with the maps that it shall have.
-    fn is_in_force(&self, old: &Running<'_>, image: &Image) -> bool {
-        old.meta.text == self.text
-            && old.meta.digest == meta::digest(image)
-            && self.contents.is_empty()
-    }
-}
-
-/// A new program in the place of the old one, or of none.
-fn renew(
+/// The same text once more: another program only where sets are filled anew, or where this build or
+/// machine makes another one of it.
+fn again(
     at: &PolicyDir,
-    old: Option<&Running<'_>>,
-    artifact: &Artifact,
-    image: &Image,
-    wanted: Wanted<'_>,
-) -> Outcome<Installed> {
-    let Wanted { text, policy, devices, access, contents } = wanted;
-    let sets = NewSet::all(at, old, policy, contents)?;
-    let maps =
-        Maps::gather(at, &artifact.maps, &sets, old.is_some_and(|old| old.meta.text == text))?;
-    let name = program_name(at);
-    let options =
-        LoadOptions { name: &name, license: c"Dual MIT/GPL", buffers: machine::buffers() };
-    let program = Program::load(image, &maps.handles, &options)
-        .map_err(|error| refused_by_verifier(error, artifact, text))?;
-    let meta = Meta::new(image, text)?.create()?;
-    let staged = Staged::stage(at, &maps.fresh(), &meta, &program)?;
-
-    let mut change = Change::new(old.map(|old| &old.program), &program);
-    // The sets are filled last, so that as few hits as can be are lost between the reading of an
-    // entry's counters and the exchange.
-    let placed = NewSet::fill_all(&sets)
-        .and_then(|()| access.map_or(Ok(()), |access| at.share(access)))
-        .and_then(|()| change.replace_all())
-        .and_then(|replaced| Ok((replaced, change.place_all(devices)?)));
-    let (replaced, devices) = match placed {
-        Ok(placed) => placed,
-        Err(failure) => {
-            // Where an interface kept the program, its pins are what the next command goes on with.
-            let none = program_id(&program).and_then(carriers_of).is_ok_and(|c| c.is_empty());
-            let left = if none { staged.discard() } else { Ok(()) };
-            return Err(match left {
-                Ok(()) => failure,
-                Err(also) => failure.note("found", also.to_string()),
-            });
-        }
+    old: &Running<'_>,
+    policy: &Policy,
+    (carried, declared): (bool, bool),
+    trial: Option<Duration>,
+) -> Outcome<Work> {
+    let on_trial = matches!(at.trial()?, Some(Trial::On { .. }));
+    let tenure = if on_trial { Tenure::OnTrial } else { Tenure::Standing };
+    let compiled = Compiled::new(policy, tenure)?;
+    if carried && meta::digest(&compiled.image) == old.meta.digest {
+        return Ok(Work::Nothing);
+    }
+    if on_trial {
+        return Err(Failure::refused(format!("the policy `{}` is on trial", at.name)).note(
+            "help",
+            "`palisade confirm` keeps it, `palisade rollback` goes back; then again",
+        ));
+    }
+    let compiled = match trial {
+        Some(_) => Compiled::new(policy, Tenure::OnTrial)?,
+        None => compiled,
     };
-    staged.publish()?;
-    Ok(Installed { devices, replaced })
-}
-
-/// A set whose maps are new although there was one of its name and kind, and what it is to hold.
-struct NewSet<'a> {
-    set: OpenSet,
-    old: OpenSet,
-    contents: Contents<'a>,
-}
-
-impl<'a> NewSet<'a> {
-    /// The sets whose contents are replaced, and those that are declared with another size.
-    fn all(
-        at: &PolicyDir,
-        old: Option<&Running<'_>>,
-        policy: &Policy,
-        mut contents: BTreeMap<Name, Contents<'a>>,
-    ) -> Outcome<Vec<Self>> {
-        let mut all = Vec::new();
-        for declared in policy.sets() {
-            let Some(before) = old.and_then(|old| old.policy.set(declared.name.as_str())) else {
-                continue;
-            };
-            let given = contents.remove(&declared.name);
-            let alike = (before.kind, before.max) == (declared.kind, declared.max);
-            if before.kind != declared.kind || (alike && given.is_none()) {
-                continue;
-            }
-            all.push(Self {
-                set: OpenSet::create(declared)?,
-                old: at.set(&declared.name)?,
-                contents: given.unwrap_or_else(|| Box::new(<[Entry]>::to_vec)),
-            });
-        }
-        Ok(all)
-    }
-
-    fn fill_all(all: &[Self]) -> Outcome {
-        for Self { set, old, contents } in all {
-            set.add(contents(&old.entries()?), Carry::Out)?;
-        }
-        Ok(())
-    }
+    // A list that has changed is undone like a text; the rest is not this command's doing.
+    let keep = if declared && !carried || trial.is_some() { Keep::Old } else { Keep::Kept };
+    Ok(Work::Renew { compiled: Box::new(compiled), trial, keep })
 }
 
 /// The name of the program in listings, of which the kernel keeps 15 characters.
@@ -171,51 +307,90 @@ fn program_name(at: &PolicyDir) -> String {
     format!("palisade_{}", at.name).replace('-', "_")
 }
 
-/// The maps of a program, and which of them are new.
+/// The maps of a program.
 struct Maps {
-    handles: Vec<MapHandle>,
-    is_fresh: Vec<bool>,
+    all: Vec<(MapHandle, Age)>,
+}
+
+/// Whether a map is pinned already.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Age {
+    Carried,
+    Fresh,
 }
 
 impl Maps {
-    /// The maps as declared: those of new sets, those that are pinned in the same shape, and new
-    /// ones. The counters go on only under the same text, for their rows are its lines.
+    /// The maps as declared: those of the sets, the controls that are pinned in the same shape, and
+    /// new ones. The counters go on only under the same text, for their rows are its lines.
     fn gather(
         at: &PolicyDir,
-        decls: &[MapDecl],
-        sets: &[NewSet<'_>],
+        artifact: &Artifact,
+        sets: &[PlannedSet<'_>],
         same_text: bool,
     ) -> Outcome<Self> {
-        let pinned = at.dir.subdir(super::home::MAPS)?;
-        let given: Vec<&MapHandle> = sets.iter().flat_map(|new| new.set.handles()).collect();
-        let mut maps = Self { handles: Vec::new(), is_fresh: Vec::new() };
-        for decl in decls {
-            let given = given.iter().find(|handle| handle.name() == decl.name);
+        let pinned = at.dir.subdir(MAPS)?;
+        let of_sets: Vec<_> = sets.iter().flat_map(PlannedSet::maps).collect();
+        let mut all = Vec::new();
+        for decl in &artifact.maps {
+            let of_set = of_sets.iter().find(|(handle, _)| handle.name() == decl.name);
+            let goes_on = decl.name == CONTROL || same_text && decl.name == COUNTERS;
             let carried = match &pinned {
-                Some(dir) if given.is_none() && (same_text || decl.name != COUNTERS) => {
-                    open_if_alike(dir, decl)?
-                }
+                Some(dir) if of_set.is_none() && goes_on => open_if_alike(dir, decl)?,
                 _ => None,
             };
-            let (handle, fresh) = match (given, carried) {
-                (Some(given), _) => (given.try_clone()?, true),
-                (None, Some(old)) => (old, false),
-                (None, None) => (MapHandle::create(decl)?, true),
-            };
-            maps.handles.push(handle);
-            maps.is_fresh.push(fresh);
+            all.push(match (of_set, carried) {
+                // Whether a set's map is pinned already is for the set to say.
+                (Some((handle, _)), _) => (handle.try_clone()?, Age::Carried),
+                (None, Some(old)) => (old, Age::Carried),
+                (None, None) => (MapHandle::create(decl)?, Age::Fresh),
+            });
+        }
+        let maps = Self { all };
+        for filling in &artifact.fillings {
+            if let Some((handle, _)) = maps.all.get(filling.map) {
+                handle.fill(&filling.entries)?;
+            }
         }
         Ok(maps)
     }
 
-    fn fresh(&self) -> Vec<&MapHandle> {
-        let both = self.handles.iter().zip(&self.is_fresh);
-        both.filter(|(_, fresh)| **fresh).map(|(handle, _)| handle).collect()
+    /// Tells the program how ticks become a time. A map that goes on has been told: it is written
+    /// to only where that would be wrong, for the mode in it is written by whoever needs it now.
+    fn set_clock(&self) -> Outcome {
+        let control: Map<u32, [u64; 3]> = Map::new(self.get(CONTROL)?.try_clone()?)?;
+        let now = Control::from_words(control.get(&0)?.unwrap_or_default());
+        let right = machine::control(now.known_mode().unwrap_or(Mode::Enforce))?;
+        let close = right.first_tick.abs_diff(now.first_tick) <= CLOSE;
+        if close && right.tick == now.tick && now.known_mode().is_some() {
+            return Ok(());
+        }
+        Ok(control.insert(&0, &right.words(), Insert::Any)?)
+    }
+
+    fn get(&self, name: &str) -> Outcome<&MapHandle> {
+        let found = self.all.iter().find(|(handle, _)| handle.name() == name);
+        found
+            .map(|(handle, _)| handle)
+            .ok_or_else(|| Failure::bug(format!("the program declares no map `{name}`")))
+    }
+
+    /// The maps in the order of the program.
+    fn handles(&self) -> Outcome<Vec<MapHandle>> {
+        self.all.iter().map(|(handle, _)| Ok(handle.try_clone()?)).collect()
+    }
+
+    /// The maps that have to be pinned, those of new sets among them.
+    fn fresh<'a>(&'a self, sets: &'a [PlannedSet<'_>]) -> Vec<&'a MapHandle> {
+        let own = self.all.iter().filter(|(_, age)| *age == Age::Fresh).map(|(handle, _)| handle);
+        let of_sets = sets.iter().flat_map(PlannedSet::maps);
+        own.chain(of_sets.filter(|(_, fresh)| *fresh).map(|(handle, _)| handle)).collect()
     }
 }
 
-/// The pinned map, if there is one of the declared shape. One of another shape belongs to a set of
-/// the same name and another kind, and is left behind.
+/// How many ticks two measurements of the same clock may differ by.
+const CLOSE: u64 = 8;
+
+/// The pinned map, if there is one of the declared shape.
 fn open_if_alike(dir: &PinDir, decl: &MapDecl) -> Outcome<Option<MapHandle>> {
     match MapHandle::open(dir, &decl.name) {
         Ok(handle) if handle.check_shape(decl).is_ok() => Ok(Some(handle)),
@@ -229,24 +404,5 @@ fn refused_by_verifier(error: LoadError, artifact: &Artifact, text: &str) -> Fai
     if error.log().is_none() {
         return error.into();
     }
-    let log = error.log().map(|log| log.text().to_owned()).unwrap_or_default();
-    let report = format!(
-        "{error}\n\n--- policy\n{text}\n--- listing\n{}\n--- verifier\n{log}\n",
-        artifact.program.listing()
-    );
-    let failure =
-        Failure::bug("the verifier refused the compiled program; this is a bug in the compiler")
-            .note("kernel", error.to_string());
-    let file = format!("palisade-{}.repro", std::process::id());
-    // A file that is there already may be a link that somebody has laid.
-    let written = File::create_new(&file).and_then(|mut file| file.write_all(report.as_bytes()));
-    match written {
-        Ok(()) => failure.note(
-            "saved",
-            format!("./{file} (policy, listing, full log): please attach it to the report"),
-        ),
-        Err(why) => {
-            failure.note("saved", format!("nothing, for ./{file} cannot be written: {why}"))
-        }
-    }
+    repro::refused_by_verifier(&error, artifact, text)
 }

@@ -18,7 +18,7 @@ use crate::failure::{Failure, Outcome};
 /// The name of the pin.
 pub const PIN: &str = "meta";
 /// What the maps and their values mean; raised when that changes.
-pub const SCHEMA: u32 = 1;
+pub const SCHEMA: u32 = 2;
 /// The build that this program writes into `meta`.
 pub const BUILD: &str = concat!("palisade ", env!("CARGO_PKG_VERSION"));
 
@@ -46,6 +46,11 @@ impl Meta {
     pub fn new(image: &Image, text: &str) -> Outcome<Self> {
         let (build, text) = (BUILD.to_owned(), text.to_owned());
         Ok(Self { build, namespace: namespace()?, digest: digest(image), text })
+    }
+
+    /// The SHA-256 of the text.
+    pub fn text_digest(&self) -> [u8; 32] {
+        Sha256::digest(self.text.as_bytes()).into()
     }
 
     /// Refuses a policy of another network namespace: its interfaces cannot be seen from here.
@@ -172,4 +177,9 @@ pub fn digest(image: &Image) -> [u8; 32] {
         }
     }
     hash.finalize().into()
+}
+
+/// A digest as it is written.
+pub fn hex(digest: &[u8; 32]) -> String {
+    digest.iter().map(|byte| format!("{byte:02x}")).collect()
 }

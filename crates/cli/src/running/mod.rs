@@ -1,8 +1,13 @@
 //! The running policy: its pins, its sets, and how it is put in place.
 
+pub mod before;
+pub mod contents;
 pub mod exchange;
+pub mod guard;
 pub mod home;
 pub mod install;
 pub mod meta;
 pub mod publish;
+mod repro;
 pub mod set;
+pub mod trial;

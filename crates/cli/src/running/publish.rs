@@ -1,44 +1,70 @@
 //! How the pins of a policy change: prepared aside, then moved into place, so that a kill at any
 //! point leaves something that the next command can finish or discard.
 //!
-//! 1. `next/` is filled: the maps that are new, `meta`, and last the program.
+//! A change:
+//! 1. `next:` is filled: the maps that are new, `meta`, below `before` what the policy in force
+//!    uses, where a return to it shall be possible, and last the program.
 //! 2. The program is attached in the place of the old one.
-//! 3. `next/` is renamed to `commit/`: from here on there is no way back.
-//! 4. The pins move from `commit/` to their places, the program last; what the new policy does not
-//!    use is unlinked; `commit/` is removed.
+//! 3. `next:` is renamed to `commit:`: from here on there is no way back.
+//! 4. What `old:` has kept goes, and `before` becomes `old:`. The pins move from `commit:` to their
+//!    places, the program last; what the new policy does not use is unlinked; `commit:` is removed.
 //!
-//! Whoever takes the lock to write puts right what a killed command has left: a `commit/` that is
-//! found is moved on; a `next/` is committed if its program is attached somewhere, and removed
+//! A return to the policy before:
+//! 1. `old:` is renamed to `back:`.
+//! 2. Its program is attached in the place of the one in force.
+//! 3. `back:` is renamed to `commit:`, and the pins move as above; there is nothing older to keep.
+//!
+//! Whoever takes the lock to write puts right what a killed command has left: a `commit:` that is
+//! found is moved on; a `next:` is committed if its program is attached somewhere, and removed
+//! otherwise; a return is gone on with if its program is attached somewhere, and forgotten
 //! otherwise.
+//!
+//! A trial that has ended unconfirmed is undone likewise. Its program is either in force, with the
+//! one before under `old:`, for that moved before the program did; or still in `next:`, with the one
+//! before in its place. The kernel goes back by the maps of the trial's own program, which are pinned
+//! before that program is attached anywhere and unlinked only when it is attached nowhere: so it does
+//! whatever befalls the tool.
 
 use std::path::Path;
+use std::time::Duration;
 
-use palisade_filter::{Name, plan};
-use palisade_loader::{Access, Locked, MapHandle, PinError, Program};
+use palisade_filter::Name;
+use palisade_loader::{Access, Locked, MapHandle, PinDir, PinError, Program};
 
+use super::before::{self, BACK, OLD};
 use super::exchange::Change;
 use super::home::{MAPS, PROGRAM, PolicyDir, Running, carriers_of, program_id};
 use super::meta::{self, Meta};
-use crate::failure::Outcome;
+use super::trial::{Deadline, Found, Trial};
+use crate::failure::{Failure, Outcome};
 
 const NEXT: &str = "next:";
 const COMMIT: &str = "commit:";
+/// In both of them: what becomes `old:`.
+const BEFORE: &str = "before";
 
 /// The pins of a program that is about to be attached.
 pub struct Staged<'a> {
     at: &'a PolicyDir,
 }
 
+/// What is pinned for a program.
+pub struct Pins<'a> {
+    /// Its maps that are new.
+    pub maps: &'a [&'a MapHandle],
+    /// What later commands need to know.
+    pub meta: &'a MapHandle,
+    /// The program.
+    pub program: &'a Program,
+    /// The policy that a return shall lead to; `None` leaves what is kept as it is.
+    pub before: Option<&'a Running<'a>>,
+}
+
 impl<'a> Staged<'a> {
-    /// Pins the new maps, `meta` and the program aside.
-    pub fn stage(
-        at: &'a PolicyDir,
-        maps: &[&MapHandle],
-        meta: &MapHandle,
-        program: &Program,
-    ) -> Outcome<Self> {
+    /// Pins the new maps, `meta` and the program aside, and the policy before besides.
+    pub fn stage(at: &'a PolicyDir, pins: &Pins<'_>) -> Outcome<Self> {
         let staged = Self { at };
-        match staged.fill(maps, meta, program) {
+        match staged.fill(pins) {
             Ok(()) => Ok(staged),
             Err(failure) => {
                 // What is left of it now, the next command removes.
@@ -48,14 +74,17 @@ impl<'a> Staged<'a> {
         }
     }
 
-    fn fill(&self, maps: &[&MapHandle], meta: &MapHandle, program: &Program) -> Outcome {
+    fn fill(&self, pins: &Pins<'_>) -> Outcome {
         let next = self.at.dir.create_subdir(NEXT, Access::Owner)?;
         let next_maps = next.create_subdir(MAPS, Access::Owner)?;
-        for map in maps {
+        for map in pins.maps {
             map.pin(&next_maps, map.name())?;
         }
-        meta.pin(&next, meta::PIN)?;
-        Ok(program.pin(&next, PROGRAM)?)
+        pins.meta.pin(&next, meta::PIN)?;
+        if let Some(running) = pins.before {
+            before::keep(running, &next, BEFORE)?;
+        }
+        Ok(pins.program.pin(&next, PROGRAM)?)
     }
 
     /// Moves the pins into place.
@@ -70,6 +99,12 @@ impl<'a> Staged<'a> {
     }
 }
 
+/// Moves the pins of a return into place; its program is attached already.
+pub fn publish_return(at: &PolicyDir) -> Outcome {
+    at.dir.rename(BACK, &at.dir, COMMIT)?;
+    finish(at)
+}
+
 /// Gives the maps of sets, and the directories on the way to them, to a group.
 pub fn share(at: &PolicyDir, access: Access) -> Outcome {
     let maps = at.maps()?;
@@ -80,11 +115,28 @@ pub fn share(at: &PolicyDir, access: Access) -> Outcome {
     at.share(access)
 }
 
+/// A policy's directory, to write: nothing below changes under the caller's hands.
+pub struct Writing {
+    /// The directory.
+    pub at: PolicyDir,
+    /// How long ago a trial ended unconfirmed that has been undone just now.
+    pub undone: Option<Duration>,
+    /// The lock, for as long as this lives.
+    _lock: Locked,
+}
+
 /// The directory of the policy that is in force, to write: locked, and its pins put right.
 pub fn to_write(bpffs: &Path, name: &Name) -> Outcome<(PolicyDir, Locked)> {
     let (at, lock) = PolicyDir::locked(bpffs, name)?;
     recover(&at)?;
     Ok((at, lock))
+}
+
+/// The same, told what has been put right.
+pub fn to_change(bpffs: &Path, name: &Name) -> Outcome<Writing> {
+    let (at, lock) = PolicyDir::locked(bpffs, name)?;
+    let undone = recover(&at)?;
+    Ok(Writing { at, undone, _lock: lock })
 }
 
 /// The same for a policy that may not be there yet: its directory is made.
@@ -94,40 +146,110 @@ pub fn to_make(bpffs: &Path, name: &Name) -> Outcome<(PolicyDir, Locked)> {
     Ok((at, lock))
 }
 
-/// Puts right what a killed command has left. The caller holds the lock.
-fn recover(at: &PolicyDir) -> Outcome {
+/// A trial that ended so long ago, in words.
+pub fn tell_undone(since: Duration) -> String {
+    format!(
+        "the trial ended unconfirmed {} s ago; the policy before is in force again",
+        since.as_secs()
+    )
+}
+
+/// Puts right what a killed command, or a trial, has left; tells how long ago a trial ended that is
+/// undone by this. The caller holds the lock.
+fn recover(at: &PolicyDir) -> Outcome<Option<Duration>> {
     put_right(at).map_err(|failure| {
         failure.because(format!(
-            "an attach of the policy `{}` was cut short, and cannot be put right",
+            "an attach or a trial of the policy `{}` was cut short, and cannot be put right",
             at.name
         ))
     })
 }
 
-fn put_right(at: &PolicyDir) -> Outcome {
+fn put_right(at: &PolicyDir) -> Outcome<Option<Duration>> {
     if at.dir.subdir(COMMIT)?.is_some() {
-        return finish(at);
+        finish(at)?;
+    } else if let Some(next) = at.dir.subdir(NEXT)?
+        && let Some(since) = settle(at, &next)?
+    {
+        return Ok(Some(since));
     }
-    let Some(next) = at.dir.subdir(NEXT)? else { return Ok(()) };
-    let program = match Program::open(&next, PROGRAM) {
+    let over = over(at.deadline()?)?;
+    let returning = at.dir.subdir(BACK)?.is_some();
+    // What is kept is for the owner alone to open, and seldom wanted.
+    if over.is_none() && !returning {
+        return Ok(None);
+    }
+    let Some((kept, program)) = before::find(at)? else { return Ok(None) };
+    let attached = !carriers_of(program_id(&program)?)?.is_empty();
+    if over.is_some() || attached {
+        Meta::open(&kept)?.of_this_namespace(&at.name)?;
+        before::go_back(at)?;
+    } else {
+        at.dir.rename(BACK, &at.dir, OLD)?;
+    }
+    Ok(over)
+}
+
+/// A change that was cut short before its commit: made, or taken back if nothing carries its
+/// program, or if it was on trial and its time is over.
+fn settle(at: &PolicyDir, next: &PinDir) -> Outcome<Option<Duration>> {
+    let program = match Program::open(next, PROGRAM) {
         Ok(program) => program,
-        Err(PinError::Missing { .. }) => return Ok(at.dir.remove_tree(NEXT)?),
+        Err(PinError::Missing { .. }) => {
+            at.dir.remove_tree(NEXT)?;
+            return Ok(None);
+        }
         Err(error) => return Err(error.into()),
     };
-    Meta::open(&next)?.of_this_namespace(&at.name)?;
+    Meta::open(next)?.of_this_namespace(&at.name)?;
     if carriers_of(program_id(&program)?)?.is_empty() {
-        return Ok(at.dir.remove_tree(NEXT)?);
+        at.dir.remove_tree(NEXT)?;
+        return Ok(None);
     }
-    if let Some(old) = at.program()? {
+    let old = at.program()?;
+    let deadline = match next.subdir(MAPS)? {
+        Some(maps) => Deadline::find(&maps, || Ok(Some(program.try_clone().map_err(lost)?)))?,
+        None => Found::None,
+    };
+    if let (Some(since), Some(old)) = (over(deadline)?, &old) {
+        Change::new(Some(&program), old).replace_all()?;
+        at.dir.remove_tree(NEXT)?;
+        return Ok(Some(since));
+    }
+    if let Some(old) = old {
         Change::new(Some(&old), &program).replace_all()?;
     }
     at.dir.rename(NEXT, &at.dir, COMMIT)?;
-    finish(at)
+    finish(at)?;
+    Ok(None)
 }
 
-/// Moves every pin of `commit/` to its place, and unlinks what the policy does not use.
+fn lost(errno: palisade_loader::Errno) -> Failure {
+    Failure::refused(format!("cannot open the program again: {errno}"))
+}
+
+/// How long ago the trial ended, if it did.
+fn over(deadline: Found) -> Outcome<Option<Duration>> {
+    match deadline {
+        Found::None => Ok(None),
+        Found::Trial(deadline) => Ok(match deadline.trial()? {
+            Trial::Over { since } => Some(since),
+            Trial::On { .. } | Trial::Confirmed => None,
+        }),
+        Found::Closed => Err(Failure::refused(
+            "the policy is on trial, and whether that is over is for its owner to see",
+        )
+        .note("help", "its sets can be edited again once it is confirmed or rolled back")),
+    }
+}
+
+/// Moves every pin of `commit:` to its place, and unlinks what the policy does not use.
 fn finish(at: &PolicyDir) -> Outcome {
     let Some(commit) = at.dir.subdir(COMMIT)? else { return Ok(()) };
+    if commit.subdir(BEFORE)?.is_some() {
+        before::forget(at)?;
+        commit.rename(BEFORE, &at.dir, OLD)?;
+    }
     let maps = at.dir.ensure_subdir(MAPS, Access::Owner)?;
     if let Some(new_maps) = commit.subdir(MAPS)? {
         for name in new_maps.names()? {
@@ -142,10 +264,7 @@ fn finish(at: &PolicyDir) -> Outcome {
         }
     }
     if let Some(running) = Running::open(at)? {
-        let used = plan::map_names(&running.policy);
-        for name in maps.names()?.iter().filter(|name| !used.contains(name)) {
-            maps.unlink(name)?;
-        }
+        running.unlink_unused(&maps)?;
     }
     share(at, at.dir.access()?)?;
     Ok(at.dir.remove_subdir(COMMIT)?)

@@ -1,36 +1,31 @@
 //! Ethernet and its VLAN tags: each class of frames goes to its own label.
 //!
 //! Tags 0x8100 and 0x88a8 are walked as the stack's `__netif_receive_skb_core` does, up to eight;
-//! a ninth is malformed. At a class's label `AT` is behind the EtherType and `LEFT` is the offset
-//! of that place in the frame.
+//! a ninth is malformed. At a class's label `AT` is behind the EtherType; at the label of all others
+//! R2 is the EtherType in the order of the packet, or 0, where some rule asks for it.
 
-use palisade_asm::{Assembler, Cond, Label, R2, Size};
+use palisade_asm::{Assembler, Cond, Label, R1, R2, Size, Swap};
 
-use super::frame::{AT, LEFT};
-use super::packet::{Field, require};
-use crate::plan::ByteOrder;
+use super::frame::{AT, DST_MAC, INNER_VLAN, NO_TAG, OFFSET, SRC_MAC, Slot, VLAN};
+use super::needs::Needs;
+use super::packet::{Field, Readable, require};
+use crate::plan::{Access, Target};
 use crate::policy::Class;
 
 /// The most VLAN tags that are walked.
 pub const MOST_TAGS: usize = 8;
 
 const HEADER: i16 = 14;
+const DESTINATION: Field = Field::new(0, Size::W);
+const DESTINATION_REST: Field = Field::new(4, Size::H);
+const SOURCE: Field = Field::new(6, Size::W);
+const SOURCE_REST: Field = Field::new(10, Size::H);
 const ETHERTYPE: Field = Field::new(12, Size::H);
 const TAG: i16 = 4;
+const TAG_CONTROL: Field = Field::new(0, Size::H);
 const TAG_ETHERTYPE: Field = Field::new(2, Size::H);
 
-const VLAN: [u8; 2] = [0x81, 0x00];
-const SERVICE_VLAN: [u8; 2] = [0x88, 0xa8];
-
-/// The EtherType of a class; `None` for the class of all others.
-fn ethertype(class: Class) -> Option<[u8; 2]> {
-    match class {
-        Class::Ip4 => Some([0x08, 0x00]),
-        Class::Ip6 => Some([0x86, 0xdd]),
-        Class::Arp => Some([0x08, 0x06]),
-        Class::Other => None,
-    }
-}
+const VLAN_TYPES: [u16; 2] = [0x8100, 0x88a8];
 
 /// Where frames go.
 pub struct Exits {
@@ -44,36 +39,93 @@ pub struct Exits {
     pub too_deep: Label,
 }
 
-/// Walks the Ethernet header and the tags from `AT`, the start of the frame.
-pub fn ethernet(a: &mut Assembler, order: ByteOrder, exits: &Exits) {
-    let frame = require(a, HEADER, exits.short);
-    frame.load(a, R2, ETHERTYPE);
-    advance(a, HEADER);
-    for _ in 0..MOST_TAGS {
-        let tagged = a.label("vlan");
-        dispatch(a, order, exits);
-        a.jump_if(R2, Cond::Eq, order.imm16(VLAN), tagged);
-        a.jump_if(R2, Cond::Ne, order.imm16(SERVICE_VLAN), exits.other);
-        a.place(tagged);
-        let tag = require(a, TAG, exits.short);
-        tag.load(a, R2, TAG_ETHERTYPE);
-        advance(a, TAG);
-    }
-    dispatch(a, order, exits);
-    a.jump_if(R2, Cond::Eq, order.imm16(VLAN), exits.too_deep);
-    a.jump_if(R2, Cond::Eq, order.imm16(SERVICE_VLAN), exits.too_deep);
-    a.jump(exits.other);
-}
-
-/// Sends the EtherType in R2 to its class.
-fn dispatch(a: &mut Assembler, order: ByteOrder, exits: &Exits) {
-    for (class, to) in &exits.classes {
-        if let Some(bytes) = ethertype(*class) {
-            a.jump_if(R2, Cond::Eq, order.imm16(bytes), *to);
+/// Stores that no tag has been seen yet.
+pub fn no_tags(a: &mut Assembler, needs: &Needs) {
+    for (slot, needed) in [(VLAN, needs.vlan), (INNER_VLAN, needs.inner_vlan)] {
+        if needed {
+            slot.store(a, NO_TAG);
         }
     }
 }
 
-fn advance(a: &mut Assembler, by: i16) {
-    a.add(AT, i32::from(by)).add(LEFT, i32::from(by));
+/// Walks the Ethernet header and the tags from `AT`, the start of the frame.
+pub fn ethernet(a: &mut Assembler, target: Target, needs: &Needs, exits: &Exits) {
+    if needs.ethertype {
+        a.mov(R2, 0);
+    }
+    no_addresses(a, needs);
+    let frame = require(a, HEADER, exits.short);
+    addresses(a, needs, frame);
+    frame.load(a, R2, ETHERTYPE);
+    advance(a, target, HEADER, HEADER);
+    let order = target.order;
+    for depth in 0..MOST_TAGS {
+        let tagged = a.label("vlan");
+        dispatch(a, target, exits);
+        let [vlan, service] = VLAN_TYPES.map(|number| order.imm16(number.to_be_bytes()));
+        a.jump_if(R2, Cond::Eq, vlan, tagged);
+        a.jump_if(R2, Cond::Ne, service, exits.other);
+        a.place(tagged);
+        let tag = require(a, TAG, exits.short);
+        match depth {
+            0 if needs.vlan => identifier(a, tag, VLAN),
+            1 if needs.inner_vlan => identifier(a, tag, INNER_VLAN),
+            _ => {}
+        }
+        tag.load(a, R2, TAG_ETHERTYPE);
+        let walked = i16::try_from(depth + 1).expect("few tags") * TAG;
+        advance(a, target, TAG, HEADER + walked);
+    }
+    dispatch(a, target, exits);
+    for number in VLAN_TYPES {
+        a.jump_if(R2, Cond::Eq, order.imm16(number.to_be_bytes()), exits.too_deep);
+    }
+    a.jump(exits.other);
+}
+
+/// Sends the EtherType in R2 to its class.
+fn dispatch(a: &mut Assembler, target: Target, exits: &Exits) {
+    for (class, to) in &exits.classes {
+        if let Some(number) = class.ethertype() {
+            a.jump_if(R2, Cond::Eq, target.order.imm16(number.to_be_bytes()), *to);
+        }
+    }
+}
+
+/// Moves `AT`, to `offset` in the frame.
+fn advance(a: &mut Assembler, target: Target, by: i16, offset: i16) {
+    a.add(AT, i32::from(by));
+    if target.access == Access::Helpers {
+        OFFSET.store(a, i32::from(offset));
+    }
+}
+
+/// The VLAN identifier of a tag, the lower twelve bits of its first field.
+fn identifier(a: &mut Assembler, tag: Readable, slot: Slot) {
+    tag.load(a, R1, TAG_CONTROL);
+    a.swap(Swap::Be16, R1).and(R1, 0xfff);
+    slot.store(a, R1);
+}
+
+fn no_addresses(a: &mut Assembler, needs: &Needs) {
+    for (slot, needed) in [(SRC_MAC, needs.src_mac), (DST_MAC, needs.dst_mac)] {
+        if needed {
+            slot.store(a, -1);
+        }
+    }
+}
+
+fn addresses(a: &mut Assembler, needs: &Needs, frame: Readable) {
+    for (slot, needed, fields) in [
+        (SRC_MAC, needs.src_mac, [SOURCE, SOURCE_REST]),
+        (DST_MAC, needs.dst_mac, [DESTINATION, DESTINATION_REST]),
+    ] {
+        if needed {
+            frame.load(a, R1, fields[0]);
+            a.store(Size::W, slot.at(0), R1);
+            // The upper half of this word is zero, as the slot's last two bytes shall be.
+            frame.load(a, R1, fields[1]);
+            a.store(Size::H, slot.at(4), R1).store(Size::H, slot.at(6), 0);
+        }
+    }
 }

@@ -1,23 +1,34 @@
 //! The contract between the parts of an emitted program: registers and stack.
 //!
-//! While headers are parsed, `CTX`, `AT`, `END` and `LEFT` hold what their names say and R0 to R5
-//! are scratch; every fact that a rule may ask for is stored in a stack slot before the rules
-//! begin, and the rules read nothing but slots. Slots are laid out here and nowhere else.
+//! From the start to the end of the program, `MODE` and `LEN` hold what their names say. While
+//! headers are parsed, so do `AT` and `END`, and R0 to R5 are scratch. Every fact that a rule may
+//! ask for is stored in a stack slot before the rules begin, and the rules read nothing but slots.
+//! Slots are laid out here and nowhere else.
 
-use palisade_asm::{Assembler, FP, Mem, R6, R7, R8, R9, Reg, Size, Src};
+use palisade_asm::{Assembler, FP, Mem, R4, R6, R7, R8, R9, Reg, Size, Src};
 
-/// The context, `struct xdp_md`.
-pub const CTX: Reg = R6;
+use crate::plan::{Access, MOST_HITS};
+
+/// The mode, as the control map says it.
+pub const MODE: Reg = R6;
 /// The header that is being read. Behind the fixed IP header, for `Access::Helpers`: its offset in
 /// the frame.
 pub const AT: Reg = R7;
 /// The end of the linear part of the frame.
 pub const END: Reg = R8;
-/// Before the IP header is read: its offset in the frame. Then: bytes of the packet, by its own
-/// length, from `AT` on.
-pub const LEFT: Reg = R9;
+/// The length of the frame, as far as it has been asked for.
+pub const LEN: Reg = R9;
 /// Once a row is chosen: the verdict.
 pub const VERDICT: Reg = R7;
+
+/// Bytes of the packet, by its own length, from `AT` on: behind the fixed IP header. Helpers are
+/// called meanwhile where no pointer reaches the packet; then the end is of no use any more.
+pub const fn left(access: Access) -> Reg {
+    match access {
+        Access::Pointers => R4,
+        Access::Helpers => END,
+    }
+}
 
 /// Offsets in `struct xdp_md`.
 pub mod ctx {
@@ -80,17 +91,17 @@ const fn bytes(size: Size) -> i16 {
 
 const TOP: Slot = Slot { off: 0, size: Size::D };
 
-/// `u64`: the length of the frame.
-pub const LEN: Slot = Slot::below(TOP, Size::D);
+/// The context, `struct xdp_md`.
+pub const CTX: Slot = Slot::below(TOP, Size::D);
 /// `u64`: a register across a call.
-pub const SAVED: [Slot; 2] = {
-    let first = Slot::below(LEN, Size::D);
-    [first, Slot::below(first, Size::D)]
+pub const SAVED: [Slot; 3] = {
+    let first = Slot::below(CTX, Size::D);
+    let second = Slot::below(first, Size::D);
+    [first, second, Slot::below(second, Size::D)]
 };
-/// What a rule has hit so far: the pointer to the counters of a `net` entry, or the slot of a
-/// service.
+/// What a rule has hit so far: the pointer to the counters of an entry, or the slot of a service.
 pub const HITS: [Slot; MOST_HITS] = {
-    let mut slots = [Slot::below(SAVED[1], Size::D); MOST_HITS];
+    let mut slots = [Slot::below(SAVED[2], Size::D); MOST_HITS];
     let mut i = 1;
     while i < MOST_HITS {
         slots[i] = Slot::below(slots[i - 1], Size::D);
@@ -98,8 +109,6 @@ pub const HITS: [Slot; MOST_HITS] = {
     }
     slots
 };
-/// The most set look-ups of one rule.
-pub const MOST_HITS: usize = 8;
 /// `u32`: a number of which the verifier is to forget what it knows. It remembers what is stored
 /// on a multiple of eight; this lies between two.
 pub const FORGETFUL: Slot = Slot::below(HITS[MOST_HITS - 1], Size::W);
@@ -116,20 +125,44 @@ pub const COPY: Slot = {
 pub const SRC: AddressSlot = AddressSlot::below(COPY);
 /// The same of the destination.
 pub const DST: AddressSlot = AddressSlot::below(SRC.bits);
+/// Six bytes of the source Ethernet address, then two zeros; all ones where a frame has none.
+pub const SRC_MAC: Slot = Slot::below(DST.bits, Size::D);
+/// The same of the destination.
+pub const DST_MAC: Slot = Slot::below(SRC_MAC, Size::D);
 /// `u32`: the row that counts the packet.
-pub const ROW: Slot = Slot::below(DST.bits, Size::W);
-/// `u32`: the protocol, or [`UNKNOWN_PROTOCOL`].
-pub const PROTOCOL: Slot = Slot::below(ROW, Size::W);
-/// `u32`: the source port, or [`NO_PORT`].
+pub const ROW: Slot = Slot::below(DST_MAC, Size::W);
+/// `u32`: the row of a rule that counts and does not decide; the key of a service.
+pub const KEY: Slot = Slot::below(ROW, Size::W);
+/// `u32`: the offset of the IP header in the frame.
+pub const OFFSET: Slot = Slot::below(KEY, Size::W);
+/// `u32`: the protocol, where it is known.
+pub const PROTOCOL: Slot = Slot::below(OFFSET, Size::W);
+/// `u32`: the source port.
 pub const SPORT: Slot = Slot::below(PROTOCOL, Size::W);
-/// `u32`: the destination port, or [`NO_PORT`].
+/// `u32`: the destination port.
 pub const DPORT: Slot = Slot::below(SPORT, Size::W);
-/// `u32`: 1 for neighbour discovery, else 0.
-pub const ND: Slot = Slot::below(DPORT, Size::W);
-/// `u32`: 1 for a fragment that is not the first, else 0.
-pub const LATER_FRAGMENT: Slot = Slot::below(ND, Size::W);
-/// `u32`: the hop limit of an IPv6 packet.
-pub const HOP_LIMIT: Slot = Slot::below(LATER_FRAGMENT, Size::W);
+/// `u32`: type and code of ICMP, the type in the upper byte of two.
+pub const ICMP: Slot = Slot::below(DPORT, Size::W);
+/// `u32`: bytes 12 and 13 of the TCP header, in the order of the machine.
+pub const FLAGS: Slot = Slot::below(ICMP, Size::W);
+/// `u32`: not 0 for a piece of a fragmented packet.
+pub const FRAGMENT: Slot = Slot::below(FLAGS, Size::W);
+/// `u32`: 1 behind an IPv6 fragment header, else 0.
+pub const FRAGMENT_HEADER: Slot = Slot::below(FRAGMENT, Size::W);
+/// `u32`: the bytes of IPv4 options.
+pub const OPTIONS: Slot = Slot::below(FRAGMENT_HEADER, Size::W);
+/// `u32`: time to live or hop limit.
+pub const TTL: Slot = Slot::below(OPTIONS, Size::W);
+/// `u32`: the length of the packet.
+pub const LENGTH: Slot = Slot::below(TTL, Size::W);
+/// `u32`: the upper six bits of type of service or traffic class.
+pub const DSCP: Slot = Slot::below(LENGTH, Size::W);
+/// `u32`: the identifier of the outermost VLAN tag, or [`NO_TAG`].
+pub const VLAN: Slot = Slot::below(DSCP, Size::W);
+/// `u32`: that of the next one.
+pub const INNER_VLAN: Slot = Slot::below(VLAN, Size::W);
+/// `u32`: the EtherType of a frame that is neither IP nor ARP, 0 if it has none.
+pub const ETHERTYPE: Slot = Slot::below(INNER_VLAN, Size::W);
 
 /// A place for an address, ready to be a key.
 #[derive(Clone, Copy)]
@@ -147,10 +180,8 @@ impl AddressSlot {
     }
 }
 
-/// A value of [`PROTOCOL`] that is no protocol.
-pub const UNKNOWN_PROTOCOL: i32 = 0x100;
-/// A value of [`SPORT`] and [`DPORT`] that is no port.
-pub const NO_PORT: i32 = 0x1_0000;
+/// A value of [`VLAN`] that is no identifier.
+pub const NO_TAG: i32 = 0x1000;
 
 #[cfg(test)]
 mod tests {
@@ -158,8 +189,30 @@ mod tests {
 
     #[test]
     fn slots_are_aligned_apart_and_within_the_stack() {
-        let mut slots =
-            vec![LEN, ROW, PROTOCOL, SPORT, DPORT, ND, LATER_FRAGMENT, HOP_LIMIT, FORGETFUL, COPY];
+        let mut slots = vec![
+            CTX,
+            SRC_MAC,
+            DST_MAC,
+            ROW,
+            KEY,
+            OFFSET,
+            PROTOCOL,
+            SPORT,
+            DPORT,
+            ICMP,
+            FLAGS,
+            FRAGMENT,
+            FRAGMENT_HEADER,
+            OPTIONS,
+            TTL,
+            LENGTH,
+            DSCP,
+            VLAN,
+            INNER_VLAN,
+            ETHERTYPE,
+            FORGETFUL,
+            COPY,
+        ];
         slots.extend(SAVED);
         slots.extend(HITS);
         for address in [SRC, DST] {

@@ -1,95 +1,156 @@
-//! IPv4: the header checked as `ip_rcv_core` does, options stepped over, addresses kept for rules.
+//! IPv4: the header checked as `ip_rcv_core` does, options stepped over, facts kept for rules.
 //!
-//! Behind [`header`], `LEFT` bytes of the packet follow `AT` by its own length, and they lie in the
-//! frame; R5 is the protocol and R4 the fragment field, in the packet's order of bytes.
+//! Behind the header, `left` bytes of the packet follow `AT` by its own length, and they lie in the
+//! frame; R5 is the protocol.
 
-use palisade_asm::{Assembler, Cond, Label, R1, R2, R3, R4, R5, Size, Swap};
+use palisade_asm::{Assembler, Cond, Label, R1, R2, R3, R5, Reg, Size, Swap};
 
-use super::frame::{self, AT, DST, END, LEFT, LEN, PROTOCOL, SRC};
-use super::packet::{Field, require};
-use super::{Ends, length, transport};
-use crate::plan::{Access, ByteOrder, Depth, Malformed, Target, Way};
-use crate::policy::{Protocol, Side};
+use super::frame::{
+    AT, DSCP, DST, END, FRAGMENT, LEN, LENGTH, OFFSET, OPTIONS, PROTOCOL, SRC, TTL, left,
+};
+use super::needs::Needs;
+use super::packet::{Field, Readable, require};
+use super::transport::{self, Lanes};
+use super::{Ends, length};
+use crate::plan::{Access, Depth, Malformed, Target, Way};
+use crate::policy::Lane;
 use crate::value::Family;
 
-const HEADER: i16 = 20;
+/// The header without options.
+pub const HEADER: i16 = 20;
 const VERSION_IHL: Field = Field::new(0, Size::B);
+const SERVICE: Field = Field::new(1, Size::B);
 const TOTAL_LENGTH: Field = Field::new(2, Size::H);
-const FRAGMENT: Field = Field::new(6, Size::H);
+const FRAGMENT_FIELD: Field = Field::new(6, Size::H);
+const TIME_TO_LIVE: Field = Field::new(8, Size::B);
 const PROTO: Field = Field::new(9, Size::B);
-const ADDRESS: [(Side, frame::AddressSlot, Field); 2] = [
-    (Side::Source, SRC, Field::new(12, Size::W)),
-    (Side::Destination, DST, Field::new(16, Size::W)),
-];
+const SOURCE: Field = Field::new(12, Size::W);
+const DESTINATION: Field = Field::new(16, Size::W);
 
+/// Version 4 and a header of 20 bytes.
+const PLAIN: i32 = 0x45;
 /// The bits of the fragment field that are the offset.
-const FRAGMENT_OFFSET: [u8; 2] = [0x1f, 0xff];
+const OFFSET_BITS: [u8; 2] = [0x1f, 0xff];
+/// The same with the bit that more fragments follow.
+const PIECE_BITS: [u8; 2] = [0x3f, 0xff];
 
-/// Parses the packet at `AT` as deep as `way` needs it, and falls through to its rules.
-pub fn ip4(a: &mut Assembler, target: Target, way: &Way<'_>, ends: &Ends<'_>) {
-    header(a, target, way, ends);
+/// Parses the packet at `AT` as deep as `way` needs it, and goes to its lanes; at layer 3 it falls
+/// through to the only one.
+pub fn ip4(
+    a: &mut Assembler,
+    target: Target,
+    way: &Way,
+    ends: &Ends<'_>,
+    lanes: &Lanes,
+    dispatch: Label,
+) {
+    let ip = header(a, target, way, ends);
     if way.depth < Depth::Layer4 {
         return;
     }
-    let rules = a.label("ip4 rules");
-    fragment(a, target.order, way, rules);
-    transport::transport(a, target.access, Protocol::ICMP, way, ends, rules);
-    a.place(rules);
+    later_fragment(a, target, ip, lanes.of(Lane::LaterFragment));
+    a.mov(left(target.access), R2).sub(left(target.access), R1);
+    match target.access {
+        Access::Pointers => {
+            a.add(AT, R1);
+        }
+        Access::Helpers => {
+            OFFSET.load(a, AT);
+            a.add(AT, R1);
+        }
+    }
+    a.place(dispatch);
+    transport::transport(a, target.access, way, ends, lanes);
 }
 
-fn header(a: &mut Assembler, target: Target, way: &Way<'_>, ends: &Ends<'_>) {
+/// Goes to `later` if the packet is a piece that is not the first.
+pub fn later_fragment(a: &mut Assembler, target: Target, ip: Readable, later: Label) {
+    ip.load(a, R3, FRAGMENT_FIELD);
+    a.jump_if(R3, Cond::Set, target.order.imm16(OFFSET_BITS), later);
+}
+
+/// The protocol, into a register.
+pub fn protocol(a: &mut Assembler, ip: Readable, to: Reg) {
+    ip.load(a, to, PROTO);
+}
+
+/// Stores that the header has no options.
+pub fn no_options(a: &mut Assembler) {
+    OPTIONS.store(a, 0);
+}
+
+/// Checks the header and keeps its facts; R1 is its length behind it, R2 that of the packet and, at
+/// layer 4, R5 the protocol.
+fn header(a: &mut Assembler, target: Target, way: &Way, ends: &Ends<'_>) -> Readable {
+    let needs = Needs::of([way]);
     let ip = require(a, HEADER, ends.malformed(Malformed::ShortL3));
+    let (unusual, checked) = (a.label("ip4 unusual"), a.label("ip4 length"));
     ip.load(a, R1, VERSION_IHL);
+    a.jump_if(R1, Cond::Ne, PLAIN, unusual);
+    a.mov(R1, i32::from(HEADER));
+    a.jump(checked);
+    a.place(unusual);
+    unusual_header(a, target.access, ends);
+    a.place(checked);
+    if needs.options {
+        a.mov(R3, R1).sub(R3, i32::from(HEADER));
+        OPTIONS.store(a, R3);
+    }
+    ip.load(a, R2, TOTAL_LENGTH);
+    a.swap(Swap::Be16, R2);
+    a.jump_if(R2, Cond::Lt, R1, ends.malformed(Malformed::BadLength));
+    length::holds(a, target, 0, ends);
+    facts(a, target, &needs, ip);
+    if way.depth == Depth::Layer4 {
+        protocol(a, ip, R5);
+        if needs.protocol {
+            PROTOCOL.store(a, R5);
+        }
+    }
+    ip
+}
+
+/// A header whose first byte, in R1, is not that of most: its version, its length, its options.
+fn unusual_header(a: &mut Assembler, access: Access, ends: &Ends<'_>) {
     a.mov(R3, R1).rsh(R3, 4);
     a.jump_if(R3, Cond::Ne, 4, ends.malformed(Malformed::BadVersion));
     a.and(R1, 0x0f).lsh(R1, 2);
     a.jump_if(R1, Cond::Lt, i32::from(HEADER), ends.malformed(Malformed::BadIhl));
-    let length = a.label("ip4 length");
-    a.jump_if(R1, Cond::Eq, i32::from(HEADER), length);
-    options_are_there(a, target.access, ends.malformed(Malformed::ShortL3));
-    a.place(length);
-    ip.load(a, R2, TOTAL_LENGTH);
-    // Before Linux 7 the verifier forgets at the swap that no more than two bytes were loaded.
-    a.swap(Swap::Be16, R2).and(R2, 0xffff);
-    a.jump_if(R2, Cond::Lt, R1, ends.malformed(Malformed::BadLength));
-    length::holds(a, target, 0, ends);
-    for (side, slot, field) in ADDRESS {
-        if way.tests_address(side) {
-            ip.load(a, R3, field);
-            slot.addr.lower().store(a, R3);
-            slot.bits.store(a, i32::from(Family::V4.bits()));
-        }
-    }
-    if way.depth < Depth::Layer4 {
-        return;
-    }
-    ip.load(a, R4, FRAGMENT);
-    ip.load(a, R5, PROTO);
-    PROTOCOL.store(a, R5);
-    match target.access {
-        Access::Pointers => a.add(AT, R1),
-        Access::Helpers => a.mov(AT, LEFT).add(AT, R1),
-    };
-    a.mov(LEFT, R2).sub(LEFT, R1);
-}
-
-/// The header, of R1 bytes, lies in the frame.
-fn options_are_there(a: &mut Assembler, access: Access, short: Label) {
+    let short = ends.malformed(Malformed::ShortL3);
     match access {
-        Access::Pointers => a.mov(R3, AT).add(R3, R1).jump_if(R3, Cond::Gt, END, short),
-        Access::Helpers => {
-            LEN.load(a, R4);
-            a.mov(R3, LEFT).add(R3, R1).jump_if(R3, Cond::Gt, R4, short)
+        Access::Pointers => {
+            a.mov(R3, AT).add(R3, R1).jump_if(R3, Cond::Gt, END, short);
         }
-    };
+        Access::Helpers => {
+            OFFSET.load(a, R3);
+            a.add(R3, R1).jump_if(R3, Cond::Gt, LEN, short);
+        }
+    }
 }
 
-/// A fragment that is not the first has a protocol but no ports.
-fn fragment(a: &mut Assembler, order: ByteOrder, way: &Way<'_>, rules: Label) {
-    let first = a.label("ip4 transport");
-    transport::no_facts(a, way);
-    a.and(R4, order.imm16(FRAGMENT_OFFSET)).jump_if(R4, Cond::Eq, 0, first);
-    transport::later_fragment(a, way);
-    a.jump(rules);
-    a.place(first);
+/// Keeps what rules ask for; R2 is the length of the packet.
+pub fn facts(a: &mut Assembler, target: Target, needs: &Needs, ip: Readable) {
+    let addresses = [(needs.src, SRC, SOURCE), (needs.dst, DST, DESTINATION)];
+    for (_, slot, field) in addresses.into_iter().filter(|(needed, ..)| *needed) {
+        ip.load(a, R3, field);
+        slot.addr.lower().store(a, R3);
+        slot.bits.store(a, i32::from(Family::V4.bits()));
+    }
+    if needs.fragment {
+        ip.load(a, R3, FRAGMENT_FIELD);
+        a.and(R3, target.order.imm16(PIECE_BITS));
+        FRAGMENT.store(a, R3);
+    }
+    if needs.ttl {
+        ip.load(a, R3, TIME_TO_LIVE);
+        TTL.store(a, R3);
+    }
+    if needs.length {
+        LENGTH.store(a, R2);
+    }
+    if needs.dscp {
+        ip.load(a, R3, SERVICE);
+        a.rsh(R3, 2);
+        DSCP.store(a, R3);
+    }
 }

@@ -11,13 +11,17 @@
 //! The verifier forgets at each header what it knows of the distance, so that all ways to a header
 //! look alike to it and it follows one of them. By helpers, `AT` is an offset and just grows.
 
-use palisade_asm::{Assembler, Cond, Label, R0, R1, R2, R3, R4, R5, Reg, Size, Swap};
+use palisade_asm::{Assembler, Cond, Label, R0, R1, R2, R3, R5, Reg, Size, Swap};
 
-use super::frame::{self, AT, DST, END, FORGETFUL, HOP_LIMIT, LEFT, ND, PROTOCOL, SRC};
+use super::frame::{
+    AT, DSCP, DST, FORGETFUL, FRAGMENT, FRAGMENT_HEADER, LENGTH, OFFSET, PROTOCOL, SRC, TTL, left,
+};
+use super::needs::Needs;
 use super::packet::{Field, Readable, require, require_at};
-use super::{Ends, length, transport};
+use super::transport::{self, Lanes};
+use super::{Ends, length};
 use crate::plan::{Access, ByteOrder, Depth, Malformed, Target, Way};
-use crate::policy::{Protocol, Side, Term};
+use crate::policy::{Lane, Protocol};
 use crate::value::Family;
 
 /// The fixed header.
@@ -25,41 +29,28 @@ const BASE: Reg = R3;
 /// The distance of `AT` from `BASE`.
 const WALKED: Reg = R0;
 
-/// The register that holds 1 behind a fragment header, else 0: one that lives through the walk.
-fn seen(access: Access) -> Reg {
-    match access {
-        Access::Pointers => R4,
-        // No pointer is compared any more, and calls leave it alone.
-        Access::Helpers => END,
-    }
-}
-
 /// The most extension headers that are walked.
 pub const MOST_HEADERS: usize = 8;
 
 const HEADER: i16 = 40;
 const VERSION: Field = Field::new(0, Size::B);
+const VERSION_AND_CLASS: Field = Field::new(0, Size::H);
 const PAYLOAD_LENGTH: Field = Field::new(4, Size::H);
 const NEXT_HEADER: Field = Field::new(6, Size::B);
 const HOPS: Field = Field::new(7, Size::B);
-const ADDRESS: [(Side, frame::AddressSlot, [Field; 2]); 2] = [
-    (Side::Source, SRC, [Field::new(8, Size::D), Field::new(16, Size::D)]),
-    (Side::Destination, DST, [Field::new(24, Size::D), Field::new(32, Size::D)]),
-];
+const SOURCE: [Field; 2] = [Field::new(8, Size::D), Field::new(16, Size::D)];
+const DESTINATION: [Field; 2] = [Field::new(24, Size::D), Field::new(32, Size::D)];
 
 /// Every extension header has at least this many bytes.
 const EXTENSION: i16 = 8;
 const EXTENSION_NEXT: Field = Field::new(0, Size::B);
 const EXTENSION_LENGTH: Field = Field::new(1, Size::B);
 const SEGMENTS_LEFT: Field = Field::new(3, Size::B);
-const FRAGMENT: Field = Field::new(2, Size::H);
+const FRAGMENT_FIELD: Field = Field::new(2, Size::H);
 /// The bits of the fragment field that are the offset.
-const FRAGMENT_OFFSET: [u8; 2] = [0xff, 0xf8];
-
-const ICMPV6_TYPE: Field = Field::new(0, Size::B);
-/// Router solicitation; redirect is the last of neighbour discovery's five types.
-const ND_FIRST: i32 = 133;
-const ND_LAST: i32 = 137;
+const OFFSET_BITS: [u8; 2] = [0xff, 0xf8];
+/// The same with the bit that more fragments follow.
+const PIECE_BITS: [u8; 2] = [0xff, 0xf9];
 
 /// An extension header, by how it is walked.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -96,17 +87,19 @@ impl Extension {
     }
 }
 
-/// Parses the packet at `AT` as deep as `way` needs it, and falls through to its rules.
-pub fn ip6(a: &mut Assembler, target: Target, way: &Way<'_>, ends: &Ends<'_>) {
-    header(a, target, way, ends);
+/// Parses the packet at `AT` as deep as `way` needs it, and goes to its lanes; at layer 3 it falls
+/// through to the only one.
+pub fn ip6(a: &mut Assembler, target: Target, way: &Way, ends: &Ends<'_>, lanes: &Lanes) {
+    let needs = Needs::of([way]);
+    header(a, target, way, &needs, ends);
     if way.depth < Depth::Layer4 {
         return;
     }
-    let (rules, last) = (a.label("ip6 rules"), a.label("ip6 transport"));
-    a.mov(seen(target.access), 0);
+    let last = a.label("ip6 transport");
     for step in 0..MOST_HEADERS {
         let next = a.label("next header");
-        extension(a, target, step, &Steps { way, next, last, rules }, ends);
+        let later = lanes.of(Lane::LaterFragment);
+        extension(a, target, step, &Steps { needs: &needs, next, last, later }, ends);
         a.place(next);
     }
     for kind in Extension::ALL {
@@ -120,23 +113,45 @@ pub fn ip6(a: &mut Assembler, target: Target, way: &Way<'_>, ends: &Ends<'_>) {
         a.jump_if(R5, Cond::Eq, kind.number(), ends.malformed(exit));
     }
     a.place(last);
-    PROTOCOL.store(a, R5);
-    transport::transport(a, target.access, Protocol::ICMPV6, way, ends, rules);
-    a.place(rules);
+    if needs.protocol {
+        PROTOCOL.store(a, R5);
+    }
+    transport::transport(a, target.access, way, ends, lanes);
 }
 
-fn header(a: &mut Assembler, target: Target, way: &Way<'_>, ends: &Ends<'_>) {
+fn header(a: &mut Assembler, target: Target, way: &Way, needs: &Needs, ends: &Ends<'_>) {
     let ip = require(a, HEADER, ends.malformed(Malformed::ShortL3));
     ip.load(a, R1, VERSION);
     a.rsh(R1, 4);
     a.jump_if(R1, Cond::Ne, 6, ends.malformed(Malformed::BadVersion));
     ip.load(a, R2, PAYLOAD_LENGTH);
-    // Before Linux 7 the verifier forgets at the swap that no more than two bytes were loaded.
-    a.swap(Swap::Be16, R2).and(R2, 0xffff);
+    a.swap(Swap::Be16, R2);
     a.jump_if(R2, Cond::Eq, 0, ends.malformed(Malformed::BadLength));
     length::holds(a, target, i32::from(HEADER), ends);
-    for (side, slot, halves) in ADDRESS {
-        if way.tests_address(side) {
+    facts(a, needs, ip);
+    if way.depth < Depth::Layer4 {
+        return;
+    }
+    FRAGMENT_HEADER.store(a, 0);
+    if needs.fragment {
+        FRAGMENT.store(a, 0);
+    }
+    ip.load(a, R5, NEXT_HEADER);
+    match target.access {
+        Access::Pointers => {
+            a.mov(BASE, AT).mov(WALKED, i32::from(HEADER)).add(AT, i32::from(HEADER));
+        }
+        Access::Helpers => {
+            OFFSET.load(a, AT);
+            a.add(AT, i32::from(HEADER));
+        }
+    }
+    a.mov(left(target.access), R2);
+}
+
+fn facts(a: &mut Assembler, needs: &Needs, ip: Readable) {
+    for (needed, slot, halves) in [(needs.src, SRC, SOURCE), (needs.dst, DST, DESTINATION)] {
+        if needed {
             for (half, at) in halves.into_iter().zip([0, 8]) {
                 ip.load(a, R3, half);
                 a.store(Size::D, slot.addr.at(at), R3);
@@ -144,36 +159,31 @@ fn header(a: &mut Assembler, target: Target, way: &Way<'_>, ends: &Ends<'_>) {
             slot.bits.store(a, i32::from(Family::V6.bits()));
         }
     }
-    if way.depth < Depth::Layer4 {
-        return;
-    }
-    transport::no_facts(a, way);
-    ip.load(a, R5, NEXT_HEADER);
-    if way.tests(|t| *t == Term::Nd) {
+    if needs.ttl {
         ip.load(a, R3, HOPS);
-        HOP_LIMIT.store(a, R3);
+        TTL.store(a, R3);
     }
-    match target.access {
-        Access::Pointers => {
-            a.mov(BASE, AT).mov(WALKED, i32::from(HEADER)).add(AT, i32::from(HEADER));
-        }
-        Access::Helpers => {
-            a.mov(AT, LEFT).add(AT, i32::from(HEADER));
-        }
+    if needs.length {
+        a.mov(R3, R2).add(R3, i32::from(HEADER));
+        LENGTH.store(a, R3);
     }
-    a.mov(LEFT, R2);
+    if needs.dscp {
+        ip.load(a, R3, VERSION_AND_CLASS);
+        a.swap(Swap::Be16, R3).rsh(R3, 6).and(R3, 0x3f);
+        DSCP.store(a, R3);
+    }
 }
 
 /// Where a step of the walk goes.
 struct Steps<'a> {
-    /// The way that the packet takes.
-    way: &'a Way<'a>,
+    /// The facts that rules ask for.
+    needs: &'a Needs,
     /// The next step.
     next: Label,
     /// The transport header.
     last: Label,
-    /// The rules, when nothing more can be known.
-    rules: Label,
+    /// The rules for pieces of which nothing more is known.
+    later: Label,
 }
 
 /// One step: what R5 names is stepped over, or is the protocol.
@@ -209,24 +219,26 @@ fn extension(a: &mut Assembler, target: Target, step: usize, to: &Steps<'_>, end
 fn walk(a: &mut Assembler, target: Target, kind: Extension, to: &Steps<'_>, ends: &Ends<'_>) {
     let (short, bad) = (ends.malformed(Malformed::ShortL4), ends.malformed(Malformed::BadExtHdr));
     if kind == Extension::Fragment {
-        a.jump_if(seen(target.access), Cond::Ne, 0, bad);
-        a.mov(seen(target.access), 1);
+        FRAGMENT_HEADER.load(a, R1);
+        a.jump_if(R1, Cond::Ne, 0, bad);
+        FRAGMENT_HEADER.store(a, 1);
     }
-    a.jump_if(LEFT, Cond::Lt, i32::from(EXTENSION), short);
+    let left = left(target.access);
+    a.jump_if(left, Cond::Lt, i32::from(EXTENSION), short);
     let header = require_at(a, target.access, EXTENSION, short);
     if kind == Extension::Routing {
         header.load(a, R2, SEGMENTS_LEFT);
         a.jump_if(R2, Cond::Ne, 0, bad);
     }
     if kind == Extension::Fragment {
-        fragment(a, target.order, to.way, header, to.rules);
+        fragment(a, target.order, to, header);
     }
     length(a, kind, header, R1);
     // A fragment header has no more than the bytes that have been compared.
     if kind != Extension::Fragment {
-        a.jump_if(R1, Cond::Gt, LEFT, short);
+        a.jump_if(R1, Cond::Gt, left, short);
     }
-    a.sub(LEFT, R1);
+    a.sub(left, R1);
     header.load(a, R5, EXTENSION_NEXT);
     match target.access {
         Access::Helpers => {
@@ -262,34 +274,12 @@ fn length(a: &mut Assembler, kind: Extension, header: Readable, to: Reg) {
     }
 }
 
-/// A fragment that is not the first goes to the rules as it is, its protocol unknown.
-fn fragment(a: &mut Assembler, order: ByteOrder, way: &Way<'_>, header: Readable, rules: Label) {
-    let first = a.label("first fragment");
-    header.load(a, R2, FRAGMENT);
-    a.and(R2, order.imm16(FRAGMENT_OFFSET));
-    a.jump_if(R2, Cond::Eq, 0, first);
-    transport::later_fragment(a, way);
-    transport::no_protocol(a);
-    a.jump(rules);
-    a.place(first);
-}
-
-/// Neighbour discovery as the stack accepts it: by type, from a neighbour (hop limit 255), and
-/// without any fragment header (RFC 6980). the walk still knows whether there was one.
-pub fn neighbour_discovery(
-    a: &mut Assembler,
-    access: Access,
-    header: Readable,
-    way: &Way<'_>,
-    no: Label,
-) {
-    if !way.tests(|t| *t == Term::Nd) {
-        return;
+/// A fragment that is not the first goes to its lane as it is, its protocol unknown.
+fn fragment(a: &mut Assembler, order: ByteOrder, to: &Steps<'_>, header: Readable) {
+    header.load(a, R2, FRAGMENT_FIELD);
+    if to.needs.fragment {
+        a.mov(R1, R2).and(R1, order.imm16(PIECE_BITS));
+        FRAGMENT.store(a, R1);
     }
-    a.jump_if(seen(access), Cond::Ne, 0, no);
-    HOP_LIMIT.load(a, R1);
-    a.jump_if(R1, Cond::Ne, 255, no);
-    header.load(a, R1, ICMPV6_TYPE);
-    a.jump_if(R1, Cond::Lt, ND_FIRST, no).jump_if(R1, Cond::Gt, ND_LAST, no);
-    ND.store(a, 1);
+    a.jump_if(R2, Cond::Set, order.imm16(OFFSET_BITS), to.later);
 }

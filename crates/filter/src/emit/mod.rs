@@ -1,58 +1,61 @@
 //! A [`Plan`] as a program. Nothing here can fail: what can was refused by the plan.
 //!
-//! The program, from top to bottom: the mode, Ethernet, then for each class its headers and its
-//! rules, the rules for all other frames, the malformed classes, and the common tail. A part that
-//! no packet can reach is not emitted.
+//! The program, from top to bottom: the deadline of a trial, the mode, the short way of most packets,
+//! Ethernet, then for each class
+//! its headers and the rules of its lanes, the rules for all other frames, the malformed classes,
+//! and the common tail. A part that no packet can reach is not emitted.
 
 mod ethernet;
 mod frame;
 mod ip4;
 mod ip6;
 mod length;
-mod matches;
+mod needs;
 mod packet;
+mod plain;
+mod rules;
+mod sets;
+mod tables;
+mod tests;
 mod transport;
+mod trial;
 mod verdict;
 
-use palisade_asm::{Assembler, Cond, Note, Program, R1, Size};
+use palisade_asm::{Assembler, Cond, Label, Note, Program, R1, R2, Size};
 
-pub use frame::MOST_HITS;
-use frame::{AT, CTX, END, LATER_FRAGMENT, LEFT, ctx};
-use matches::{Matcher, SetMaps};
-use verdict::Ends;
-
-use crate::plan::{Decider, Depth, Malformed, Mode, Open, Plan, Way};
-use crate::policy::Class;
+use crate::plan::{Control, Decider, Depth, LaneWay, Malformed, Mode, Open, Plan, Tenure, Way};
+use crate::policy::{Class, Lane};
 use crate::structure;
+use frame::{AT, CTX, END, ETHERTYPE, MODE, ctx};
+use needs::Needs;
+use rules::{Maps, Rules};
+use sets::SetMaps;
+use transport::Lanes;
+use verdict::Ends;
 
 /// The program of `plan`.
 pub fn emit(plan: &Plan<'_>) -> Program {
     let mut a = Assembler::new();
-    let maps: Vec<_> = plan.maps().into_iter().map(|decl| a.map(decl)).collect();
-    let (control, counters) = (maps[0], maps[1]);
-    let mut left = maps[2..].iter().copied();
-    let sets: Vec<SetMaps> = plan
-        .policy
-        .sets()
-        .iter()
-        .map(|set| SetMaps {
-            maps: left.by_ref().take(structure::maps(set).len()).collect(),
-            counters: set.counters,
-        })
-        .collect();
-
+    let (maps, trial) = declare(&mut a, plan);
     let ends = Ends::new(&mut a, plan);
     let off = a.label("off");
-    a.note(Note::new("start")).mov(CTX, R1);
+    a.note(Note::new("start"));
+    CTX.store(&mut a, R1);
+    if let Some([deadline, before]) = trial {
+        trial::deadline(&mut a, maps.control, deadline, before);
+        CTX.load(&mut a, R1);
+    }
+    a.load(Size::W, AT, R1 + ctx::DATA).load(Size::W, END, R1 + ctx::DATA_END);
     length::first(&mut a, plan.target);
-    a.load_map_value(R1, control, 0).load(Size::W, R1, R1 + 0);
-    a.jump_if(R1, Cond::Eq, verdict::mode(Mode::Off), off);
+    a.load_map_value(R1, maps.control, Control::MODE).load(Size::D, MODE, R1 + 0);
+    a.jump_if(MODE, Cond::Eq, verdict::mode(Mode::Off), off);
 
-    if plan.ways.is_empty() {
+    let emission = Emission { plan, maps: &maps, ends: &ends };
+    if plan.ways.is_empty() && Needs::of([&plan.other]) == Needs::default() {
         length::whole(&mut a, plan.target);
-        rules(&mut a, plan, &plan.other, &sets, &ends);
+        emission.lane(&mut a, &plan.other, &plan.other.lanes[0]);
     } else {
-        classes(&mut a, plan, &sets, &ends);
+        emission.classes(&mut a);
     }
 
     for class in Malformed::ALL {
@@ -65,38 +68,154 @@ pub fn emit(plan: &Plan<'_>) -> Program {
     a.note(Note::new("off")).place(off);
     ends.decide(&mut a, plan.row_of(Decider::Off));
     a.note(Note::new("verdict"));
-    ends.tail(&mut a, control, counters);
+    ends.tail(&mut a, &maps);
     a.finish().expect("the generator places every label and emits no part that is unreachable")
 }
 
-/// Ethernet, and the way of each class behind it.
-fn classes(a: &mut Assembler, plan: &Plan<'_>, sets: &[SetMaps], ends: &Ends<'_>) {
-    let other = a.label("other");
-    let labels: Vec<_> =
-        plan.ways.iter().map(|way| (way.class, a.label(class_name(way.class)))).collect();
-    a.note(Note::new("ethernet"));
-    a.load(Size::W, AT, CTX + ctx::DATA).load(Size::W, END, CTX + ctx::DATA_END).mov(LEFT, 0);
-    // Without a rule on IP nothing is malformed: a cut frame meets the rules as it is.
-    let (short, too_deep) = match plan.depth() {
-        Depth::Layer2 => (other, other),
-        Depth::Layer3 | Depth::Layer4 => {
-            (ends.malformed(Malformed::ShortL2), ends.malformed(Malformed::VlanTooDeep))
-        }
+/// Declares the maps in the order of the plan; those of a trial are apart.
+fn declare(a: &mut Assembler, plan: &Plan<'_>) -> (Maps, Option<[palisade_asm::MapId; 2]>) {
+    let all: Vec<_> = plan.maps().into_iter().map(|decl| a.map(decl)).collect();
+    let mut left = all.into_iter();
+    let mut next = || left.next().expect("the plan declares them all");
+    let (control, counters) = (next(), next());
+    let trial = match plan.tenure {
+        Tenure::Standing => None,
+        Tenure::OnTrial => Some([next(), next()]),
     };
-    let exits = ethernet::Exits { classes: labels.clone(), other, short, too_deep };
-    ethernet::ethernet(a, plan.target.order, &exits);
-    for (way, (class, label)) in plan.ways.iter().zip(labels) {
-        a.note(Note::new(class_name(class))).place(label);
-        match class {
-            Class::Ip4 => ip4::ip4(a, plan.target, way, ends),
-            Class::Ip6 => ip6::ip6(a, plan.target, way, ends),
-            Class::Arp | Class::Other => length::whole(a, plan.target),
+    let sets = plan
+        .policy
+        .sets()
+        .iter()
+        .map(|set| SetMaps {
+            maps: structure::maps(set).iter().map(|_| next()).collect(),
+            counters: set.counters,
+        })
+        .collect();
+    let tables = plan.tables.iter().map(|_| next()).collect();
+    (Maps { control, counters, sets, tables }, trial)
+}
+
+/// What all parts need to know.
+struct Emission<'a> {
+    plan: &'a Plan<'a>,
+    maps: &'a Maps,
+    ends: &'a Ends<'a>,
+}
+
+impl Emission<'_> {
+    /// Ethernet, and the way of each class behind it.
+    fn classes(&self, a: &mut Assembler) {
+        let (plan, ends) = (self.plan, self.ends);
+        let needs = Needs::of(plan.all_ways());
+        let other = a.label("other");
+        let entries: Vec<Entry<'_>> = plan.ways.iter().map(|way| Entry::new(a, way)).collect();
+        ethernet::no_tags(a, &needs);
+        for entry in &entries {
+            if plain::is_there(plan.target, entry.way, &needs) {
+                self.plain(a, entry);
+            }
         }
-        rules(a, plan, way, sets, ends);
+        a.note(Note::new("ethernet"));
+        // Without a rule on IP nothing is malformed: a cut frame meets the rules as it is.
+        let (short, too_deep) = match plan.depth() {
+            Depth::Layer2 => (other, other),
+            Depth::Layer3 | Depth::Layer4 => {
+                (ends.malformed(Malformed::ShortL2), ends.malformed(Malformed::VlanTooDeep))
+            }
+        };
+        let classes = entries.iter().map(|entry| (entry.way.class, entry.start)).collect();
+        let exits = ethernet::Exits { classes, other, short, too_deep };
+        ethernet::ethernet(a, plan.target, &needs, &exits);
+        for entry in &entries {
+            a.note(Note::new(class_name(entry.way.class))).place(entry.start);
+            self.class(a, entry);
+        }
+        a.note(Note::new("other")).place(other);
+        if Needs::of([&plan.other]).ethertype {
+            ETHERTYPE.store(a, R2);
+        }
+        length::whole(a, plan.target);
+        self.lane(a, &plan.other, &plan.other.lanes[0]);
     }
-    a.note(Note::new("other")).place(other);
-    length::whole(a, plan.target);
-    rules(a, plan, &plan.other, sets, ends);
+
+    /// The short way of a class, with the rules of its first packets behind it.
+    fn plain(&self, a: &mut Assembler, entry: &Entry<'_>) {
+        let careful = a.label("careful");
+        a.note(Note::new("plain"));
+        plain::plain(a, self.plan.target, entry.way, &entry.lanes, entry.dispatch, careful);
+        if entry.way.depth == Depth::Layer4 {
+            self.rules(a, entry, entry.way.lane(Lane::Udp));
+        }
+        a.place(careful);
+    }
+
+    /// The headers of a class, and the rules of its lanes.
+    fn class(&self, a: &mut Assembler, entry: &Entry<'_>) {
+        let Entry { way, lanes, dispatch, .. } = entry;
+        let target = self.plan.target;
+        match way.class {
+            Class::Ip4 if way.depth > Depth::Layer2 => {
+                ip4::ip4(a, target, way, self.ends, lanes, *dispatch);
+            }
+            Class::Ip6 if way.depth > Depth::Layer2 => ip6::ip6(a, target, way, self.ends, lanes),
+            Class::Ip4 | Class::Ip6 | Class::Arp | Class::Other => length::whole(a, target),
+        }
+        let needs = Needs::of(self.plan.all_ways());
+        let plain = way.depth == Depth::Layer4 && plain::is_there(target, way, &needs);
+        for lane_way in &way.lanes {
+            if !(plain && lane_way.lanes.contains(&Lane::Udp)) {
+                self.rules(a, entry, lane_way);
+            }
+        }
+    }
+
+    /// The rules of a lane, under its label.
+    fn rules(&self, a: &mut Assembler, entry: &Entry<'_>, lane_way: &LaneWay) {
+        if entry.way.depth == Depth::Layer4 {
+            a.note(Note::new(transport::names(&lane_way.lanes)));
+        }
+        a.place(entry.lanes.of(lane_way.lanes[0]));
+        self.lane(a, entry.way, lane_way);
+    }
+
+    /// The rules of a lane, and what becomes of the packets that none decides.
+    fn lane(&self, a: &mut Assembler, way: &Way, lane_way: &LaneWay) {
+        let rules = Rules {
+            plan: self.plan,
+            class: way.class,
+            lanes: &lane_way.lanes,
+            maps: self.maps,
+            ends: self.ends,
+        };
+        rules.nodes(a, &lane_way.nodes);
+        if lane_way.open == Open::No {
+            return;
+        }
+        let pieces =
+            lane_way.lanes == [Lane::LaterFragment] && self.plan.policy.fragment().is_some();
+        let decider = if pieces { Decider::Fragment } else { Decider::Default };
+        a.note(Note::new(if pieces { "on fragment" } else { "default" }));
+        self.ends.decide(a, self.plan.row_of(decider));
+    }
+}
+
+/// Where the packets of a class come in.
+struct Entry<'a> {
+    way: &'a Way,
+    /// Behind the EtherType.
+    start: Label,
+    /// At the transport header, its protocol in R5.
+    dispatch: Label,
+    /// At the rules of each lane.
+    lanes: Lanes,
+}
+
+impl<'a> Entry<'a> {
+    fn new(a: &mut Assembler, way: &'a Way) -> Self {
+        let start = a.label(class_name(way.class));
+        let dispatch = a.label("transport");
+        Self { way, start, dispatch, lanes: Lanes::new(a, way) }
+    }
 }
 
 fn class_name(class: Class) -> &'static str {
@@ -106,31 +225,4 @@ fn class_name(class: Class) -> &'static str {
         Class::Arp => "arp",
         Class::Other => "other",
     }
-}
-
-/// The rules of a way, and what becomes of the packets that none decides.
-fn rules(a: &mut Assembler, plan: &Plan<'_>, way: &Way<'_>, sets: &[SetMaps], ends: &Ends<'_>) {
-    let matcher = Matcher { order: plan.target.order, class: way.class, sets };
-    for step in &way.steps {
-        a.note(Note::line(step.rule.line, step.rule.text.clone()));
-        let miss = a.label(format!("past line {}", step.rule.line));
-        matcher.step(a, step, miss);
-        ends.decide(a, step.row);
-        if !step.tests.is_empty() {
-            a.place(miss);
-        }
-    }
-    if way.open == Open::No {
-        return;
-    }
-    if let Some(row) = way.fragment {
-        let whole = a.label("no later fragment");
-        a.note(Note::new("on fragment"));
-        LATER_FRAGMENT.load(a, R1);
-        a.jump_if(R1, Cond::Eq, 0, whole);
-        ends.decide(a, row);
-        a.place(whole);
-    }
-    a.note(Note::new("default"));
-    ends.decide(a, plan.row_of(Decider::Default));
 }

@@ -13,6 +13,9 @@ use crate::plan::Access;
 /// Proof that bytes of the packet can be read.
 #[derive(Clone, Copy)]
 pub struct Readable {
+    /// Where the header begins, seen from `AT`.
+    from: i16,
+    /// Where the bytes that can be read end, seen from there.
     upto: i16,
     place: Place,
 }
@@ -28,7 +31,7 @@ enum Place {
 /// Goes to `short` unless `n` bytes at the pointer `AT` can be read. Clobbers R1.
 pub fn require(a: &mut Assembler, n: i16, short: Label) -> Readable {
     a.mov(R1, AT).add(R1, i32::from(n)).jump_if(R1, Cond::Gt, END, short);
-    Readable { upto: n, place: Place::Packet }
+    Readable { from: 0, upto: n, place: Place::Packet }
 }
 
 /// The same where `AT` was moved by what the packet tells: a pointer, or, for
@@ -38,9 +41,10 @@ pub fn require_at(a: &mut Assembler, access: Access, n: i16, short: Label) -> Re
         Access::Pointers => require(a, n, short),
         Access::Helpers => {
             assert!(n <= MOST_COPIED, "a header larger than its copy");
-            a.mov(R1, CTX).mov(R2, AT).mov(R3, FP).add(R3, COPY.off()).mov(R4, i32::from(n));
+            CTX.load(a, R1);
+            a.mov(R2, AT).mov(R3, FP).add(R3, COPY.off()).mov(R4, i32::from(n));
             a.call(Helper::XDP_LOAD_BYTES).jump_if(R0, Cond::Ne, 0, short);
-            Readable { upto: n, place: Place::Copy }
+            Readable { from: 0, upto: n, place: Place::Copy }
         }
     }
 }
@@ -76,10 +80,15 @@ impl Readable {
         a.load(field.size, dst, self.mem(field.off));
     }
 
+    /// The header that begins `back` bytes before `AT`, after `AT` was moved by `moved`.
+    pub fn behind(self, back: i16, moved: i16) -> Self {
+        Self { from: -back, upto: self.upto - moved + back, ..self }
+    }
+
     fn mem(self, off: i16) -> Mem {
         match self.place {
-            Place::Packet => AT + off,
-            Place::Copy => COPY.at(off),
+            Place::Packet => AT + (self.from + off),
+            Place::Copy => COPY.at(self.from + off),
         }
     }
 }

@@ -7,10 +7,10 @@
 use std::net::IpAddr;
 use std::ops::Range;
 
-use super::Counters;
 use super::gather::{Gather, Holds, Mistakes, Step, nets};
 use super::json::{Reader, What, once};
 use super::net::{self, Addresses};
+use super::{Counters, Stay};
 use crate::diag::Diagnostic;
 use crate::value::{Item, PortRange, Prefix, Service, Transport};
 
@@ -19,6 +19,7 @@ use crate::value::{Item, PortRange, Prefix, Service, Transport};
 pub(super) struct Element {
     found: Option<Found>,
     counted: Option<Counters>,
+    stay: Stay,
     /// Whether it has a comment.
     pub(super) comment: bool,
 }
@@ -33,8 +34,10 @@ impl Element {
     /// Adds the items.
     pub(super) fn give(self, gather: &mut Gather) {
         match self.found {
-            Some(Found::Nets(all)) => gather.entry(nets(all.as_slice()), self.counted),
-            Some(Found::Service(service)) => gather.entry([Item::Service(service)], self.counted),
+            Some(Found::Nets(all)) => gather.entry(nets(all.as_slice()), self.counted, self.stay),
+            Some(Found::Service(service)) => {
+                gather.entry([Item::Service(service)], self.counted, self.stay);
+            }
             None => {}
         }
     }
@@ -71,7 +74,7 @@ impl Element {
             let found = reader.value()?;
             return mistakes.add(found.instead_of("an object with `val`"));
         }
-        let (mut val, mut expiry) = (None, None);
+        let (mut val, mut timeout, mut expires) = (None, None, None);
         reader.members(|reader, key| match &*key.name {
             "val" => {
                 let found = value(reader, holds, mistakes)?;
@@ -85,9 +88,13 @@ impl Element {
                 self.comment = true;
                 reader.value().map(drop)
             }
-            "timeout" | "expires" => {
-                expiry = running(reader)?.or(expiry.take());
-                Ok(())
+            "timeout" => {
+                let found = stay(reader, mistakes)?;
+                once(&mut timeout, found, &key, mistakes)
+            }
+            "expires" => {
+                let found = stay(reader, mistakes)?;
+                once(&mut expires, found, &key, mistakes)
             }
             _ => {
                 let wrong = "an element with this cannot be imported";
@@ -95,11 +102,8 @@ impl Element {
                 reader.value().map(drop)
             }
         })?;
-        if let Some(place) = expiry {
-            let wrong = "the element expires, and this version cannot keep that";
-            let help = "remove the element, or its timeout to keep it for good";
-            mistakes.add(Diagnostic::new(place, wrong).help(help))?;
-        }
+        // What is left of the time, where that is told.
+        self.stay = expires.or(timeout).unwrap_or_default();
         match val {
             Some(found) => self.found = found,
             None => mistakes.add(Diagnostic::new(open, "the element has no `val`"))?,
@@ -108,10 +112,15 @@ impl Element {
     }
 }
 
-/// The place of a timeout; `None` if it is 0, which is none.
-fn running(reader: &mut Reader<'_>) -> Step<Option<Range<usize>>> {
-    let value = reader.value()?;
-    Ok(if matches!(value.what, What::Number("0")) { None } else { Some(value.span) })
+/// Seconds of a time; 0 is none.
+fn stay(reader: &mut Reader<'_>, mistakes: &mut Mistakes) -> Step<Stay> {
+    let place = reader.place();
+    let seconds = reader.count(mistakes)?;
+    match seconds.map(Stay::seconds) {
+        Some(Some(stay)) => Ok(stay),
+        Some(None) => mistakes.add(net::too_long(place)).map(|()| Stay::Unsaid),
+        None => Ok(Stay::Unsaid),
+    }
 }
 
 fn counters(reader: &mut Reader<'_>, mistakes: &mut Mistakes) -> Step<Counters> {

@@ -1,11 +1,12 @@
-//! What a reader collects: items with their counters, mistakes, and the sets they stem from.
+//! What a reader collects: items with their counters and times, mistakes, and the sets they stem
+//! from.
 //!
 //! Mistakes are bounded: a file of another kind must not fill the memory with complaints. Counters
-//! are kept only from the first entry on that has some, so that a list of a million addresses
-//! costs its items alone.
+//! and times are kept only from the first entry on that has some, so that a list of a million
+//! addresses costs its items alone.
 
 use super::detect::Dialect;
-use super::{Counters, Group, Imported, Note};
+use super::{Counters, Group, Imported, Note, Stay};
 use crate::diag::{Diagnostic, Diagnostics};
 use crate::value::{Family, Item, Prefix};
 
@@ -69,18 +70,26 @@ impl Gather {
         if !self.group.counters.is_empty() {
             self.group.counters.push(Counters::default());
         }
+        if !self.group.stays.is_empty() {
+            self.group.stays.push(Stay::Unsaid);
+        }
     }
 
-    /// One entry that is all of `items`, with its counters if it has any. They cannot be divided,
-    /// so the first item takes them and the sum stays right.
+    /// One entry that is all of `items`, with its time, which each of them has, and its counters if
+    /// it has any. These cannot be divided, so the first item takes them and the sum stays right.
     pub(super) fn entry(
         &mut self,
         items: impl IntoIterator<Item = Item>,
         counted: Option<Counters>,
+        stay: Stay,
     ) {
         let first = self.group.items.len();
         for item in items {
             self.push(item);
+        }
+        if stay != Stay::Unsaid {
+            self.group.stays.resize(first, Stay::Unsaid);
+            self.group.stays.resize(self.group.items.len(), stay);
         }
         let Some(counted) = counted else { return };
         self.group.counters.resize(self.group.items.len(), Counters::default());

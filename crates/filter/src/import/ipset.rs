@@ -3,15 +3,15 @@
 //! Taken are the types that hold addresses (`hash:ip`, `hash:net`, `bitmap:ip`) or ports
 //! (`bitmap:port`). The kernel compares an entry of `bitmap:port` with TCP and UDP ports
 //! (net/netfilter/ipset/ip_set_bitmap_port.c), so it becomes two services, not an `any` that
-//! would take in SCTP. Refused by name are all other types, `nomatch` entries, timeouts that are
-//! running, and the marks of `skbinfo`: their meaning would be lost.
+//! would take in SCTP. What is left of an entry's time is kept. Refused by name are all other
+//! types, `nomatch` entries, and the marks of `skbinfo`: their meaning would be lost.
 
 use std::collections::HashMap;
 
 use super::gather::{Gather, Holds, Mistakes, Sources, Step, nets};
 use super::lines::{Lines, Piece, Words, span};
 use super::net::{self, Addresses};
-use super::{Counters, Imported, Note};
+use super::{Counters, Imported, Note, Stay};
 use crate::diag::Diagnostic;
 use crate::value::{Family, Item, PortRange, Prefix, Service, Transport};
 
@@ -95,11 +95,15 @@ impl<'t> File<'t> {
         let options = Options::read(words)?;
         self.comments += usize::from(options.comment);
         match takes.holds {
-            Holds::Services => self.gather.entry(services(entry)?, options.counted),
+            Holds::Services => self.gather.entry(services(entry)?, options.counted, options.stay),
             Holds::V4 | Holds::V6 => match addresses(entry, takes)? {
                 // The usual entry, without what a range needs.
-                Addresses::One(prefix) => self.gather.entry([Item::Net(prefix)], options.counted),
-                Addresses::Range(all) => self.gather.entry(nets(&all), options.counted),
+                Addresses::One(prefix) => {
+                    self.gather.entry([Item::Net(prefix)], options.counted, options.stay);
+                }
+                Addresses::Range(all) => {
+                    self.gather.entry(nets(&all), options.counted, options.stay);
+                }
             },
         }
         Ok(())
@@ -183,6 +187,7 @@ fn bits(word: Piece<'_>, family: Family) -> Step<u8> {
 #[derive(Default)]
 struct Options {
     counted: Option<Counters>,
+    stay: Stay,
     comment: bool,
 }
 
@@ -191,7 +196,7 @@ impl Options {
         let mut options = Self::default();
         while let Some(option) = words.next() {
             match option.0 {
-                "timeout" => lasting(value(&mut words, option)?)?,
+                "timeout" => options.stay = stay(value(&mut words, option)?)?,
                 "packets" => options.counters().packets = count(value(&mut words, option)?)?,
                 "bytes" => options.counters().bytes = count(value(&mut words, option)?)?,
                 "comment" => {
@@ -213,16 +218,9 @@ impl Options {
     }
 }
 
-/// Refuses a timeout that is running; 0 is none.
-fn lasting(seconds: Piece<'_>) -> Step {
-    match count(seconds)? {
-        0 => Ok(()),
-        _ => Err(Diagnostic::new(
-            span(seconds),
-            "the entry expires, and this version cannot keep that",
-        )
-        .help("remove the entry, or make its timeout 0 to keep it for good")),
-    }
+/// The seconds that are left of an entry's time; 0 of one that has none.
+fn stay(seconds: Piece<'_>) -> Step<Stay> {
+    Stay::seconds(count(seconds)?).ok_or_else(|| net::too_long(span(seconds)))
 }
 
 fn count(word: Piece<'_>) -> Step<u64> {

@@ -4,10 +4,10 @@
 //! that is an address or prefix is read in one pass over its bytes; all others take the
 //! longer way, which is the one that knows what to say of a mistake.
 
-use super::Imported;
 use super::gather::{Gather, Mistakes, Step, nets};
 use super::lines::{Lines, Piece, blank, trimmed};
 use super::net;
+use super::{Imported, Stay};
 use crate::diag::Diagnostic;
 use crate::value::Item;
 
@@ -42,7 +42,7 @@ fn statement(line: Piece<'_>, gather: &mut Gather) -> Step {
         return Ok(());
     }
     if text.bytes().any(|b| b == b'-') && !text.contains('/') {
-        gather.entry(nets(net::addresses(piece)?.as_slice()), None);
+        gather.entry(nets(net::addresses(piece)?.as_slice()), None, Stay::Unsaid);
         return Ok(());
     }
     match net::item(piece) {

@@ -1,8 +1,8 @@
 //! Lists made elsewhere, read into items of sets: plain lists, JSON, `ipset save`, `nft -j`.
 //!
 //! A file is read whole or not at all: one mistake anywhere gives no items, and every mistake is
-//! reported with its place. What a file says that a set cannot hold (an entry that expires, an
-//! exception, a port without a protocol) is a mistake too, because leaving it out would make the
+//! reported with its place. What a file says that a set cannot hold (an exception, a port without a
+//! protocol) is a mistake too, because leaving it out would make the
 //! set mean something else; what can be left out without that becomes a [`Note`]. Text of any
 //! content is answered with a result, in time and memory linear in its length.
 //!
@@ -25,7 +25,7 @@ use std::fmt;
 use std::str::FromStr;
 
 use crate::diag::{Diagnostic, Diagnostics};
-use crate::value::{Item, Name};
+use crate::value::{Item, Name, Timeout};
 use detect::Dialect;
 use gather::Mistakes;
 
@@ -96,6 +96,30 @@ pub struct Counters {
     pub added: Option<u64>,
 }
 
+/// How long a file says that an entry stays.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Stay {
+    /// It does not say.
+    #[default]
+    Unsaid,
+    /// For good.
+    Forever,
+    /// So long from now on.
+    For(Timeout),
+    /// Until a second of the system's clock.
+    Until(u64),
+}
+
+impl Stay {
+    /// So many seconds from now on, 0 being for good; `None` for more than an entry can stay.
+    fn seconds(seconds: u64) -> Option<Self> {
+        match u32::try_from(seconds).ok()? {
+            0 => Some(Self::Forever),
+            seconds => Timeout::seconds(seconds).map(Self::For),
+        }
+    }
+}
+
 /// Items that belong together.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Group {
@@ -106,6 +130,8 @@ pub struct Group {
     pub items: Vec<Item>,
     /// One for each item, or none at all if the file counts nothing.
     pub counters: Vec<Counters>,
+    /// One for each item, or none at all if the file tells nothing of their time.
+    pub stays: Vec<Stay>,
 }
 
 /// What a file holds.

@@ -135,6 +135,12 @@ fn digit(byte: u8) -> Option<u8> {
     byte.is_ascii_digit().then(|| byte - b'0')
 }
 
+/// The mistake of an entry that would stay longer than any can.
+pub(super) fn too_long(place: Range<usize>) -> Diagnostic {
+    Diagnostic::new(place, "an entry stays for ten years at most")
+        .help("make it 0 to keep the entry for good")
+}
+
 /// An item as [`Item`] reads it.
 pub(super) fn item(piece: Piece<'_>) -> Result<Item, Diagnostic> {
     if let Some((prefix, [])) = quick(piece.0.as_bytes()) {

@@ -3,7 +3,7 @@
 //! Taken are sets of `ipv4_addr` and `ipv6_addr`, single or as intervals, and sets of
 //! `inet_proto . inet_service`, which are services. A set of `inet_service` alone is refused: the
 //! protocol stands in the rule that uses it, and a guess would drop more than was meant. Refused
-//! too are elements that expire, and statements on elements other than counters.
+//! too are statements on elements other than counters. What is left of an element's time is kept.
 
 use std::borrow::Cow;
 

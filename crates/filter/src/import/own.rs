@@ -1,14 +1,13 @@
 //! Our own JSON, as `palisade -j list` and `palisade export` print it.
 //!
-//! What is printed is read back to the same sets with the same entries and counts. Keys that this
-//! version does not know are passed over; an entry that expires is refused.
+//! What is printed is read back to the same sets with the same entries, counts and times. Keys that
+//! this version does not know are passed over.
 
 use std::collections::HashSet;
-use std::ops::Range;
 
 use super::gather::{Gather, Mistakes, Step};
-use super::json::{Commas, Key, Reader, Value, What, once, twice};
-use super::{Counters, Group, Imported, net};
+use super::json::{Commas, Key, Reader, What, once, twice};
+use super::{Counters, Group, Imported, Stay, net};
 use crate::diag::Diagnostic;
 use crate::value::{Item, Name, SetKind};
 
@@ -114,11 +113,11 @@ fn set(reader: &mut Reader<'_>, set: &Key<'_>, mistakes: &mut Mistakes) -> Step<
 
 fn kind(reader: &mut Reader<'_>, mistakes: &mut Mistakes) -> Step<Stated> {
     let value = reader.value()?;
-    let kind = [SetKind::Net, SetKind::Service]
+    let kind = SetKind::ALL
         .into_iter()
         .find(|k| matches!(&value.what, What::Text(word) if *word == k.word()));
     if kind.is_none() {
-        let wrong = "sets that can be imported are of type `net` or `service`";
+        let wrong = "sets that can be imported are of type `net`, `service` or `mac`";
         mistakes.add(Diagnostic::new(value.span, wrong))?;
     }
     Ok(kind)
@@ -132,8 +131,8 @@ fn entries(reader: &mut Reader<'_>, kind: Stated, mistakes: &mut Mistakes) -> St
         return Ok(Group::default());
     }
     reader.elements(|reader| {
-        if let Some((item, counted)) = entry(reader, kind, mistakes)? {
-            gather.entry([item], Some(counted));
+        if let Some((item, counted, stay)) = entry(reader, kind, mistakes)? {
+            gather.entry([item], Some(counted), stay);
         }
         Ok(())
     })?;
@@ -144,7 +143,7 @@ fn entry(
     reader: &mut Reader<'_>,
     kind: Stated,
     mistakes: &mut Mistakes,
-) -> Step<Option<(Item, Counters)>> {
+) -> Step<Option<(Item, Counters, Stay)>> {
     if !reader.at_object() {
         let found = reader.value()?;
         mistakes.add(found.instead_of("an object with an `item`"))?;
@@ -152,6 +151,7 @@ fn entry(
     }
     let open = reader.place();
     let (mut item, mut packets, mut bytes, mut added) = (None, None, None, None);
+    let mut stay = None;
     reader.members(|reader, key| match &*key.name {
         "item" => {
             let found = self::item(reader, kind, mistakes)?;
@@ -169,10 +169,10 @@ fn entry(
             let time = reader.count(mistakes)?;
             once(&mut added, time, &key, mistakes)
         }
-        "expires" => match reader.value()? {
-            Value { what: What::Null, .. } => Ok(()),
-            Value { span, .. } => mistakes.add(expiry(span)),
-        },
+        "expires" => {
+            let found = expires(reader, mistakes)?;
+            once(&mut stay, found, &key, mistakes)
+        }
         _ => reader.value().map(drop),
     })?;
     if item.is_none() {
@@ -180,13 +180,23 @@ fn entry(
     }
     let count = |found: Option<Option<u64>>| found.flatten().unwrap_or(0);
     let counted = Counters { packets: count(packets), bytes: count(bytes), added: added.flatten() };
-    Ok(item.flatten().map(|item| (item, counted)))
+    Ok(item.flatten().map(|item| (item, counted, stay.unwrap_or_default())))
 }
 
-/// The mistake of an entry that would outlive its time.
-fn expiry(span: Range<usize>) -> Diagnostic {
-    Diagnostic::new(span, "the entry expires, and this version cannot keep that")
-        .help("remove the entry, or make `expires` null to keep it for good")
+/// When an entry ends: a second of the system's clock, or null.
+fn expires(reader: &mut Reader<'_>, mistakes: &mut Mistakes) -> Step<Stay> {
+    let value = reader.value()?;
+    let second = match value.what {
+        What::Null => return Ok(Stay::Forever),
+        What::Number(digits) => digits.parse().ok(),
+        What::Text(_) | What::Bool | What::Object | What::Array => None,
+    };
+    match second {
+        Some(second) => Ok(Stay::Until(second)),
+        None => {
+            mistakes.add(value.instead_of("seconds since 1970, or null")).map(|()| Stay::Unsaid)
+        }
+    }
 }
 
 fn item(reader: &mut Reader<'_>, kind: Stated, mistakes: &mut Mistakes) -> Step<Option<Item>> {

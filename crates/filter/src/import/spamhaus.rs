@@ -46,9 +46,9 @@ fn prefix(reader: &mut Reader<'_>, mistakes: &mut Mistakes) -> Step<Option<Item>
     };
     match net::item((&text, at)) {
         Ok(item @ Item::Net(_)) => Ok(Some(item)),
-        Ok(Item::Service(_)) => {
-            let wrong = Diagnostic::new(at..at + text.len(), "expected a prefix, found a service");
-            mistakes.add(wrong).map(|()| None)
+        Ok(item @ (Item::Service(_) | Item::Mac(_))) => {
+            let wrong = format!("expected a prefix, found an item of a {} set", item.kind().word());
+            mistakes.add(Diagnostic::new(at..at + text.len(), wrong)).map(|()| None)
         }
         Err(mistake) => mistakes.add(mistake).map(|()| None),
     }

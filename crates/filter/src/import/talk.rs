@@ -9,7 +9,7 @@ use std::net::{IpAddr, Ipv4Addr};
 
 use super::gather::{Gather, Mistakes, Step};
 use super::json::{Commas, Key, Reader, once};
-use super::{Counters, Imported};
+use super::{Counters, Imported, Stay};
 use crate::diag::Diagnostic;
 use crate::value::{Item, PortRange, Prefix, Service, Transport, decimal};
 
@@ -22,8 +22,11 @@ pub(super) fn read(text: &str, at: usize, mistakes: &mut Mistakes) -> Step<Impor
         if let Ok(addr) = key.name.parse::<Ipv4Addr>() {
             if let Some(packets) = reader.count(mistakes)? {
                 let prefix = Prefix::host(IpAddr::V4(addr));
-                gather
-                    .entry([Item::Net(prefix)], Some(Counters { packets, bytes: 0, added: None }));
+                gather.entry(
+                    [Item::Net(prefix)],
+                    Some(Counters { packets, bytes: 0, added: None }),
+                    Stay::Unsaid,
+                );
             }
             return Ok(());
         }
@@ -75,8 +78,11 @@ fn port(
     for (transport, packets) in [(Transport::Tcp, tcp), (Transport::Udp, udp)] {
         if let Some(packets) = packets.flatten() {
             let service = Service { transport, ports: PortRange::one(number) };
-            gather
-                .entry([Item::Service(service)], Some(Counters { packets, bytes: 0, added: None }));
+            gather.entry(
+                [Item::Service(service)],
+                Some(Counters { packets, bytes: 0, added: None }),
+                Stay::Unsaid,
+            );
         }
     }
     Ok(())

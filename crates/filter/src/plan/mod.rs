@@ -1,84 +1,129 @@
 //! What has to be emitted for a policy on a target, decided before the first instruction.
 //!
-//! A frame belongs to one [`Class`]; for each class the plan holds the rules that can decide such
-//! a frame, in order, and how deep its headers must be read for them. Rules behind one that always
-//! decides are left out. Everything that can be refused is refused here: emitting cannot fail.
+//! A frame belongs to one [`Class`](crate::policy::Class), and a packet of IP to one
+//! [`Lane`](crate::policy::Lane); for each the plan holds the rules that can decide such a packet,
+//! in order, grouped so that nothing is tested twice. Everything that can be refused is refused
+//! here: emitting cannot fail.
 
+mod control;
+mod group;
+mod imply;
 mod mode;
+mod reduce;
 mod rows;
+mod table;
 mod target;
+mod trial;
+mod way;
 
-use palisade_asm::{MapDecl, MapFlags, MapKind};
+use palisade_asm::{MapDecl, MapFlags, MapKind, Program};
 
-use crate::emit::MOST_HITS;
-use crate::policy::{Class, Policy, Rule, Side, Term};
+use crate::policy::{Class, End, Lane, Policy, Rule, Test};
 use crate::structure::{self, HITS_SIZE};
+use crate::value::{AddressRange, Family};
+use crate::{Dead, Filling};
 
+pub use control::{CONTROL, Control};
+pub use group::{Key, Node};
+use group::{Tables, group};
 pub use mode::Mode;
+pub use reduce::Cond;
 use rows::FIRST_RULE;
 pub use rows::{Decider, Malformed, Row, RowId, rows};
+pub use table::{Layout, Table, TableId, TableKind};
 pub use target::{Access, Buffers, ByteOrder, Target};
+pub use trial::{BEFORE, DEADLINE, Tenure};
+pub use way::{Depth, Open, Step};
+use way::{Reach, Shadows};
 
-/// A rule on the way of a class, without the terms that the class has decided.
+/// The way of the packets of some lanes of a class.
 #[derive(Clone, Debug)]
-pub struct Step<'a> {
-    /// The rule.
-    pub rule: &'a Rule,
-    /// The tests that are left, the cheap ones first.
-    pub tests: Vec<Term>,
-    /// Where it counts.
-    pub row: RowId,
-}
-
-/// How far the headers of a class are read.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Depth {
-    /// Not beyond the EtherType.
-    Layer2,
-    /// The IP header.
-    Layer3,
-    /// Extension headers and the transport header.
-    Layer4,
+pub struct LaneWay {
+    /// The lanes.
+    pub lanes: Vec<Lane>,
+    /// What is tested, in order.
+    pub nodes: Vec<Node>,
+    /// Whether packets get past the last node.
+    pub open: Open,
 }
 
 /// The way of the frames of one class.
 #[derive(Clone, Debug)]
-pub struct Way<'a> {
+pub struct Way {
     /// The class.
     pub class: Class,
     /// How far its headers are read.
     pub depth: Depth,
-    /// The rules, in order.
-    pub steps: Vec<Step<'a>>,
-    /// Whether packets get past the last step.
-    pub open: Open,
-    /// Where later fragments count that no rule decides, if not with the default.
-    pub fragment: Option<RowId>,
+    /// The ways of its lanes: each lane is on one of them.
+    pub lanes: Vec<LaneWay>,
 }
 
-/// Whether packets get past the last step of a way.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Open {
-    /// Some do, and meet the default.
-    Yes,
-    /// The last step decides them all.
-    No,
-}
-
-impl Way<'_> {
+impl Way {
     /// Whether some test of the way satisfies `wanted`.
-    pub fn tests(&self, wanted: impl Fn(&Term) -> bool) -> bool {
-        self.steps.iter().flat_map(|s| &s.tests).any(wanted)
+    pub fn tests(&self, wanted: impl Fn(&Test) -> bool) -> bool {
+        self.lanes.iter().any(|lane| lane.tests(&wanted))
     }
 
-    /// Whether an address of that side is tested.
-    pub fn tests_address(&self, side: Side) -> bool {
-        self.tests(|t| matches!(t, Term::Address(s, _) | Term::AddressIn(s, _) if *s == side))
+    /// The way of a lane.
+    pub fn lane(&self, lane: Lane) -> &LaneWay {
+        let found = self.lanes.iter().find(|way| way.lanes.contains(&lane));
+        found.expect("every lane of a class is on a way")
     }
 
     fn same_as(&self, other: &Self) -> bool {
-        let rows = |way: &Self| way.steps.iter().map(|s| s.row).collect::<Vec<_>>();
-        self.depth == other.depth && rows(self) == rows(other)
+        self.depth == other.depth
+            && self.lanes.len() == other.lanes.len()
+            && self.lanes.iter().zip(&other.lanes).all(|(a, b)| a.nodes == b.nodes)
+    }
+}
+
+impl LaneWay {
+    /// Whether some test of the way satisfies `wanted`.
+    pub fn tests(&self, wanted: impl Fn(&Test) -> bool) -> bool {
+        let mut found = false;
+        for node in &self.nodes {
+            node.each_test(&mut |test| found |= wanted(test));
+        }
+        found
+    }
+
+    /// Whether some table is looked up by a key that satisfies `wanted`.
+    pub fn looks_up(&self, wanted: impl Fn(Key) -> bool) -> bool {
+        self.nodes.iter().any(|node| node.looks_up(&wanted))
+    }
+}
+
+impl Node {
+    /// The row of its first rule.
+    pub fn first_row(&self) -> RowId {
+        match self {
+            Self::Rule(step) => step.row,
+            Self::LookUp { first, .. } => *first,
+            Self::Under(_, nodes) => {
+                nodes.first().map(Self::first_row).expect("something stands under a condition")
+            }
+        }
+    }
+
+    fn each_test<'a>(&'a self, visit: &mut impl FnMut(&'a Test)) {
+        match self {
+            Self::Rule(step) => step.conds.iter().for_each(|cond| cond.each(visit)),
+            Self::Under(cond, nodes) => {
+                cond.each(visit);
+                for node in nodes {
+                    node.each_test(visit);
+                }
+            }
+            Self::LookUp { .. } => {}
+        }
+    }
+
+    fn looks_up(&self, wanted: &impl Fn(Key) -> bool) -> bool {
+        match self {
+            Self::Rule(_) => false,
+            Self::Under(_, nodes) => nodes.iter().any(|node| node.looks_up(wanted)),
+            Self::LookUp { key, .. } => wanted(*key),
+        }
     }
 }
 
@@ -90,6 +135,18 @@ pub enum PlanError {
         "line {line}: `{rule}` takes the policy past {limit} branches on one path, the most that the kernel's verifier follows; put addresses and services into sets"
     )]
     TooManyBranches {
+        /// The line of the first rule that is too much.
+        line: u32,
+        /// The rule.
+        rule: String,
+        /// The limit.
+        limit: usize,
+    },
+    /// The kernel follows no more instructions than this.
+    #[error(
+        "line {line}: `{rule}` takes the program past {limit} instructions, the most that the kernel's verifier is sure to follow; put addresses and services into sets"
+    )]
+    TooManyInstructions {
         /// The line of the first rule that is too much.
         line: u32,
         /// The rule.
@@ -111,7 +168,7 @@ pub enum PlanError {
     },
     /// A program refers to no more maps than this.
     #[error(
-        "{maps} maps are needed for the sets of the policy, {limit} are the most that the kernel takes"
+        "{maps} maps are needed for the sets and lists of the policy, {limit} are the most that the kernel takes"
     )]
     TooManyMaps {
         /// How many.
@@ -125,13 +182,15 @@ pub enum PlanError {
 const MOST_BRANCHES: usize = 8192;
 /// More than the branches of any parser, with those of the ends of the program.
 const PARSER_BRANCHES: usize = 400;
+/// The verifier follows a million, and some of them more than once.
+const MOST_INSTRUCTIONS: usize = 250_000;
 /// `MAX_USED_MAPS` of the kernel.
 const MOST_MAPS: usize = 64;
+/// The most set look-ups of one rule, whose hits wait on the stack.
+pub const MOST_HITS: usize = 8;
 
 /// The name of the map with the counters of rows.
 pub const COUNTERS: &str = "_counters";
-/// The name of the map with the mode.
-pub const CONTROL: &str = "_control";
 
 /// A policy, ready to be emitted for a target.
 #[derive(Clone, Debug)]
@@ -140,26 +199,36 @@ pub struct Plan<'a> {
     pub policy: &'a Policy,
     /// The target.
     pub target: Target,
+    /// Whether it is on trial.
+    pub tenure: Tenure,
     /// The rows of the counters; those of shadow mode follow in the same order.
     pub rows: Vec<Row>,
     /// The way of frames of no class with a way of its own.
-    pub other: Way<'a>,
+    pub other: Way,
     /// The classes with a way of their own.
-    pub ways: Vec<Way<'a>>,
+    pub ways: Vec<Way>,
+    /// The constant tables.
+    pub tables: Vec<Table>,
+    /// Rules that are on no way.
+    pub dead: Vec<Dead>,
 }
 
 /// Plans the emission of `policy` for `target`.
-pub fn plan<'a>(policy: &'a Policy, target: Target) -> Result<Plan<'a>, PlanError> {
-    let rows = rows(policy);
-    let other = way(policy, Class::Other)?;
+pub fn plan(policy: &Policy, target: Target, tenure: Tenure) -> Result<Plan<'_>, PlanError> {
+    let (mut shadows, mut tables) = (Shadows::default(), Tables::default());
+    too_many_sets(policy)?;
+    let other = way(policy, Class::Other, &mut shadows, &mut tables);
     let mut ways = Vec::new();
     for class in [Class::Ip4, Class::Ip6, Class::Arp] {
-        let way = way(policy, class)?;
+        let way = way(policy, class, &mut shadows, &mut tables);
         if !way.same_as(&other) {
             ways.push(way);
         }
     }
-    let plan = Plan { policy, target, rows, other, ways };
+    let dead = dead(policy, &shadows);
+    let rows = rows(policy);
+    let plan = Plan { policy, target, tenure, rows, other, ways, tables: tables.into_all(), dead };
+    plan.check_branches()?;
     let maps = plan.maps().len();
     if maps > MOST_MAPS {
         return Err(PlanError::TooManyMaps { maps, limit: MOST_MAPS });
@@ -168,23 +237,26 @@ pub fn plan<'a>(policy: &'a Policy, target: Target) -> Result<Plan<'a>, PlanErro
 }
 
 impl Plan<'_> {
-    /// The maps of the program: control, counters, then those of the sets in order.
+    /// The maps of the program: control, counters, those of a trial, then those of the sets and the
+    /// constant tables in order.
     pub fn maps(&self) -> Vec<MapDecl> {
-        let array = |name: &str, kind, value_size, max_entries| MapDecl {
-            name: name.to_owned(),
-            kind,
-            key_size: 4,
-            value_size,
-            max_entries,
-            flags: MapFlags::NONE,
-        };
         // Twice the rows: the second half counts what would have been dropped in shadow mode.
         let rows = u32::try_from(self.rows.len() * 2).unwrap_or(u32::MAX);
-        let own = [
-            array(CONTROL, MapKind::Array, 4, 1),
-            array(COUNTERS, MapKind::PerCpuArray, HITS_SIZE, rows),
-        ];
-        own.into_iter().chain(self.policy.sets().iter().flat_map(structure::maps)).collect()
+        let counters = MapDecl {
+            name: COUNTERS.to_owned(),
+            kind: MapKind::PerCpuArray,
+            key_size: 4,
+            value_size: HITS_SIZE,
+            max_entries: rows,
+            flags: MapFlags::NONE,
+        };
+        let tables = self.tables.iter().enumerate().map(|(at, table)| table.map(TableId(at)));
+        [Control::map(), counters]
+            .into_iter()
+            .chain(self.tenure.maps())
+            .chain(self.policy.sets().iter().flat_map(structure::maps))
+            .chain(tables)
+            .collect()
     }
 
     /// The row of a decider that the policy has once.
@@ -197,91 +269,167 @@ impl Plan<'_> {
     pub fn depth(&self) -> Depth {
         self.ways.iter().map(|w| w.depth).max().unwrap_or(Depth::Layer2)
     }
-}
 
-/// The names of the maps of a policy.
-pub fn map_names(policy: &Policy) -> Vec<String> {
-    let sets = policy.sets().iter().flat_map(structure::maps).map(|decl| decl.name);
-    [CONTROL, COUNTERS].map(str::to_owned).into_iter().chain(sets).collect()
-}
+    /// The ways of all classes.
+    pub fn all_ways(&self) -> impl Iterator<Item = &Way> {
+        self.ways.iter().chain([&self.other])
+    }
 
-fn way(policy: &Policy, class: Class) -> Result<Way<'_>, PlanError> {
-    let mut steps = Vec::new();
-    let mut branches = PARSER_BRANCHES;
-    let mut open = Open::Yes;
-    let all = policy.keeps().iter().chain(policy.rules());
-    for (at, rule) in all.enumerate().filter(|(_, rule)| rule.matching.can_match(class)) {
-        let mut tests: Vec<Term> =
-            rule.matching.terms().iter().copied().filter(|t| !decided_by_class(t)).collect();
-        tests.sort_by_key(cost);
-        branches += tests.iter().map(branches_of).sum::<usize>();
-        if branches > MOST_BRANCHES {
-            let (line, rule) = (rule.line, rule.text.clone());
-            return Err(PlanError::TooManyBranches { line, rule, limit: MOST_BRANCHES });
+    /// What the constant tables hold.
+    pub fn fillings(&self) -> Vec<Filling> {
+        let first = self.maps().len() - self.tables.len();
+        let key = 0u32.to_le_bytes().to_vec();
+        let filling = |(at, table): (usize, &Table)| Filling {
+            map: first + at,
+            entries: vec![(key.clone(), table.bytes(self.target.order))],
+        };
+        self.tables.iter().enumerate().map(filling).collect()
+    }
+
+    /// Refuses a program that the verifier may not follow to its end.
+    pub fn check_size(&self, program: &Program) -> Result<(), PlanError> {
+        if program.insns().len() <= MOST_INSTRUCTIONS {
+            return Ok(());
         }
-        let sets =
-            tests.iter().filter(|t| matches!(t, Term::AddressIn(..) | Term::ServiceIn(_))).count();
+        let noted = program.notes().iter().take_while(|(at, _)| *at < MOST_INSTRUCTIONS);
+        let last = noted.filter(|(_, note)| note.line.is_some()).last().map(|(_, note)| note);
+        let (line, rule) =
+            last.map_or((0, String::new()), |note| (note.line.unwrap_or(0), note.step.to_string()));
+        Err(PlanError::TooManyInstructions { line, rule, limit: MOST_INSTRUCTIONS })
+    }
+
+    /// The keep or rule of a row.
+    pub fn rule_of(&self, row: RowId) -> &Rule {
+        rule_of(self.policy, row)
+    }
+
+    fn check_branches(&self) -> Result<(), PlanError> {
+        for lane in self.all_ways().flat_map(|way| &way.lanes) {
+            let mut left = MOST_BRANCHES - PARSER_BRANCHES;
+            if let Err(row) = self.spend(&lane.nodes, &mut left) {
+                let Rule { line, text, .. } = self.rule_of(row);
+                let (line, rule, limit) = (*line, text.clone(), MOST_BRANCHES);
+                return Err(PlanError::TooManyBranches { line, rule, limit });
+            }
+        }
+        Ok(())
+    }
+
+    /// Takes the branches of `nodes` from `left`; the error is the row that was too much.
+    fn spend(&self, nodes: &[Node], left: &mut usize) -> Result<(), RowId> {
+        for node in nodes {
+            match node {
+                Node::Rule(step) => {
+                    take(left, step.conds.iter().map(branches).sum::<usize>(), step.row)?;
+                }
+                Node::Under(cond, nodes) => {
+                    take(left, branches(cond), node.first_row())?;
+                    self.spend(nodes, left)?;
+                }
+                Node::LookUp { table, first, .. } => {
+                    let halvings = self.tables[table.index()].layout().halvings as usize;
+                    take(left, 4 + 4 * halvings, *first)?;
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+fn take(left: &mut usize, branches: usize, row: RowId) -> Result<(), RowId> {
+    *left = left.checked_sub(branches).ok_or(row)?;
+    Ok(())
+}
+
+/// The most branches that a condition is emitted as.
+fn branches(cond: &Cond) -> usize {
+    match cond {
+        Cond::Any(all) => all.iter().flatten().map(|cond| branches(cond) + 1).sum(),
+        Cond::Is(test) | Cond::IsNot(test) => match test {
+            Test::Address(_, all) => all.ranges().map(|range| range_branches(&range)).sum(),
+            Test::Port(_, ports) => 2 * ports.count(),
+            Test::ServiceIn(_) => 9,
+            Test::AddressIn(..) => 8,
+            Test::MacIn(..) | Test::Nd => 4,
+            Test::Family(_)
+            | Test::Arp
+            | Test::EtherType(_)
+            | Test::Dhcp
+            | Test::Protocol(_)
+            | Test::Icmp
+            | Test::Icmp6
+            | Test::IcmpType { .. }
+            | Test::Flags(_)
+            | Test::Number(..)
+            | Test::Fragment
+            | Test::Options
+            | Test::Vlan(..)
+            | Test::Mac(..) => 1,
+        },
+    }
+}
+
+/// A prefix is compared by its words of 32 bits, another range with its ends.
+fn range_branches(range: &AddressRange) -> usize {
+    match (range.as_prefix(), range.family()) {
+        (Some(prefix), _) => usize::from(prefix.len().div_ceil(32)),
+        (None, Family::V4) => 2,
+        (None, Family::V6) => 6,
+    }
+}
+
+fn rule_of(policy: &Policy, row: RowId) -> &Rule {
+    let mut all = policy.keeps().iter().chain(policy.rules());
+    all.nth(row.index() - FIRST_RULE).expect("steps have the rows of rules")
+}
+
+fn way(policy: &Policy, class: Class, shadows: &mut Shadows, tables: &mut Tables) -> Way {
+    let reach = Reach::of(policy, class);
+    let depth = reach.depth(policy);
+    shadows.beyond(&reach);
+    // Without layer 4 nothing tells the lanes apart, and no test depends on them.
+    let lanes = if depth == Depth::Layer4 { Lane::of(class) } else { &[Lane::Other] };
+    let mut found: Vec<(Vec<Step>, LaneWay)> = Vec::new();
+    for lane in lanes {
+        let (steps, open) = way::steps(&reach, *lane, shadows);
+        // Pieces that no rule decides have a verdict of their own.
+        let apart = *lane == Lane::LaterFragment && policy.fragment().is_some();
+        let same = |(s, way): &&mut (Vec<Step>, LaneWay)| !apart && *s == steps && way.open == open;
+        if let Some((_, way)) = found.iter_mut().find(same) {
+            way.lanes.push(*lane);
+            continue;
+        }
+        let mut taken = Vec::new();
+        let nodes = group(steps.clone(), class, tables, &mut |row, by| taken.push((row, by)));
+        shadows.walked(&steps, &taken);
+        found.push((steps, LaneWay { lanes: vec![*lane], nodes, open }));
+    }
+    Way { class, depth, lanes: found.into_iter().map(|(_, way)| way).collect() }
+}
+
+fn dead(policy: &Policy, shadows: &Shadows) -> Vec<Dead> {
+    let dead = shadows.dead().into_iter().map(|(row, by)| {
+        let rule = rule_of(policy, row);
+        let by = by.into_iter().map(|row| rule_of(policy, row).line).collect();
+        Dead { line: rule.line, text: rule.text.clone(), by }
+    });
+    dead.collect()
+}
+
+fn too_many_sets(policy: &Policy) -> Result<(), PlanError> {
+    for rule in policy.keeps().iter().chain(policy.rules()) {
+        // A term on either end looks twice.
+        let sets: usize = rule
+            .matching
+            .tests()
+            .iter()
+            .filter_map(|test| test.set().map(|_| test))
+            .map(|test| if matches!(test, Test::AddressIn(End::Either, _)) { 2 } else { 1 })
+            .sum();
         if sets > MOST_HITS {
             let (line, rule) = (rule.line, rule.text.clone());
             return Err(PlanError::TooManySets { line, rule, sets, limit: MOST_HITS });
         }
-        let always = tests.is_empty();
-        steps.push(Step { rule, tests, row: RowId(FIRST_RULE + at) });
-        if always {
-            open = Open::No;
-            break;
-        }
     }
-    let depth = depth(policy, class, &steps);
-    let fragment = (policy.fragment().is_some() && depth == Depth::Layer4)
-        .then(|| RowId(FIRST_RULE + policy.keeps().len() + policy.rules().len()));
-    Ok(Way { class, depth, steps, open, fragment })
-}
-
-/// Whether a term is true of every frame of a class that it can match.
-fn decided_by_class(term: &Term) -> bool {
-    match term {
-        Term::Family(_) | Term::Arp => true,
-        Term::Address(_, prefix) => prefix.len() == 0,
-        Term::Nd | Term::Protocol(_) | Term::Icmp | Term::Icmp6 => false,
-        Term::AddressIn(..) | Term::Port(..) | Term::ServiceIn(_) => false,
-    }
-}
-
-fn depth(policy: &Policy, class: Class, steps: &[Step<'_>]) -> Depth {
-    if !matches!(class, Class::Ip4 | Class::Ip6) {
-        return Depth::Layer2;
-    }
-    let any =
-        |wanted: fn(&Term) -> bool| steps.iter().flat_map(|s| s.rule.matching.terms()).any(wanted);
-    if policy.fragment().is_some() || any(Term::looks_at_layer4) {
-        Depth::Layer4
-    } else if any(Term::looks_at_ip) {
-        Depth::Layer3
-    } else {
-        Depth::Layer2
-    }
-}
-
-/// What a test costs, so that a rule fails early; look-ups come last.
-fn cost(term: &Term) -> u8 {
-    match term {
-        Term::Family(_) | Term::Arp => 0,
-        Term::Protocol(_) | Term::Icmp | Term::Icmp6 | Term::Nd | Term::Port(..) => 1,
-        Term::Address(..) => 2,
-        Term::ServiceIn(_) => 3,
-        Term::AddressIn(..) => 4,
-    }
-}
-
-/// The most branches that a test is emitted as.
-fn branches_of(term: &Term) -> usize {
-    match term {
-        Term::Family(_) | Term::Arp => 0,
-        Term::Protocol(_) | Term::Icmp | Term::Icmp6 | Term::Nd => 1,
-        Term::Port(..) => 2,
-        Term::Address(..) => 4,
-        Term::ServiceIn(_) => 5,
-        Term::AddressIn(..) => 6,
-    }
+    Ok(())
 }

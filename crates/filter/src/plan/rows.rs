@@ -3,7 +3,8 @@
 //! What a policy counts and how a reader understands it come from the policy alone, so that
 //! whoever knows the text knows the rows.
 
-use crate::policy::{Fallback, Policy, Rule, Verdict};
+use crate::policy::{Action, Fallback, Policy, Rule, Verdict};
+use crate::value::Name;
 
 /// Why a packet cannot be parsed to the end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -73,19 +74,24 @@ pub enum Decider {
     Keep,
     /// A rule.
     Rule,
+    /// Nothing: a `count` rule counts what it matches, and what decides comes later.
+    Count,
     /// `on fragment`.
     Fragment,
     /// `default`.
     Default,
 }
 
-/// A row of the counters: every packet is counted in exactly one, that of what decided it.
+/// A row of the counters: every packet is counted in exactly one, that of what decided it, and
+/// besides in those of the `count` rules that it matched.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Row {
     /// What decides.
     pub decider: Decider,
-    /// What becomes of the packets while the policy is enforced.
-    pub verdict: Verdict,
+    /// What becomes of the packets while the policy is enforced; `None` for a `count` rule.
+    pub verdict: Option<Verdict>,
+    /// What the author calls the rule.
+    pub name: Option<Name>,
     /// The line of the text, where there is one.
     pub line: Option<u32>,
     /// The statement.
@@ -93,7 +99,7 @@ pub struct Row {
 }
 
 /// The place of a row.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct RowId(pub(super) usize);
 
 impl RowId {
@@ -108,23 +114,25 @@ pub(super) const FIRST_RULE: usize = 1 + Malformed::ALL.len();
 
 /// The rows of the counters of a policy.
 pub fn rows(policy: &Policy) -> Vec<Row> {
-    let row =
-        |decider, verdict, line, text: &str| Row { decider, verdict, line, text: text.to_owned() };
+    let row = |decider, verdict, line, text: &str| {
+        let (verdict, text) = (Some(verdict), text.to_owned());
+        Row { decider, verdict, name: None, line, text }
+    };
     let fallback = |decider, fallback: Fallback, word: &str| {
-        let verdict = fallback.action.verdict();
+        let verdict = fallback.verdict;
         row(decider, verdict, fallback.line, &format!("{word} {verdict}"))
     };
-    let rule =
-        |decider, rule: &Rule| row(decider, rule.action.verdict(), Some(rule.line), &rule.text);
+    let rule = |decider, rule: &Rule| Row {
+        decider: if rule.action == Action::Count { Decider::Count } else { decider },
+        verdict: rule.action.verdict(),
+        name: rule.name.clone(),
+        line: Some(rule.line),
+        text: rule.text.clone(),
+    };
     let mut rows = vec![row(Decider::Off, Verdict::Pass, None, "mode off")];
     for class in Malformed::ALL {
         let malformed = policy.malformed();
-        rows.push(row(
-            Decider::Malformed(class),
-            malformed.action.verdict(),
-            malformed.line,
-            class.name(),
-        ));
+        rows.push(row(Decider::Malformed(class), malformed.verdict, malformed.line, class.name()));
     }
     rows.extend(policy.keeps().iter().map(|k| rule(Decider::Keep, k)));
     rows.extend(policy.rules().iter().map(|r| rule(Decider::Rule, r)));

@@ -4,16 +4,23 @@
 //! see the same declarations. A set's first map bears the set's name, its other maps that name, a
 //! colon and a part: no set can be called so.
 //!
-//! - A `net` set is a hash for single addresses and a trie for prefixes, each by family, and a
-//!   *fill* map that says how many entries each of the four holds, so that the program skips the
-//!   look-up of what is empty. The fill is an upper bound at every instant: it is raised before an
-//!   entry goes in and lowered after one is out.
+//! - A `net` set is a hash for single addresses and a trie for prefixes, each by family. An entry
+//!   says until when it matches; see [`cover`] for what that means in a trie.
 //! - A `service` set is a table by port that names the slot of an item for each protocol, a list
 //!   of the items by slot, and their counters by slot and CPU. See [`service`].
+//! - A `mac` set is a hash.
+//! - Every set has a [`Fill`] besides: how many entries it holds, so that the program skips the
+//!   look-up of what is empty, and what an editor has to know who may open the set's maps alone.
 
+pub mod cover;
+mod fill;
 pub mod service;
+mod stamp;
 
 use std::net::IpAddr;
+
+pub use fill::{FILL_SIZE, Fill, fill_map};
+pub use stamp::{Origin, Stamp};
 
 use palisade_asm::{MapDecl, MapFlags, MapKind};
 
@@ -22,29 +29,20 @@ use crate::value::{Family, Prefix, SetKind};
 
 /// Bytes of counters: packets, then bytes, each a `u64` of the machine.
 pub const HITS_SIZE: u32 = 16;
-/// Bytes of an entry of a `net` set: its counters, then its [`stamp`], a `u64` of the machine. The
-/// program touches the counters alone.
-pub const ENTRY_SIZE: u32 = HITS_SIZE + 8;
-
-/// What an entry says of itself: the length of its prefix in the upper eight bits, so that whoever
-/// looks an address up learns which prefix covers it, and when it was added, in seconds of the
-/// system's clock, in the others.
-pub const fn stamp(len: u8, added: u64) -> u64 {
-    (len as u64) << STAMP_TIME_BITS | added & ((1 << STAMP_TIME_BITS) - 1)
-}
-
-/// The length of the prefix and the time in a [`stamp`].
-pub const fn unstamp(stamp: u64) -> (u8, u64) {
-    ((stamp >> STAMP_TIME_BITS) as u8, stamp & ((1 << STAMP_TIME_BITS) - 1))
-}
-
-const STAMP_TIME_BITS: u32 = 56;
+/// Bytes of an entry of a `net` or `mac` set: its counters, its [`Stamp`], until when it matches and
+/// when it itself ends, each a `u64` of the machine. The last two are times of `CLOCK_MONOTONIC` in
+/// nanoseconds, 0 for never; they differ where an entry ends before a shorter prefix around it,
+/// which it would hide ([`cover`]). The program writes the counters alone.
+pub const ENTRY_SIZE: u32 = HITS_SIZE + 3 * 8;
+/// Where in an entry stands until when it matches.
+pub const ENTRY_UNTIL: i16 = 24;
 
 /// The entries that a set takes when its declaration does not say.
 pub const fn default_max(kind: SetKind) -> u32 {
     match kind {
         SetKind::Net => 1 << 20,
         SetKind::Service => 4096,
+        SetKind::Mac => 65536,
     }
 }
 
@@ -54,19 +52,20 @@ pub const fn greatest_max(kind: SetKind) -> u32 {
         SetKind::Net => 1 << 26,
         // Slots are 16 bits and slot 0 means none.
         SetKind::Service => 65535,
+        SetKind::Mac => 1 << 20,
     }
 }
 
 /// The maps of a set.
 pub fn maps(set: &Set) -> Vec<MapDecl> {
     let name = set.name.as_str();
-    match set.kind {
-        SetKind::Net => {
-            let parts = NetPart::ALL.iter().map(|part| part.map(name, set.max));
-            parts.chain([fill_map(name)]).collect()
-        }
+    let mut maps = match set.kind {
+        SetKind::Net => NetPart::ALL.map(|part| part.map(name, set.max)).to_vec(),
         SetKind::Service => service::maps(name, set.max).to_vec(),
-    }
+        SetKind::Mac => vec![mac_map(name, set.max)],
+    };
+    maps.push(fill_map(name));
+    maps
 }
 
 /// The kind of set whose first map is of this kind and these sizes.
@@ -74,6 +73,7 @@ pub fn kind_of(kind: MapKind, key_size: u32, value_size: u32) -> Option<SetKind>
     match (kind, key_size, value_size) {
         (MapKind::Hash, 4, ENTRY_SIZE) => Some(SetKind::Net),
         (MapKind::Array, 4, 8) => Some(SetKind::Service),
+        (MapKind::Hash, 6, ENTRY_SIZE) => Some(SetKind::Mac),
         _ => None,
     }
 }
@@ -83,6 +83,7 @@ pub const fn describe(kind: SetKind) -> &'static str {
     match kind {
         SetKind::Net => "hash of addresses, trie of prefixes",
         SetKind::Service => "table of ports",
+        SetKind::Mac => "hash of Ethernet addresses",
     }
 }
 
@@ -150,32 +151,34 @@ impl NetPart {
     /// Its map. A host's key is the address, a prefix's the kernel's `bpf_lpm_trie_key`: the
     /// length as a `u32` of the machine, then the address. The value is an entry of [`ENTRY_SIZE`].
     pub fn map(self, set: &str, max: u32) -> MapDecl {
-        let (kind, key_size) = match self {
-            Self::Host4 => (MapKind::Hash, 4),
-            Self::Host6 => (MapKind::Hash, 16),
-            Self::Net4 => (MapKind::LpmTrie, 8),
-            Self::Net6 => (MapKind::LpmTrie, 20),
+        // A trie that is full takes no new value of an entry either before Linux 6.13: it has one
+        // place more than the set takes.
+        let (kind, key_size, max_entries) = match self {
+            Self::Host4 => (MapKind::Hash, 4, max),
+            Self::Host6 => (MapKind::Hash, 16, max),
+            Self::Net4 => (MapKind::LpmTrie, 8, max + 1),
+            Self::Net6 => (MapKind::LpmTrie, 20, max + 1),
         };
         MapDecl {
             name: self.map_name(set),
             kind,
             key_size,
             value_size: ENTRY_SIZE,
-            max_entries: max,
+            max_entries,
             flags: MapFlags::NO_PREALLOC,
         }
     }
 }
 
-/// The map that holds the count of entries of each part: one value of four `u64`.
-pub fn fill_map(set: &str) -> MapDecl {
+/// The map of a `mac` set: a hash by the six bytes of the address, its values entries.
+pub fn mac_map(set: &str, max: u32) -> MapDecl {
     MapDecl {
-        name: format!("{set}:fill"),
-        kind: MapKind::Array,
-        key_size: 4,
-        value_size: 32,
-        max_entries: 1,
-        flags: MapFlags::NONE,
+        name: set.to_owned(),
+        kind: MapKind::Hash,
+        key_size: 6,
+        value_size: ENTRY_SIZE,
+        max_entries: max,
+        flags: MapFlags::NO_PREALLOC,
     }
 }
 

@@ -5,23 +5,29 @@
 //! each slot. The *hits* (`:hits`) count packets and bytes by slot and CPU. A table of slots costs
 //! one load, as a bitmap would, and gives every item counters of its own.
 //!
-//! Invariant: the table is [`paint`] of the items. Where items overlap, the narrowest one has the
-//! port, as the longest prefix has an address. An editor marks the items dirty (slot 0) before it
+//! Invariant: the table is [`paint`] of the items. Where items overlap, the one that ends last has
+//! the port, and of those that end together the narrowest: when the time of the one that is found
+//! is past, so is that of every other. An editor marks the items dirty (slot 0) before it
 //! changes them and clean when the table agrees again, so that the next one can tell that an edit
 //! was cut short, and paints everything.
 
+use std::cmp::{Ordering, Reverse};
+
 use palisade_asm::{MapDecl, MapFlags, MapKind};
 
-use super::HITS_SIZE;
+use super::{HITS_SIZE, cover};
 use crate::policy::Protocol;
 use crate::value::{PortRange, Service, Transport};
 
 /// Ports there are, and cells of a table.
 pub const PORTS: usize = 65536;
 
-/// Bytes of a slot of the items: the item by [`encode`], then when it was added, in seconds of the
-/// system's clock, each a `u64` of the machine.
-pub const ITEM_SIZE: u32 = 16;
+/// Bytes of a slot of the items: the item by [`encode`], its [`Stamp`](super::Stamp), and until
+/// when it matches, a time of `CLOCK_MONOTONIC` in nanoseconds or 0 for never; each a `u64` of the
+/// machine.
+pub const ITEM_SIZE: u32 = 24;
+/// Where in a slot of the items stands until when it matches.
+pub const ITEM_UNTIL: i16 = 16;
 
 /// The name of the map of items.
 pub fn items_name(set: &str) -> String {
@@ -79,18 +85,37 @@ pub fn decode(slot: u64) -> Option<Service> {
     ([zero, e, f] == [0; 3]).then_some(Service { transport, ports })
 }
 
-/// Every cell of the table for `items`, each with its slot.
-pub fn paint(items: &[(u16, Service)]) -> Vec<u64> {
-    let mut order: Vec<&(u16, Service)> = items.iter().collect();
-    // The widest first, so that the narrower ones paint over them.
-    order.sort_by_key(|(_, item)| (std::cmp::Reverse(width(item)), *item));
+/// An item in its place.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Placed {
+    /// Its slot, not 0.
+    pub slot: u16,
+    /// The item.
+    pub item: Service,
+    /// Until when it matches; 0 for ever.
+    pub until: u64,
+}
+
+impl Placed {
+    /// Which of two items has the ports that both cover: the greater one.
+    pub fn precedence(&self, other: &Self) -> Ordering {
+        let narrow = |placed: &Self| (Reverse(width(&placed.item)), placed.item);
+        cover::order(self.until, other.until).then_with(|| narrow(self).cmp(&narrow(other)))
+    }
+}
+
+/// Every cell of the table for `items`.
+pub fn paint(items: &[Placed]) -> Vec<u64> {
+    let mut order = items.to_vec();
+    // Whoever has a port paints over those that do not.
+    order.sort_by(Placed::precedence);
     let mut cells = vec![0; PORTS];
-    for (slot, item) in order {
+    for Placed { slot, item, .. } in order {
         for (shift, transport) in [0, 16, 32].into_iter().zip(Transport::EACH) {
             if item.transport.covers(transport) {
                 let range = usize::from(item.ports.first())..=usize::from(item.ports.last());
                 for cell in &mut cells[range] {
-                    *cell = *cell & !(0xffff << shift) | u64::from(*slot) << shift;
+                    *cell = *cell & !(0xffff << shift) | u64::from(slot) << shift;
                 }
             }
         }
@@ -110,6 +135,10 @@ mod tests {
 
     fn item(text: &str) -> Service {
         text.parse().expect(text)
+    }
+
+    fn placed(slot: u16, text: &str, until: u64) -> Placed {
+        Placed { slot, item: item(text), until }
     }
 
     fn slot(cells: &[u64], protocol: Protocol, port: usize) -> u64 {
@@ -133,7 +162,8 @@ mod tests {
 
     #[test]
     fn the_narrowest_item_has_the_port_whatever_the_order() {
-        let mut items = vec![(1, item("any/0-65535")), (2, item("tcp/80-90")), (3, item("tcp/80"))];
+        let mut items =
+            vec![placed(1, "any/0-65535", 0), placed(2, "tcp/80-90", 0), placed(3, "tcp/80", 0)];
         for _ in 0..2 {
             let cells = paint(&items);
             assert_eq!(slot(&cells, Protocol::TCP, 80), 3);
@@ -145,8 +175,19 @@ mod tests {
     }
 
     #[test]
+    fn the_item_that_ends_last_has_the_port() {
+        for (narrow, wide, want) in
+            [(5, 0, 2), (0, 5, 1), (5, 9, 2), (9, 5, 1), (5, 5, 1), (0, 0, 1)]
+        {
+            let cells = paint(&[placed(1, "tcp/80", narrow), placed(2, "tcp/0-100", wide)]);
+            assert_eq!(slot(&cells, Protocol::TCP, 80), want, "{narrow} {wide}");
+            assert_eq!(slot(&cells, Protocol::TCP, 81), 2);
+        }
+    }
+
+    #[test]
     fn tcp_and_udp_are_apart() {
-        let cells = paint(&[(1, item("udp/53")), (2, item("tcp/80"))]);
+        let cells = paint(&[placed(1, "udp/53", 0), placed(2, "tcp/80", 0)]);
         assert_eq!(slot(&cells, Protocol::UDP, 53), 1);
         assert_eq!(slot(&cells, Protocol::TCP, 53), 0);
         assert_eq!(slot(&cells, Protocol::TCP, 80), 2);

@@ -1,77 +1,37 @@
 //! The policy language as text: `parse` reads it, `Display` of a policy prints it.
 //!
-//! All mistakes of a text are reported together. `parse(print(parse(x))) == parse(x)`, lines aside.
+//! All mistakes of a text are reported together. What is printed is canonical:
+//! `parse(print(parse(x)))` equals `parse(x)` but for lines and places, and prints the same again.
+
+#![warn(clippy::indexing_slicing, clippy::unwrap_used, clippy::panic)]
 
 mod lex;
+mod mistakes;
 mod parse;
 mod print;
 
 pub use parse::parse;
 
-/// Words with a meaning of their own; a set cannot bear them as its name.
-pub const RESERVED: &[&str] = &[
-    "set",
-    "define",
-    "keep",
-    "drop",
-    "pass",
-    "abort",
-    "limit",
-    "event",
-    "count",
-    "reply",
-    "redirect",
-    "route",
-    "balance",
-    "rewrite",
-    "default",
-    "on",
-    "expect",
-    "net",
-    "service",
-    "mac",
-    "timeout",
-    "max",
-    "counters",
-    "file",
-    "elements",
-    "not",
-    "or",
-    "in",
-    "as",
-    "per",
-    "burst",
-    "ip4",
-    "ip6",
-    "arp",
-    "nd",
-    "dhcp",
-    "tcp",
-    "udp",
-    "sctp",
-    "icmp",
-    "icmp6",
-    "proto",
-    "ethertype",
-    "src",
-    "dst",
-    "host",
-    "sport",
-    "dport",
-    "port",
-    "type",
-    "code",
-    "flags",
-    "ttl",
-    "length",
-    "dscp",
-    "fragment",
-    "options",
-    "vlan",
-    "inner-vlan",
-    "ether",
-    "malformed",
-    "from",
-    "to",
-    "any",
+/// A text of more bytes is refused unread; a longer list belongs into a set's `file`.
+pub const MOST_BYTES: usize = 32 << 20;
+
+/// The words that begin a statement.
+#[rustfmt::skip] // A table.
+pub const STATEMENTS: &[&str] = &[
+    "set", "define", "keep", "drop", "pass", "abort", "count", "default", "on", "expect",
+    "limit", "event", "reply", "redirect", "route", "balance", "rewrite",
+];
+
+/// The words of the language, which a `define` cannot bear as its name: it stands where they do.
+/// The name of a set always follows `in` or `set`, so that a set may bear any.
+#[rustfmt::skip] // A table.
+pub const WORDS: &[&str] = &[
+    "set", "define", "keep", "drop", "pass", "abort", "count", "default", "on", "expect",
+    "limit", "event", "reply", "redirect", "route", "balance", "rewrite", "burst", "per",
+    "net", "service", "mac", "timeout", "max", "counters", "file", "elements", "off",
+    "not", "or", "in", "as",
+    "ip4", "ip6", "arp", "nd", "dhcp", "tcp", "udp", "sctp", "icmp", "icmp6", "proto", "ethertype",
+    "src", "dst", "host", "sport", "dport", "port", "type", "code", "flags",
+    "ttl", "length", "dscp", "fragment", "options", "vlan", "inner-vlan", "ether",
+    "malformed", "from", "to", "any",
 ];

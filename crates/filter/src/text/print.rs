@@ -1,77 +1,188 @@
-//! A policy as text, in one canonical form: sets, keeps, rules, `on`, default; one blank between
-//! words.
+//! A policy as text, in one canonical form: sets, keeps, rules, `on`, default, expects; one blank
+//! between words, no defines, lists as the fewest ranges.
 
-use std::fmt::{self, Write};
+use std::fmt::{self, Display, Formatter, Write};
 
-use crate::policy::{Action, EntryCounters, Match, Policy, Protocol, Set, Term};
+use crate::policy::{
+    End, EntryCounters, Expect, Match, Policy, Protocol, Set, SetId, TCP_FLAGS, TcpFlags, Term,
+    Test,
+};
 use crate::structure::default_max;
 use crate::value::Family;
 
-impl fmt::Display for Policy {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+impl Display for Policy {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         for set in &self.sets {
             set_line(set, f)?;
         }
-        for rule in self.keeps.iter().chain(&self.rules) {
-            writeln!(f, "{}", rule.text)?;
+        for keep in &self.keeps {
+            f.write_str("keep")?;
+            match_text(&keep.matching, &self.sets, f)?;
+            writeln!(f)?;
+        }
+        for rule in &self.rules {
+            f.write_str(rule.action.word())?;
+            match_text(&rule.matching, &self.sets, f)?;
+            if let Some(name) = &rule.name {
+                write!(f, " as {name}")?;
+            }
+            writeln!(f)?;
         }
         if self.malformed.line.is_some() {
-            writeln!(f, "on malformed {}", self.malformed.action.verdict())?;
+            writeln!(f, "on malformed {}", self.malformed.verdict)?;
         }
         if let Some(fragment) = self.fragment {
-            writeln!(f, "on fragment {}", fragment.action.verdict())?;
+            writeln!(f, "on fragment {}", fragment.verdict)?;
         }
-        writeln!(f, "default {}", self.default.action.verdict())
+        writeln!(f, "default {}", self.default.verdict)?;
+        self.expects.iter().try_for_each(|expect| expect_line(expect, f))
     }
 }
 
-fn set_line(set: &Set, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+fn set_line(set: &Set, f: &mut Formatter<'_>) -> fmt::Result {
     write!(f, "set {} {}", set.name, set.kind.word())?;
-    let mut options = Vec::new();
+    let mut options = String::new();
+    if let Some(timeout) = set.timeout {
+        write!(options, " timeout {timeout}")?;
+    }
     if set.max != default_max(set.kind) {
-        options.push(format!("max {}", set.max));
+        write!(options, " max {}", set.max)?;
     }
     if set.counters == EntryCounters::Off {
-        options.push("counters off".to_owned());
+        options.push_str(" counters off");
     }
-    match options.as_slice() {
-        [] => writeln!(f),
-        options => writeln!(f, " {{ {} }}", options.join(" ")),
+    if let Some(file) = &set.file {
+        write!(options, " file \"{}\"", file.path)?;
     }
+    if !set.elements.is_empty() {
+        options.push_str(" elements ");
+        list(set.elements.iter(), &mut options)?;
+    }
+    if options.is_empty() { writeln!(f) } else { writeln!(f, " {{{options} }}") }
 }
 
-/// A rule or a `keep` in canonical form.
-pub(crate) fn rule_text(word: &str, matching: &Match, sets: &[Set]) -> String {
-    let mut text = word.to_owned();
-    for term in matching.terms() {
-        text.push(' ');
-        term_text(term, sets, &mut text).expect("writing to a string succeeds");
+fn expect_line(expect: &Expect, f: &mut Formatter<'_>) -> fmt::Result {
+    write!(f, "expect {} from {}", expect.verdict, expect.from)?;
+    if let Some(to) = expect.to {
+        write!(f, " to {to}")?;
     }
-    text
-}
-
-fn term_text(term: &Term, sets: &[Set], out: &mut String) -> fmt::Result {
-    match term {
-        Term::Family(Family::V4) => out.write_str("ip4"),
-        Term::Family(Family::V6) => out.write_str("ip6"),
-        Term::Arp => out.write_str("arp"),
-        Term::Nd => out.write_str("nd"),
-        Term::Icmp => out.write_str("icmp"),
-        Term::Icmp6 => out.write_str("icmp6"),
-        Term::Protocol(Protocol::TCP) => out.write_str("tcp"),
-        Term::Protocol(Protocol::UDP) => out.write_str("udp"),
-        Term::Protocol(Protocol::SCTP) => out.write_str("sctp"),
-        Term::Protocol(Protocol(n)) => write!(out, "proto {n}"),
-        Term::Address(side, prefix) => write!(out, "{} {prefix}", side.word()),
-        Term::AddressIn(side, set) => {
-            write!(out, "{} in {}", side.word(), sets[set.index()].name)
+    match expect.protocol {
+        Some(Protocol::ICMP) if expect.from.is_ipv4() => f.write_str(" icmp")?,
+        Some(Protocol::ICMPV6) if expect.from.is_ipv6() => f.write_str(" icmp6")?,
+        Some(other) => {
+            f.write_char(' ')?;
+            protocol(other, f)?;
         }
-        Term::Port(side, range) => write!(out, "{} {range}", side.port_word()),
-        Term::ServiceIn(set) => write!(out, "service in {}", sets[set.index()].name),
+        None => {}
+    }
+    if let Some(port) = expect.sport {
+        write!(f, " sport {port}")?;
+    }
+    if let Some(port) = expect.dport {
+        write!(f, " dport {port}")?;
+    }
+    writeln!(f)
+}
+
+/// All terms, a blank before each.
+fn match_text(matching: &Match, sets: &[Set], f: &mut Formatter<'_>) -> fmt::Result {
+    matching.terms().iter().try_for_each(|term| {
+        f.write_char(' ')?;
+        term_text(term, sets, f)
+    })
+}
+
+fn term_text(term: &Term, sets: &[Set], f: &mut Formatter<'_>) -> fmt::Result {
+    match term {
+        Term::Test(test) => test_text(test, sets, f),
+        Term::Not(term) => {
+            f.write_str("not ")?;
+            term_text(term, sets, f)
+        }
+        Term::Any(all) => {
+            f.write_char('(')?;
+            for (i, matching) in all.iter().enumerate() {
+                f.write_str(if i > 0 { " or" } else { "" })?;
+                match_text(matching, sets, f)?;
+            }
+            f.write_str(" )")
+        }
     }
 }
 
-/// The word of a rule with this action.
-pub(crate) fn action_word(action: Action) -> &'static str {
-    action.verdict().word()
+fn test_text(test: &Test, sets: &[Set], f: &mut Formatter<'_>) -> fmt::Result {
+    match test {
+        Test::Family(Family::V4) => f.write_str("ip4"),
+        Test::Family(Family::V6) => f.write_str("ip6"),
+        Test::Arp => f.write_str("arp"),
+        Test::EtherType(number) => write!(f, "ethertype {number:#06x}"),
+        Test::Nd => f.write_str("nd"),
+        Test::Dhcp => f.write_str("dhcp"),
+        Test::Protocol(number) => protocol(*number, f),
+        Test::Icmp => f.write_str("icmp"),
+        Test::Icmp6 => f.write_str("icmp6"),
+        Test::Address(end, all) => {
+            write!(f, "{} ", end.word())?;
+            values(all.ranges(), f)
+        }
+        Test::AddressIn(end, set) => in_set(end.word(), *set, sets, f),
+        Test::Port(end, all) => {
+            write!(f, "{} ", end.port_word())?;
+            values(all.ranges(), f)
+        }
+        Test::ServiceIn(set) => in_set("service", *set, sets, f),
+        Test::IcmpType { kind, code: None } => write!(f, "type {kind}"),
+        Test::IcmpType { kind, code: Some(code) } => write!(f, "type {kind} code {code}"),
+        Test::Flags(flags) => flags_text(*flags, f),
+        Test::Number(quantity, relation, number) => {
+            write!(f, "{} {} {number}", quantity.word(), relation.mark())
+        }
+        Test::Fragment => f.write_str("fragment"),
+        Test::Options => f.write_str("options"),
+        Test::Vlan(tag, number) => write!(f, "{} {number}", tag.word()),
+        Test::Mac(end, mac) => write!(f, "ether {} {mac}", end.word()),
+        Test::MacIn(End::Destination, set) => in_set("ether dst", *set, sets, f),
+        Test::MacIn(End::Source | End::Either, set) => in_set("ether src", *set, sets, f),
+    }
+}
+
+fn protocol(protocol: Protocol, f: &mut Formatter<'_>) -> fmt::Result {
+    match protocol {
+        Protocol::TCP => f.write_str("tcp"),
+        Protocol::UDP => f.write_str("udp"),
+        Protocol::SCTP => f.write_str("sctp"),
+        Protocol(number) => write!(f, "proto {number}"),
+    }
+}
+
+fn in_set(what: &str, set: SetId, sets: &[Set], f: &mut Formatter<'_>) -> fmt::Result {
+    match sets.get(set.index()) {
+        Some(set) => write!(f, "{what} in {}", set.name),
+        None => Err(fmt::Error),
+    }
+}
+
+fn flags_text(flags: TcpFlags, f: &mut Formatter<'_>) -> fmt::Result {
+    let wanted = TCP_FLAGS.iter().filter(|(_, bit)| flags.mask() & bit != 0);
+    wanted.enumerate().try_for_each(|(i, (name, bit))| {
+        let before = if i == 0 { "flags " } else { "," };
+        let not = if flags.value() & bit == 0 { "!" } else { "" };
+        write!(f, "{before}{not}{name}")
+    })
+}
+
+/// One value as it is, several as a list.
+fn values<T: Display>(mut all: impl Iterator<Item = T>, f: &mut Formatter<'_>) -> fmt::Result {
+    match (all.next(), all.next()) {
+        (Some(one), None) => one.fmt(f),
+        (first, second) => list(first.into_iter().chain(second).chain(all), f),
+    }
+}
+
+fn list<T: Display>(all: impl Iterator<Item = T>, f: &mut impl Write) -> fmt::Result {
+    f.write_char('{')?;
+    for (i, one) in all.enumerate() {
+        write!(f, "{} {one}", if i == 0 { "" } else { "," })?;
+    }
+    f.write_str(" }")
 }

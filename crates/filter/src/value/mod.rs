@@ -4,14 +4,20 @@
 //! name is one that the language and a file system both take. All of them print the way they are
 //! written, and parsing what was printed gives the same value.
 
+mod mac;
 mod prefix;
+mod ranges;
 mod service;
+mod timeout;
 
 use std::fmt;
 use std::str::FromStr;
 
+pub use mac::Mac;
 pub use prefix::{Family, Prefix};
+pub use ranges::{AddressRange, Addresses, Ports};
 pub use service::{PortRange, Service, Transport};
+pub use timeout::Timeout;
 
 /// What is wrong with the text of a value.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -48,8 +54,26 @@ pub enum ValueError {
         /// The text before the slash.
         text: String,
     },
-    /// Neither an address, nor a prefix, nor a service.
-    #[error("`{text}` is not an address, a prefix or a service")]
+    /// A range between addresses of different families.
+    #[error("the range `{text}` mixes IPv4 and IPv6")]
+    Mixed {
+        /// The text.
+        text: String,
+    },
+    /// Not an Ethernet address.
+    #[error("`{text}` is not an Ethernet address such as 02:00:5e:10:00:0f")]
+    Mac {
+        /// The text.
+        text: String,
+    },
+    /// Not a time.
+    #[error("`{text}` is not a time such as 90s, 15m, 1h or 7d, of ten years at most")]
+    Timeout {
+        /// The text.
+        text: String,
+    },
+    /// Neither an address, nor a prefix, nor a service, nor an Ethernet address.
+    #[error("`{text}` is not an address, a prefix, a service or an Ethernet address")]
     Item {
         /// The text.
         text: String,
@@ -78,6 +102,8 @@ pub enum Item {
     Net(Prefix),
     /// Protocol and ports: an entry of a `service` set.
     Service(Service),
+    /// An Ethernet address: an entry of a `mac` set.
+    Mac(Mac),
 }
 
 impl Item {
@@ -86,6 +112,7 @@ impl Item {
         match self {
             Self::Net(_) => SetKind::Net,
             Self::Service(_) => SetKind::Service,
+            Self::Mac(_) => SetKind::Mac,
         }
     }
 }
@@ -95,6 +122,7 @@ impl fmt::Display for Item {
         match self {
             Self::Net(prefix) => prefix.fmt(f),
             Self::Service(service) => service.fmt(f),
+            Self::Mac(mac) => mac.fmt(f),
         }
     }
 }
@@ -111,6 +139,10 @@ impl FromStr for Item {
         if !text.contains(['.', ':']) {
             return Err(ValueError::Item { text: text.to_owned() });
         }
+        // No IPv6 address is six groups long without an elision.
+        if let Ok(mac) = text.parse() {
+            return Ok(Self::Mac(mac));
+        }
         text.parse().map(Self::Net)
     }
 }
@@ -122,14 +154,20 @@ pub enum SetKind {
     Net,
     /// Protocols with ports.
     Service,
+    /// Ethernet addresses.
+    Mac,
 }
 
 impl SetKind {
+    /// Every kind.
+    pub const ALL: [Self; 3] = [Self::Net, Self::Service, Self::Mac];
+
     /// The word in the language.
     pub const fn word(self) -> &'static str {
         match self {
             Self::Net => "net",
             Self::Service => "service",
+            Self::Mac => "mac",
         }
     }
 }
@@ -179,7 +217,9 @@ mod tests {
         for text in ["10.10.10.10", "10.0.0.0/8", "0.0.0.0/0", "2001:db8::/32", "::1", "::/0"] {
             assert_eq!(prefix(text).to_string(), text);
         }
-        for text in ["tcp/80", "udp/53", "tcp/8000-8099", "any/53", "sctp/0-65535"] {
+        for text in
+            ["tcp/80", "udp/53", "tcp/8000-8099", "any/53", "sctp/0-65535", "02:00:5e:10:00:0f"]
+        {
             assert_eq!(text.parse::<Item>().expect(text).to_string(), text);
         }
     }

@@ -1,18 +1,18 @@
 //! Any map, whatever it holds: made, opened, described, pinned, frozen.
 //!
 //! A handle knows the sizes of its map from the kernel and what a refusal means for its kind; a
-//! full map is an error that says how full. It gives access to no element: that takes types.
+//! full map is an error that says how full. It reads no element: that takes types.
 
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 use palisade_asm::{MapDecl, MapKind};
 
-use super::{MapError, MapOp};
+use super::{BATCH, MapError, MapOp, lacks_batch};
 use crate::Errno;
 use crate::fdinfo::FdInfo;
 use crate::memlock;
 use crate::pin::PinDir;
-use crate::sys::{self, MapFd};
+use crate::sys::{self, MapFd, Update};
 use crate::walk::WalkError;
 
 /// The kind, sizes and flags of a map.
@@ -180,6 +180,42 @@ impl MapHandle {
         Ok(MapHandle { map, name: self.name.clone() })
     }
 
+    /// Writes entries that are bytes already, in order, whether their keys are there or not. Each
+    /// key and value must have the length that the map wants, and per-CPU maps are refused; either
+    /// is found out before the first entry is written.
+    pub fn fill(&self, entries: &[(Vec<u8>, Vec<u8>)]) -> Result<(), MapError> {
+        let lengths = |(key, value): &(Vec<u8>, Vec<u8>)| Sizes {
+            key: key.len(),
+            value: value.len(),
+            per_cpu: false,
+        };
+        let mut wanted: Vec<Sizes> = entries.iter().map(lengths).collect();
+        wanted.dedup();
+        wanted.into_iter().try_for_each(|sizes| self.check_sizes(sizes))?;
+        for chunk in entries.chunks(BATCH) {
+            let keys: Vec<u8> = chunk.iter().flat_map(|(key, _)| key).copied().collect();
+            let values: Vec<u8> = chunk.iter().flat_map(|(_, value)| value).copied().collect();
+            self.insert_chunk(&keys, &values).map_err(|(errno, _)| self.not_written(errno))?;
+        }
+        Ok(())
+    }
+
+    /// Writes entries by one call where the kernel has it, else one by one; on an error the second
+    /// part is how many were written.
+    pub(super) fn insert_chunk(&self, keys: &[u8], values: &[u8]) -> Result<(), (Errno, usize)> {
+        match self.map.update_batch(keys, values) {
+            Err((errno, 0)) if lacks_batch(errno) => {
+                let keys = keys.chunks_exact(self.map.key_len().max(1));
+                let values = values.chunks_exact(self.map.value_len().max(1));
+                for (done, (key, value)) in keys.zip(values).enumerate() {
+                    self.map.update(key, value, Update::Any).map_err(|errno| (errno, done))?;
+                }
+                Ok(())
+            }
+            other => other,
+        }
+    }
+
     pub(crate) fn map(&self) -> &MapFd {
         &self.map
     }
@@ -235,6 +271,7 @@ impl AsFd for MapHandle {
 }
 
 /// What a typed view wants of a map.
+#[derive(PartialEq, Eq)]
 pub(crate) struct Sizes {
     pub(crate) key: usize,
     pub(crate) value: usize,

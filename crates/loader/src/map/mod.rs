@@ -104,7 +104,7 @@ impl<K: Wire, V: Wire> Map<K, V> {
         }
         let mut done = 0;
         for (keys, values) in keys.chunks(BATCH).zip(values.chunks(BATCH)) {
-            self.insert_chunk(&concatenated(keys), &concatenated(values)).map_err(
+            self.handle.insert_chunk(&concatenated(keys), &concatenated(values)).map_err(
                 |(errno, more)| BatchError {
                     done: done + more,
                     error: self.handle.not_written(errno),
@@ -113,19 +113,6 @@ impl<K: Wire, V: Wire> Map<K, V> {
             done += keys.len();
         }
         Ok(())
-    }
-
-    fn insert_chunk(&self, keys: &[u8], values: &[u8]) -> Result<(), (Errno, usize)> {
-        match self.handle.map().update_batch(keys, values) {
-            Err((errno, 0)) if lacks_batch(errno) => {
-                let pairs = keys.chunks_exact(K::SIZE).zip(values.chunks_exact(V::SIZE));
-                for (done, (key, value)) in pairs.enumerate() {
-                    self.handle.map().update(key, value, Update::Any).map_err(|e| (e, done))?;
-                }
-                Ok(())
-            }
-            other => other,
-        }
     }
 
     /// Removes keys; how many of them were there.

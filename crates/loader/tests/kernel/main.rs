@@ -6,6 +6,7 @@
 //! `PALISADE_KERNEL=require` in the environment that is a failure.
 
 mod attach;
+mod clock;
 mod features;
 mod ground;
 mod maps;

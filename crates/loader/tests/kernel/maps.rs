@@ -296,3 +296,32 @@ fn a_reading_that_is_sent_back_to_the_start_for_ever_ends_with_an_error() {
         assert!(matches!(last, Some(MapError::Unsettled { .. })), "{last:?}");
     });
 }
+
+#[test]
+fn bytes_fill_a_map_of_any_kind_and_only_of_its_sizes() {
+    kernel(|_| {
+        let bytes =
+            |key: u32, value: u64| (key.to_ne_bytes().to_vec(), value.to_ne_bytes().to_vec());
+        for (kind, most) in [(MapKind::Hash, 4), (MapKind::Array, 4)] {
+            let handle = MapHandle::create(&decl("filled", kind, 4, most)).expect("a map");
+            handle.fill(&[bytes(0, 5), bytes(3, 7)]).expect("filled");
+            let map: Map<u32, u64> = Map::new(handle).expect("typed");
+            assert_eq!(map.get(&0).expect("read"), Some(5));
+            assert_eq!(map.get(&3).expect("read"), Some(7));
+
+            let short = (vec![1; 4], vec![1; 7]);
+            let refused = map.handle().fill(&[bytes(1, 1), short]).expect_err("a short value");
+            assert!(matches!(refused, MapError::Sizes { want_value: 7, .. }), "{refused}");
+            assert_ne!(map.get(&1).expect("read"), Some(1), "nothing was written");
+        }
+        let trie = MapHandle::create(&decl("trie", MapKind::LpmTrie, 8, 2)).expect("a trie");
+        let prefix = |b: u8| ([&16u32.to_ne_bytes()[..], &[10, b, 0, 0]].concat(), vec![b; 8]);
+        trie.fill(&[prefix(1), prefix(2)]).expect("filled");
+        let full = trie.fill(&[prefix(3)]).expect_err("full");
+        assert!(matches!(full, MapError::Full { max_entries: 2, .. }), "{full}");
+
+        let cells = MapHandle::create(&decl("cells", MapKind::PerCpuArray, 4, 2)).expect("a map");
+        let refused = cells.fill(&[bytes(0, 1)]).expect_err("a value for every CPU");
+        assert!(matches!(refused, MapError::Sizes { .. }), "{refused}");
+    });
+}

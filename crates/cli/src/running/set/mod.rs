@@ -2,22 +2,30 @@
 //!
 //! A set is found by its pins alone, so that whoever may only use the maps of sets can edit them.
 //! Edits are made under the lock of the policy's directory; one that fails leaves the set as it
-//! was.
+//! was. An entry past its time is none: it is not listed, not counted and not in the way, and the
+//! next edit that comes by takes it out.
 
-mod net;
+mod declare;
+mod difference;
+mod entries;
+mod held;
+mod ledger;
 mod service;
-
-use std::time::{SystemTime, UNIX_EPOCH};
+mod table;
+mod time;
 
 use palisade_asm::{MapDecl, MapKind};
 use palisade_filter::policy::Set;
-use palisade_filter::structure;
+use palisade_filter::structure::{self, Origin};
+use palisade_filter::value::Timeout;
 use palisade_filter::{Item, SetKind};
 use palisade_loader::{MapHandle, PinDir};
 
 use crate::failure::{Failure, Outcome};
-use net::NetSet;
+use entries::EntrySet;
+use ledger::Ledger;
 use service::ServiceSet;
+pub use time::{End, Now};
 
 /// An entry of a set.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -30,55 +38,67 @@ pub struct Entry {
     pub bytes: u64,
     /// When it was added, in seconds of the system's clock.
     pub added: u64,
+    /// When it ends.
+    pub ends: End,
+    /// How it came there.
+    pub origin: Origin,
 }
 
 impl Entry {
-    /// An entry that is added now.
-    pub fn new(item: Item) -> Self {
-        Self { item, packets: 0, bytes: 0, added: now() }
+    /// An entry that somebody adds now.
+    pub fn new(item: Item, ends: End, now: Now) -> Self {
+        let added = now.seconds();
+        Self { item, packets: 0, bytes: 0, added, ends, origin: Origin::Added }
     }
-}
-
-/// The system's clock, in seconds.
-pub fn now() -> u64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |d| d.as_secs())
 }
 
 /// An open set.
 pub enum OpenSet {
-    /// Of addresses and prefixes.
-    Net(NetSet),
+    /// Of addresses and prefixes, or of Ethernet addresses.
+    Entries(EntrySet),
     /// Of services.
     Service(ServiceSet),
 }
 
-/// What an addition did, or would do.
-pub struct Added {
+/// What an edit did, or would do.
+pub struct Change {
     /// Entries that are new.
     pub new: usize,
-    /// Entries that were there already, or stood twice in what was to be added.
+    /// Additions that were there already, or stood twice in what was to be added.
     pub present: usize,
-    /// The new ones, so that they can be taken out again.
-    undo: Undo,
+    /// Entries that were deleted.
+    pub deleted: usize,
+    /// Deletions of what was not there.
+    pub absent: Vec<Item>,
+    /// How long an entry stays that is added without a time of its own: what it was before.
+    timeout: Option<Timeout>,
+    work: Work,
 }
 
-impl Added {
+enum Work {
+    Entries(entries::Edit),
+    Services(service::Edit),
+}
+
+impl Change {
     /// Whether an item is one of the new ones.
     pub fn is_new(&self, item: &Item) -> bool {
-        match (&self.undo, item) {
-            (Undo::Net(new), Item::Net(prefix)) => new.contains(prefix),
-            (Undo::Service(new), Item::Service(_)) => new.contains(item),
-            (Undo::Net(_), Item::Service(_)) | (Undo::Service(_), Item::Net(_)) => false,
+        match &self.work {
+            Work::Entries(edit) => edit.makes(item),
+            Work::Services(edit) => edit.makes(item),
+        }
+    }
+
+    /// Whether an item was there and has another time now.
+    pub fn is_retimed(&self, item: &Item) -> bool {
+        match &self.work {
+            Work::Entries(edit) => edit.retimes(item),
+            Work::Services(edit) => edit.retimes(item),
         }
     }
 }
 
-enum Undo {
-    Net(net::Sorted),
-    Service(Vec<Item>),
-}
-
-/// Whether an addition is made.
+/// Whether an edit is made.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Carry {
     /// It is made.
@@ -105,35 +125,48 @@ impl OpenSet {
         };
         let kind = MapKind::from_number(shape.kind)
             .and_then(|kind| structure::kind_of(kind, shape.key_size, shape.value_size));
-        match kind {
-            Some(SetKind::Net) => {
-                NetSet::of(name, shape.max_entries, pinned).map(Self::Net).map(Some)
-            }
-            Some(SetKind::Service) => {
-                let max = ServiceSet::max_of(maps, name)?;
-                ServiceSet::of(name, max, pinned).map(Self::Service).map(Some)
-            }
-            None => Err(Failure::refused(format!(
+        let Some(kind) = kind else {
+            return Err(Failure::refused(format!(
                 "{} is not a set: {shape}",
                 maps.path().join(name).display()
-            ))),
-        }
+            )));
+        };
+        let max = match kind {
+            SetKind::Net | SetKind::Mac => shape.max_entries,
+            SetKind::Service => ServiceSet::max_of(maps, name)?,
+        };
+        Self::of_kind(kind, name, max, pinned).map(Some)
     }
 
     /// A new, empty set that no program uses yet.
     pub fn create(set: &Set) -> Outcome<Self> {
-        let fresh = |decl: &MapDecl| Ok(MapHandle::create(decl)?);
-        let name = set.name.as_str();
-        match set.kind {
-            SetKind::Net => NetSet::of(name, set.max, fresh).map(Self::Net),
-            SetKind::Service => ServiceSet::of(name, set.max, fresh).map(Self::Service),
+        let new = Self::of(set, |decl| Ok(MapHandle::create(decl)?))?;
+        new.set_timeout(set.timeout)?;
+        Ok(new)
+    }
+
+    /// The set of these maps, each from its declaration.
+    pub fn of(set: &Set, map: impl Fn(&MapDecl) -> Outcome<MapHandle>) -> Outcome<Self> {
+        Self::of_kind(set.kind, set.name.as_str(), set.max, map)
+    }
+
+    fn of_kind(
+        kind: SetKind,
+        name: &str,
+        max: u32,
+        map: impl Fn(&MapDecl) -> Outcome<MapHandle>,
+    ) -> Outcome<Self> {
+        match kind {
+            SetKind::Net => EntrySet::net(name, max, map).map(Self::Entries),
+            SetKind::Mac => EntrySet::mac(name, max, map).map(Self::Entries),
+            SetKind::Service => ServiceSet::of(name, max, map).map(Self::Service),
         }
     }
 
     /// Its maps.
     pub fn handles(&self) -> Vec<&MapHandle> {
         match self {
-            Self::Net(set) => set.handles(),
+            Self::Entries(set) => set.handles(),
             Self::Service(set) => set.handles(),
         }
     }
@@ -141,7 +174,7 @@ impl OpenSet {
     /// What it holds.
     pub fn kind(&self) -> SetKind {
         match self {
-            Self::Net(_) => SetKind::Net,
+            Self::Entries(set) => set.kind(),
             Self::Service(_) => SetKind::Service,
         }
     }
@@ -149,7 +182,7 @@ impl OpenSet {
     /// The most entries it takes.
     pub fn max(&self) -> u32 {
         match self {
-            Self::Net(set) => set.max(),
+            Self::Entries(set) => set.max(),
             Self::Service(set) => set.max(),
         }
     }
@@ -157,7 +190,7 @@ impl OpenSet {
     /// How many entries it has.
     pub fn len(&self) -> Outcome<u64> {
         match self {
-            Self::Net(set) => set.len(),
+            Self::Entries(set) => set.len(),
             Self::Service(set) => set.len(),
         }
     }
@@ -170,50 +203,91 @@ impl OpenSet {
     /// All entries, in order.
     pub fn entries(&self) -> Outcome<Vec<Entry>> {
         match self {
-            Self::Net(set) => set.entries(),
+            Self::Entries(set) => set.entries(),
             Self::Service(set) => set.entries(),
         }
     }
 
-    /// Adds entries of its kind: all, or none and an error.
-    pub fn add(&self, entries: impl IntoIterator<Item = Entry>, carry: Carry) -> Outcome<Added> {
+    /// How long an entry stays that is added without a time of its own; `None` for ever.
+    pub fn timeout(&self) -> Outcome<Option<Timeout>> {
+        Ok(self.ledger().read()?.timeout)
+    }
+
+    fn set_timeout(&self, timeout: Option<Timeout>) -> Outcome {
+        let fill = self.ledger().read()?;
+        self.ledger().write(structure::Fill { timeout, ..fill })
+    }
+
+    fn ledger(&self) -> &Ledger {
         match self {
-            Self::Net(set) => set.add(entries, carry),
-            Self::Service(set) => set.add(entries, carry),
+            Self::Entries(set) => set.ledger(),
+            Self::Service(set) => set.ledger(),
         }
     }
 
-    /// Takes out again what was added. What cannot be taken out stays in the set and is listed
-    /// there: whoever takes something back has a failure to report already.
-    pub fn take_back(&self, added: &Added) {
-        match (self, &added.undo) {
-            (Self::Net(set), Undo::Net(new)) => set.take_back(new),
-            (Self::Service(set), Undo::Service(new)) => drop(set.remove(new)),
-            (Self::Net(_), Undo::Service(_)) | (Self::Service(_), Undo::Net(_)) => {}
+    /// Adds entries of its kind: all, or none and an error. An entry that is there gets the time of
+    /// the one that is added.
+    pub fn add(&self, entries: impl IntoIterator<Item = Entry>, carry: Carry) -> Outcome<Change> {
+        let change = self.plan(entries, &[])?;
+        if carry == Carry::Out {
+            self.carry_out(&change, change.timeout)?;
         }
+        Ok(change)
     }
 
     /// Deletes items; the answer names those that were not there.
     pub fn remove(&self, items: &[Item]) -> Outcome<Vec<Item>> {
+        let change = self.plan([], items)?;
+        self.carry_out(&change, change.timeout)?;
+        Ok(change.absent)
+    }
+
+    fn plan(&self, add: impl IntoIterator<Item = Entry>, delete: &[Item]) -> Outcome<Change> {
         match self {
-            Self::Net(set) => set.remove(items),
-            Self::Service(set) => set.remove(items),
+            Self::Entries(set) => set.plan(add, delete),
+            Self::Service(set) => set.plan(add, delete),
+        }
+    }
+
+    /// Makes a change that was worked out for this set.
+    fn carry_out(&self, change: &Change, timeout: Option<Timeout>) -> Outcome {
+        match (self, &change.work) {
+            (Self::Entries(set), Work::Entries(edit)) => set.carry_out(edit, edit.after(timeout)),
+            (Self::Service(set), Work::Services(edit)) => {
+                set.carry_out(edit)?;
+                self.set_timeout(timeout)
+            }
+            (Self::Entries(_), Work::Services(_)) | (Self::Service(_), Work::Entries(_)) => Ok(()),
+        }
+    }
+
+    /// Takes back a change that was made. What cannot be taken back is listed as it is: whoever
+    /// takes something back has a failure to report already.
+    pub fn take_back(&self, change: &Change) {
+        match (self, &change.work) {
+            (Self::Entries(set), Work::Entries(edit)) => set.take_back(edit),
+            (Self::Service(set), Work::Services(edit)) => {
+                set.take_back(edit);
+                let _ = self.set_timeout(change.timeout);
+            }
+            (Self::Entries(_), Work::Services(_)) | (Self::Service(_), Work::Entries(_)) => {}
         }
     }
 
     /// Deletes every entry, and tells how many there were.
     pub fn clear(&self) -> Outcome<usize> {
         match self {
-            Self::Net(set) => set.clear(),
+            Self::Entries(set) => set.clear(),
             Self::Service(set) => set.clear(),
         }
     }
 
     /// The entry that decides about `item`: of an address, the longest prefix that holds it; of a
-    /// prefix, the longest that holds all of it; of a service, the narrowest that covers it.
+    /// prefix, the longest that holds all of it; of a service, the one that ends last of those that
+    /// cover it, and of these the narrowest.
     pub fn covering(&self, item: &Item) -> Outcome<Option<Entry>> {
         match self {
-            Self::Net(set) => set.covering(item),
+            Self::Entries(set) => set.covering(item),
             Self::Service(set) => set.covering(item),
         }
     }

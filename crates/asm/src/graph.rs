@@ -1,0 +1,116 @@
+//! The control-flow graph: the instructions that are always executed one after the other as blocks,
+//! and how control gets from one to the next.
+//!
+//! Invariant: *the blocks are the program*. Each instruction is in exactly one of them, in its
+//! order, and only the first one of a block is jumped to, called or taken the address of.
+
+use std::ops::Range;
+
+use crate::insn::{Call, Insn};
+use crate::program::Program;
+
+/// A program as blocks and the ways between them.
+#[derive(Clone, Debug)]
+pub struct Graph<'a> {
+    pub(crate) program: &'a Program,
+    blocks: Vec<Block>,
+}
+
+/// Instructions that are executed one after the other.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Block {
+    /// Which instructions.
+    pub insns: Range<usize>,
+    /// Where control goes from here.
+    pub edges: Vec<Edge>,
+}
+
+/// A way from one block to another.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub struct Edge {
+    /// When control goes there.
+    pub way: Way,
+    /// The place of the other block among the blocks.
+    pub to: usize,
+}
+
+/// When control takes an edge.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug)]
+pub enum Way {
+    /// When the test at the end of the block holds.
+    Taken,
+    /// When it does not.
+    NotTaken,
+    /// Always.
+    Always,
+    /// For the time of a call.
+    Call,
+    /// When a helper calls the function whose address the block takes.
+    Callback,
+}
+
+impl Program {
+    /// The blocks of the program and the ways between them.
+    pub fn graph(&self) -> Graph<'_> {
+        let starts = starts(self);
+        let ends = starts.iter().skip(1).copied().chain([self.insns().len()]);
+        let blocks = starts.iter().zip(ends).map(|(start, end)| Block {
+            insns: *start..end,
+            edges: edges(self, *start..end, &starts),
+        });
+        Graph { program: self, blocks: blocks.collect() }
+    }
+}
+
+impl Graph<'_> {
+    /// The blocks in the order of their instructions.
+    pub fn blocks(&self) -> &[Block] {
+        &self.blocks
+    }
+}
+
+/// The first instructions of all blocks, ascending.
+fn starts(program: &Program) -> Vec<usize> {
+    let mut starts = vec![0];
+    for (at, insn) in program.insns().iter().enumerate() {
+        starts.extend(insn.label().map(|label| program.target(label)));
+        if matches!(insn, Insn::Jump { .. } | Insn::Exit) {
+            starts.push(at + 1);
+        }
+    }
+    starts.sort_unstable();
+    starts.dedup();
+    starts.pop_if(|start| *start == program.insns().len());
+    starts
+}
+
+fn edges(program: &Program, insns: Range<usize>, starts: &[usize]) -> Vec<Edge> {
+    let edge = |way, at: usize| {
+        // A block starts wherever an edge leads.
+        Edge { way, to: starts.partition_point(|start| *start < at) }
+    };
+    let mut edges = Vec::new();
+    for insn in &program.insns()[insns.clone()] {
+        let Some(to) = insn.label().map(|label| program.target(label)) else { continue };
+        edges.push(match insn {
+            Insn::Jump { when: Some(_), .. } => edge(Way::Taken, to),
+            Insn::Call(Call::Sub(_)) => edge(Way::Call, to),
+            Insn::LoadImm64 { .. } => edge(Way::Callback, to),
+            Insn::Jump { when: None, .. }
+            | Insn::Call(Call::Helper(_))
+            | Insn::Alu { .. }
+            | Insn::Neg { .. }
+            | Insn::Swap { .. }
+            | Insn::Load { .. }
+            | Insn::Store { .. }
+            | Insn::Atomic { .. }
+            | Insn::Exit => edge(Way::Always, to),
+        });
+    }
+    let last = program.insns()[..insns.end].last();
+    if let Some(last) = last.filter(|last| last.falls_through()) {
+        let tested = matches!(last, Insn::Jump { .. });
+        edges.push(edge(if tested { Way::NotTaken } else { Way::Always }, insns.end));
+    }
+    edges
+}

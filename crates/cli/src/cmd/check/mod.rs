@@ -1,0 +1,101 @@
+//! `check`: what a policy does and costs, found out without a kernel and without privileges.
+//!
+//! Its own tests are answered by a second reading of the policy that shares nothing with the
+//! compiler. A mistake of the text ends with 2; an `expect` that fails or a `keep` that something
+//! comes before with 1. Warnings and rules that never decide change no exit code: a policy may mean
+//! them.
+
+mod cost;
+mod report;
+mod warnings;
+
+use palisade_filter::oracle::{self, Declared};
+use palisade_filter::{Artifact, Dead, Policy};
+
+use crate::args::Check;
+use crate::failure::{Failure, Outcome};
+use crate::judging::{self, Deciding, Expected, Source};
+use crate::machine::ASSUMED;
+use crate::output::Output;
+use cost::Cost;
+use warnings::Warning;
+
+/// Checks the policy in a file.
+pub fn run(args: &Check, out: &mut Output) -> Outcome {
+    match Findings::of(args) {
+        Ok(findings) => {
+            out.json(&findings.json())?;
+            findings.say(out)?;
+            findings.verdict()
+        }
+        Err(failure) => {
+            out.json(&report::mistakes(&failure))?;
+            Err(failure)
+        }
+    }
+}
+
+/// What was found out about a policy.
+struct Findings {
+    source: Source,
+    expects: Vec<Expected>,
+    keeps: Vec<Kept>,
+    dead: Vec<Dead>,
+    warnings: Vec<Warning>,
+    cost: Cost,
+}
+
+/// A `keep`, and whether it keeps.
+struct Kept {
+    line: u32,
+    text: String,
+    proof: Proof,
+}
+
+/// Whether nothing comes before a `keep`.
+enum Proof {
+    /// All of so many packets, chosen to be on its edges, are kept.
+    Holds(usize),
+    /// Something else decides this one.
+    Fails { packet: Vec<u8>, by: Deciding },
+}
+
+impl Findings {
+    fn of(args: &Check) -> Outcome<Self> {
+        let source = judging::read_policy(&args.file)?;
+        let lists = judging::declared(&source)?;
+        let Artifact { program, maps, dead, .. } =
+            palisade_filter::compile(&source.policy, ASSUMED)?;
+        let cost = Cost::of(&program, &maps)?;
+        let expects = judging::expects(&source, &lists);
+        let contents = lists.contents(&source.policy);
+        let keeps = keeps(&source.policy, &contents);
+        let warnings = warnings::all(&source.policy, &contents);
+        Ok(Self { source, expects, keeps, dead, warnings, cost })
+    }
+
+    /// Whether every `expect` and every `keep` holds.
+    fn ok(&self) -> bool {
+        let kept = |keep: &Kept| matches!(keep.proof, Proof::Holds(_));
+        self.expects.iter().all(|expect| expect.ok) && self.keeps.iter().all(kept)
+    }
+
+    fn verdict(&self) -> Outcome {
+        judging::must_hold(&self.source, &self.expects)?;
+        if self.ok() {
+            return Ok(());
+        }
+        Err(Failure::no(format!("{}: a `keep` does not hold", self.source.name)))
+    }
+}
+
+fn keeps(policy: &Policy, contents: &Declared) -> Vec<Kept> {
+    let kept = |(at, keep): (usize, &palisade_filter::policy::Rule)| {
+        let proof = match oracle::proves(policy, contents, at) {
+            Ok(packets) => Proof::Holds(packets),
+            Err((packet, decision)) => Proof::Fails { packet, by: Deciding::of(policy, &decision) },
+        };
+        Kept { line: keep.line, text: keep.text.clone(), proof }
+    };
+    policy.keeps().iter().enumerate().map(kept).collect()
+}

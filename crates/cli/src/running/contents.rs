@@ -1,0 +1,166 @@
+//! What the sets of a new policy hold: carried over, made anew, or filled for the first time.
+//!
+//! A set that both policies have, of one kind, goes on with its entries, their counters and the
+//! times they end. Where nothing else is declared about it than before, the very maps go on, so that
+//! an edit meanwhile is seen by both programs. Where anything is, the new program gets maps of its
+//! own: the old one never sees an entry that only the new text declares, nor misses one.
+//!
+//! Nothing here changes a map that a program in force uses.
+
+use std::collections::BTreeMap;
+
+use palisade_filter::policy::Set;
+use palisade_filter::{Name, Policy};
+use palisade_loader::MapHandle;
+
+use super::home::{PolicyDir, Running};
+use super::set::{Carry, Entry, OpenSet};
+use crate::failure::Outcome;
+use crate::judging::Lists;
+
+/// The entries that a set is to hold, given those that it holds.
+pub type Contents<'a> = Box<dyn Fn(&[Entry]) -> Vec<Entry> + 'a>;
+
+/// What becomes of a set.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fate {
+    /// It goes on as it is.
+    Carried,
+    /// It goes on in new maps.
+    Remade {
+        /// Entries that the text puts in.
+        new: usize,
+        /// Entries that an earlier text had put in, and this one does not.
+        gone: usize,
+    },
+    /// It is new.
+    Made {
+        /// Entries that the text puts in.
+        new: usize,
+    },
+}
+
+/// A set of the new policy.
+pub struct PlannedSet<'a> {
+    /// Its declaration.
+    pub declared: &'a Set,
+    /// What becomes of it.
+    pub fate: Fate,
+    /// The set in the maps that the new program uses.
+    pub set: OpenSet,
+    /// The set that goes on in it.
+    from: Option<OpenSet>,
+    /// How its entries follow from those that it has, where they are replaced.
+    contents: Option<Contents<'a>>,
+}
+
+impl<'a> PlannedSet<'a> {
+    /// The sets of `policy`, which takes the place of `old`. Without `lists`, what is declared is
+    /// not looked at.
+    pub fn all(
+        at: &PolicyDir,
+        old: Option<&Running<'_>>,
+        policy: &'a Policy,
+        lists: Option<&Lists>,
+        mut contents: BTreeMap<Name, Contents<'a>>,
+    ) -> Outcome<Vec<Self>> {
+        let mut all = Vec::new();
+        for declared in policy.sets() {
+            let before = old.and_then(|old| old.policy.set(declared.name.as_str()));
+            let before = before.filter(|before| before.kind == declared.kind);
+            let given = contents.remove(&declared.name);
+            let planned = match before {
+                Some(before) => Self::carry(at, (before, declared), lists, given)?,
+                None => Self::make(declared, lists)?,
+            };
+            all.push(planned);
+        }
+        Ok(all)
+    }
+
+    fn make(declared: &'a Set, lists: Option<&Lists>) -> Outcome<Self> {
+        let new = lists.map_or(0, |lists| lists.of(&declared.name).len());
+        let set = OpenSet::create(declared)?;
+        Ok(Self { declared, fate: Fate::Made { new }, set, from: None, contents: None })
+    }
+
+    fn carry(
+        at: &PolicyDir,
+        (before, declared): (&Set, &'a Set),
+        lists: Option<&Lists>,
+        contents: Option<Contents<'a>>,
+    ) -> Outcome<Self> {
+        let from = at.set(&declared.name)?;
+        let (new, gone) = match lists {
+            Some(lists) => declared_anew(&from, before, declared, lists)?,
+            None => (0, 0),
+        };
+        let alike = (before.max, before.timeout) == (declared.max, declared.timeout);
+        if alike && contents.is_none() && (new, gone) == (0, 0) {
+            let fate = Fate::Carried;
+            return Ok(Self { declared, fate, set: from, from: None, contents: None });
+        }
+        let set = OpenSet::create(declared)?;
+        Ok(Self { declared, fate: Fate::Remade { new, gone }, set, from: Some(from), contents })
+    }
+
+    /// Its maps, and whether they are new.
+    pub fn maps(&self) -> impl Iterator<Item = (&MapHandle, bool)> {
+        let fresh = self.fate != Fate::Carried;
+        self.set.handles().into_iter().map(move |handle| (handle, fresh))
+    }
+
+    /// The set that holds now what it goes on with.
+    pub fn now(&self) -> Option<&OpenSet> {
+        match self.fate {
+            Fate::Carried => Some(&self.set),
+            Fate::Remade { .. } => self.from.as_ref(),
+            Fate::Made { .. } => None,
+        }
+    }
+
+    /// Fills new maps, which no program that is in force uses.
+    fn fill(&self, lists: Option<&Lists>) -> Outcome {
+        if self.fate == Fate::Carried {
+            return Ok(());
+        }
+        if let Some(from) = &self.from {
+            let entries = from.entries()?;
+            let entries = match &self.contents {
+                Some(contents) => contents(&entries),
+                None => entries,
+            };
+            self.set.add(entries, Carry::Out)?;
+        }
+        if let Some(lists) = lists {
+            let items = lists.of(&self.declared.name);
+            self.set.declare(items, self.declared.timeout, Carry::Out)?;
+        }
+        Ok(())
+    }
+}
+
+/// How many entries the text puts in, and how many of those that an earlier one has put in go.
+fn declared_anew(
+    from: &OpenSet,
+    before: &Set,
+    declared: &Set,
+    lists: &Lists,
+) -> Outcome<(usize, usize)> {
+    let items = lists.of(&declared.name);
+    // Where neither text names an entry, a large set need not be read.
+    if items.is_empty() && before.elements.is_empty() && before.file.is_none() {
+        return Ok((0, 0));
+    }
+    // Whether all of it fits is for the set to say that is declared now.
+    if before.max != declared.max {
+        return Ok((0, 0));
+    }
+    let change = from.declare(items, declared.timeout, Carry::Dry)?;
+    Ok((change.new, change.deleted))
+}
+
+/// Fills the new maps of all sets.
+pub fn fill_all(sets: &[PlannedSet<'_>], lists: Option<&Lists>) -> Outcome {
+    sets.iter().try_for_each(|set| set.fill(lists))
+}

@@ -1,0 +1,337 @@
+//! What an edit changes in one table: worked out before the first entry is written.
+//!
+//! Entries past their time count as none: an addition of one makes it new, a deletion does not find
+//! it, and whichever of them an edit meets goes out with it.
+
+use palisade_filter::Item;
+use palisade_filter::structure::cover;
+use palisade_filter::value::Prefix;
+
+use super::held::Held;
+use super::{End, Now};
+
+/// What an edit changes in one table; each list is in order.
+#[derive(Default)]
+pub struct Difference {
+    /// What goes in.
+    pub new: Vec<(Item, Held)>,
+    /// What gets another value.
+    pub changed: Vec<Changed>,
+    /// What goes out.
+    pub gone: Vec<(Item, Held)>,
+}
+
+/// An entry that gets another value.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Changed {
+    /// The item.
+    pub item: Item,
+    /// Its value before.
+    pub old: Held,
+    /// Its value behind.
+    pub new: Held,
+    /// Why.
+    pub why: Why,
+}
+
+/// Why an entry gets another value.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Why {
+    /// Its time was past: it is a new one.
+    Revived,
+    /// It was added again, with another time.
+    Retimed,
+    /// The entries around it have changed.
+    Covered,
+}
+
+/// What became of what was asked.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Tally {
+    /// Additions that were there.
+    pub present: usize,
+    /// Deletions of what was there.
+    pub deleted: usize,
+    /// Deletions of what was not.
+    pub absent: Vec<Item>,
+}
+
+impl Difference {
+    /// What it takes to add and to delete, given what is there: of all entries of the table, or of
+    /// those that are to be added or deleted. `there`, `add` and `delete` are in order, each item
+    /// once, and no item is in both.
+    pub fn of(
+        there: &[(Item, Held)],
+        add: Vec<(Item, Held)>,
+        delete: &[Item],
+        now: Now,
+    ) -> (Self, Tally) {
+        let (mut difference, mut tally) = (Self::default(), Tally::default());
+        let found = |item: &Item| there.binary_search_by_key(item, |(item, _)| *item).ok();
+        for (item, new) in &add {
+            match found(item).and_then(|at| there.get(at)) {
+                None => difference.new.push((*item, *new)),
+                Some((_, old)) => match again(*old, *new, now) {
+                    Some((new, why)) => {
+                        tally.present += usize::from(why == Why::Retimed);
+                        difference.changed.push(Changed { item: *item, old: *old, new, why });
+                    }
+                    None => tally.present += 1,
+                },
+            }
+        }
+        let alive = |at: usize| there.get(at).is_some_and(|(_, held)| !now.is_past(held.ends));
+        tally.absent = delete.iter().filter(|i| !found(i).is_some_and(alive)).copied().collect();
+        tally.deleted = delete.len() - tally.absent.len();
+        let added = |item: &Item| add.binary_search_by_key(item, |(item, _)| *item).is_ok();
+        let goes = |(item, held): &&(Item, Held)| {
+            delete.binary_search(item).is_ok() || now.is_past(held.ends) && !added(item)
+        };
+        difference.gone = there.iter().filter(goes).copied().collect();
+        (difference, tally)
+    }
+
+    /// Makes the entries of a trie match as long as what will be around them. `there` is every
+    /// entry of the trie.
+    pub fn settle(&mut self, there: &[(Item, Held)]) {
+        let mut all: Vec<(Item, Held)> = Vec::with_capacity(there.len() + self.new.len());
+        all.extend(there.iter().filter(|(item, _)| position(&self.gone, item).is_none()));
+        for (item, held) in &mut all {
+            if let Some(changed) = self.changed(item) {
+                *held = changed.new;
+            }
+        }
+        all.extend(&self.new);
+        all.sort_unstable_by_key(|(item, _)| *item);
+        let ends: Vec<_> = all.iter().filter_map(|(item, held)| end_of(item, held)).collect();
+        let mut covered = Vec::new();
+        for ((item, held), until) in all.into_iter().zip(cover::untils(&ends)) {
+            let new = Held { until: End::of(until), ..held };
+            if let Some(made) = position(&self.new, &item).and_then(|at| self.new.get_mut(at)) {
+                made.1 = new;
+            } else if let Some(changed) = self.changed_mut(&item) {
+                changed.new = new;
+            } else if held != new {
+                covered.push(Changed { item, old: held, new, why: Why::Covered });
+            }
+        }
+        self.changed.append(&mut covered);
+        self.changed.sort_unstable_by_key(|changed| changed.item);
+    }
+
+    fn changed_mut(&mut self, item: &Item) -> Option<&mut Changed> {
+        let at = self.changed.binary_search_by_key(item, |changed| changed.item).ok()?;
+        self.changed.get_mut(at)
+    }
+
+    /// The entries that are changed, as they will be.
+    pub fn behind(&self) -> Vec<(Item, Held)> {
+        self.changed.iter().map(|changed| (changed.item, changed.new)).collect()
+    }
+
+    /// The entries that are changed, as they were.
+    pub fn ahead(&self) -> Vec<(Item, Held)> {
+        self.changed.iter().map(|changed| (changed.item, changed.old)).collect()
+    }
+
+    /// What happens to an entry that is there and stays.
+    pub fn changed(&self, item: &Item) -> Option<&Changed> {
+        let at = self.changed.binary_search_by_key(item, |changed| changed.item).ok()?;
+        self.changed.get(at)
+    }
+
+    /// Whether an item is new: there was none, or its time was past.
+    pub fn makes(&self, item: &Item) -> bool {
+        position(&self.new, item).is_some()
+            || self.changed(item).is_some_and(|changed| changed.why == Why::Revived)
+    }
+
+    /// How many items are new.
+    pub fn made(&self) -> usize {
+        self.new.len() + self.changed.iter().filter(|c| c.why == Why::Revived).count()
+    }
+
+    /// How many more entries there are behind it, and how many more that end one day.
+    pub fn growth(&self) -> (Growth, Growth) {
+        let timed = |held: &Held| held.ends != End::Never;
+        let among = |entries: &[(Item, Held)]| entries.iter().filter(|(_, h)| timed(h)).count();
+        let from = self.changed.iter().filter(|c| timed(&c.old)).count();
+        let to = self.changed.iter().filter(|c| timed(&c.new)).count();
+        (
+            Growth { more: self.new.len(), less: self.gone.len() },
+            Growth { more: among(&self.new) + to, less: among(&self.gone) + from },
+        )
+    }
+}
+
+/// A change of a count: first it grows, then it shrinks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Growth {
+    /// By how much it grows.
+    pub more: usize,
+    /// By how much it shrinks.
+    pub less: usize,
+}
+
+/// The value of an entry that is added although it is there; `None` if that changes nothing.
+fn again(old: Held, new: Held, now: Now) -> Option<(Held, Why)> {
+    if now.is_past(old.ends) {
+        return Some((new, Why::Revived));
+    }
+    let retimed = Held { until: new.ends, ends: new.ends, ..old };
+    (!old.ends.is_about(new.ends)).then_some((retimed, Why::Retimed))
+}
+
+/// The end of an entry of a trie.
+fn end_of(item: &Item, held: &Held) -> Option<(Prefix, u64)> {
+    match item {
+        Item::Net(prefix) => Some((*prefix, held.ends.word())),
+        Item::Service(_) | Item::Mac(_) => None,
+    }
+}
+
+fn position(sorted: &[(Item, Held)], item: &Item) -> Option<usize> {
+    sorted.binary_search_by_key(item, |(item, _)| *item).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use palisade_filter::structure::Origin;
+
+    use super::super::Entry;
+    use super::*;
+
+    const MINUTE: u64 = 60_000_000_000;
+    const NOW: u64 = 100 * MINUTE;
+
+    fn item(text: &str) -> Item {
+        text.parse().expect(text)
+    }
+
+    /// An entry that ends so many minutes from now; 0 is never.
+    fn entry(text: &str, minutes: i64) -> (Item, Held) {
+        let ends = match minutes {
+            0 => End::Never,
+            minutes => End::of(NOW.saturating_add_signed(minutes * MINUTE as i64)),
+        };
+        let item = item(text);
+        let (packets, bytes, added, origin) = (7, 70, 5, Origin::Added);
+        (item, Held::of(&Entry { item, packets, bytes, added, ends, origin }))
+    }
+
+    fn entries(all: &[(&str, i64)]) -> Vec<(Item, Held)> {
+        let mut entries: Vec<_> = all.iter().map(|(text, minutes)| entry(text, *minutes)).collect();
+        entries.sort_unstable_by_key(|(item, _)| *item);
+        entries
+    }
+
+    fn difference(
+        there: &[(&str, i64)],
+        add: &[(&str, i64)],
+        delete: &[&str],
+    ) -> (Difference, Tally) {
+        let mut delete: Vec<Item> = delete.iter().map(|text| item(text)).collect();
+        delete.sort_unstable();
+        Difference::of(&entries(there), entries(add), &delete, Now::of(NOW))
+    }
+
+    fn names(entries: &[(Item, Held)]) -> Vec<String> {
+        entries.iter().map(|(item, _)| item.to_string()).collect()
+    }
+
+    #[test]
+    fn an_entry_past_its_time_is_none() {
+        let (all, tally) = difference(
+            &[("10.0.0.1", -1), ("10.0.0.2", -1), ("10.0.0.3", -1), ("10.0.0.4", 1)],
+            &[("10.0.0.1", 0), ("10.0.0.9", 0)],
+            &["10.0.0.2", "10.0.0.4"],
+        );
+        assert!(all.makes(&item("10.0.0.1")) && all.makes(&item("10.0.0.9")));
+        assert_eq!((all.made(), tally.present, tally.deleted), (2, 0, 1));
+        assert_eq!(tally.absent, [item("10.0.0.2")]);
+        assert_eq!(names(&all.gone), ["10.0.0.2", "10.0.0.3", "10.0.0.4"]);
+        let revived = all.changed(&item("10.0.0.1")).expect("it has a new value");
+        assert_eq!(revived.new, entry("10.0.0.1", 0).1, "with the counters of the new one");
+    }
+
+    #[test]
+    fn an_entry_that_is_added_again_gets_the_new_time_and_keeps_its_counters() {
+        let there = [("10.0.0.1", 0), ("10.0.0.2", 5), ("10.0.0.3", 5), ("10.0.0.4", 0)];
+        let again = [("10.0.0.1", 9), ("10.0.0.2", 9), ("10.0.0.3", 0), ("10.0.0.4", 0)];
+        let (all, tally) = difference(&there, &again, &[]);
+        let why: Vec<_> = all.changed.iter().map(|c| (c.item.to_string(), c.why)).collect();
+        let retimed = |text: &str| (text.to_owned(), Why::Retimed);
+        assert_eq!(why, [retimed("10.0.0.1"), retimed("10.0.0.2"), retimed("10.0.0.3")]);
+        assert_eq!((tally.present, all.made()), (4, 0));
+        assert!(all.changed.iter().all(|c| c.new.packets == 7 && c.new.until == c.new.ends));
+        let (count, timed) = all.growth();
+        assert_eq!(count, Growth { more: 0, less: 0 });
+        assert_eq!(timed, Growth { more: 2, less: 2 });
+    }
+
+    /// Until when each entry matches behind an edit, in minutes from now.
+    fn settled(there: &[(&str, i64)], add: &[(&str, i64)], delete: &[&str]) -> Vec<(String, i64)> {
+        let mut there = entries(there);
+        let mut before = Difference::default();
+        before.settle(&there);
+        for changed in before.changed {
+            let at = there.binary_search_by_key(&changed.item, |(item, _)| *item);
+            there[at.expect("it is there")].1 = changed.new;
+        }
+        let mut delete: Vec<Item> = delete.iter().map(|text| item(text)).collect();
+        delete.sort_unstable();
+        let (mut all, _) = Difference::of(&there, entries(add), &delete, Now::of(NOW));
+        all.settle(&there);
+        there.retain(|(item, _)| position(&all.gone, item).is_none());
+        for (item, held) in &mut there {
+            if let Some(changed) = all.changed(item) {
+                assert_eq!(changed.old, *held);
+                *held = changed.new;
+            }
+        }
+        there.extend(all.new);
+        there.sort_unstable_by_key(|(item, _)| *item);
+        let minutes = |until: End| match until {
+            End::Never => 0,
+            End::At(time) => (time.get() as i64 - NOW as i64) / MINUTE as i64,
+        };
+        there.iter().map(|(item, held)| (item.to_string(), minutes(held.until))).collect()
+    }
+
+    fn want(all: &[(&str, i64)]) -> Vec<(String, i64)> {
+        all.iter().map(|(text, minutes)| ((*text).to_owned(), *minutes)).collect()
+    }
+
+    #[test]
+    fn a_prefix_matches_as_long_as_one_around_it_that_is_added_or_gets_more_time() {
+        assert_eq!(
+            settled(&[("10.0.0.0/24", 5)], &[("10.0.0.0/16", 0)], &[]),
+            want(&[("10.0.0.0/16", 0), ("10.0.0.0/24", 0)])
+        );
+        assert_eq!(
+            settled(&[("10.0.0.0/16", 9)], &[("10.0.0.0/24", 5), ("10.0.0.0/28", 7)], &[]),
+            want(&[("10.0.0.0/16", 9), ("10.0.0.0/24", 9), ("10.0.0.0/28", 9)])
+        );
+        assert_eq!(
+            settled(&[("10.0.0.0/16", 3), ("10.0.0.0/24", 5)], &[("10.0.0.0/16", 8)], &[]),
+            want(&[("10.0.0.0/16", 8), ("10.0.0.0/24", 8)])
+        );
+    }
+
+    #[test]
+    fn a_prefix_matches_no_longer_when_what_was_around_it_goes_or_gets_less_time() {
+        let there = [("10.0.0.0/8", 9), ("10.0.0.0/16", 0), ("10.0.0.0/24", 5)];
+        assert_eq!(
+            settled(&there, &[], &["10.0.0.0/16"]),
+            want(&[("10.0.0.0/8", 9), ("10.0.0.0/24", 9)])
+        );
+        assert_eq!(
+            settled(&there, &[("10.0.0.0/16", 7), ("10.0.0.0/8", 6)], &[]),
+            want(&[("10.0.0.0/8", 6), ("10.0.0.0/16", 7), ("10.0.0.0/24", 7)])
+        );
+        assert_eq!(
+            settled(&[("10.0.0.0/16", -2), ("10.0.0.0/24", 5)], &[], &[]),
+            want(&[("10.0.0.0/24", 5)])
+        );
+    }
+}

@@ -1,0 +1,376 @@
+//! A `net` or `mac` set: tables of entries, and the fill.
+//!
+//! An edit is worked out whole before anything is written. The counts of the fill are an upper
+//! bound at every instant, for the program skips what they say is empty: they are raised before
+//! entries go in and lowered after entries are out. What a killed editor leaves too high is put
+//! right by the next edit that reads the whole table, as every edit does before a set is called
+//! full.
+//!
+//! A new value of an entry takes the place of the old one whole: packets that hit it between the
+//! reading and the writing are not counted in it.
+
+use palisade_asm::MapDecl;
+use palisade_filter::structure::{self, Fill, NetPart};
+use palisade_filter::value::{Prefix, Timeout};
+use palisade_filter::{Item, SetKind};
+use palisade_loader::{LpmKey, MapHandle};
+
+use super::difference::{Difference, Growth, Tally, Why};
+use super::held::Held;
+use super::ledger::Ledger;
+use super::table::{Table, table};
+use super::{Change, End, Entry, Now, Work, full};
+use crate::failure::{Failure, Outcome};
+
+/// A table of at most this many entries is read whole when some of them may be past their time, so
+/// that they go.
+const CHEAP: u64 = 16384;
+
+/// An open `net` or `mac` set.
+pub struct EntrySet {
+    name: String,
+    kind: SetKind,
+    max: u32,
+    tables: Vec<Box<dyn Table>>,
+    ledger: Ledger,
+}
+
+/// An edit of such a set.
+pub struct Edit {
+    /// By table.
+    differences: Vec<Difference>,
+    /// The fill before.
+    before: Fill,
+}
+
+impl EntrySet {
+    /// The `net` set of these maps, each from its declaration.
+    pub fn net(
+        name: &str,
+        max: u32,
+        map: impl Fn(&MapDecl) -> Outcome<MapHandle>,
+    ) -> Outcome<Self> {
+        let part = |part: NetPart| map(&part.map(name, max));
+        let tables = vec![
+            table::<[u8; 4]>(part(NetPart::Host4)?)?,
+            table::<[u8; 16]>(part(NetPart::Host6)?)?,
+            table::<LpmKey<4>>(part(NetPart::Net4)?)?,
+            table::<LpmKey<16>>(part(NetPart::Net6)?)?,
+        ];
+        let ledger = Ledger::of(name, max, &map)?;
+        Ok(Self { name: name.to_owned(), kind: SetKind::Net, max, tables, ledger })
+    }
+
+    /// The `mac` set of these maps, each from its declaration.
+    pub fn mac(
+        name: &str,
+        max: u32,
+        map: impl Fn(&MapDecl) -> Outcome<MapHandle>,
+    ) -> Outcome<Self> {
+        let tables = vec![table::<[u8; 6]>(map(&structure::mac_map(name, max))?)?];
+        let ledger = Ledger::of(name, max, &map)?;
+        Ok(Self { name: name.to_owned(), kind: SetKind::Mac, max, tables, ledger })
+    }
+
+    /// What it holds.
+    pub fn kind(&self) -> SetKind {
+        self.kind
+    }
+
+    /// The most entries it takes.
+    pub fn max(&self) -> u32 {
+        self.max
+    }
+
+    /// Its fill.
+    pub fn ledger(&self) -> &Ledger {
+        &self.ledger
+    }
+
+    /// Its maps.
+    pub fn handles(&self) -> Vec<&MapHandle> {
+        let tables = self.tables.iter().map(|table| table.handle());
+        tables.chain([self.ledger.handle()]).collect()
+    }
+
+    /// How many entries it has. Only tables with entries that end are read for it.
+    pub fn len(&self) -> Outcome<u64> {
+        let (fill, now) = (self.ledger.read()?, Now::read()?);
+        let mut len = 0;
+        for ((table, entries), timed) in self.tables.iter().zip(fill.entries).zip(fill.timed) {
+            len += match timed {
+                0 => entries,
+                _ => table.all()?.iter().filter(|(_, held)| !now.is_past(held.ends)).count() as u64,
+            };
+        }
+        Ok(len)
+    }
+
+    /// All entries, in order.
+    pub fn entries(&self) -> Outcome<Vec<Entry>> {
+        let now = Now::read()?;
+        let mut entries = Vec::new();
+        for table in &self.tables {
+            let alive = table.all()?.into_iter().filter(|(_, held)| !now.is_past(held.ends));
+            entries.extend(alive.map(|(item, held)| held.entry(item)));
+        }
+        entries.sort_unstable();
+        Ok(entries)
+    }
+
+    /// Works out what it takes to add and to delete; what is in both is a mistake of the caller.
+    pub fn plan(&self, add: impl IntoIterator<Item = Entry>, delete: &[Item]) -> Outcome<Change> {
+        let (adds, all) = self.sorted(add)?;
+        let deletes = self.sorted_items(delete)?;
+        let now = Now::read()?;
+        let mut before = self.ledger.read()?;
+        let more: u64 = adds.iter().map(|add| add.len() as u64).sum();
+        let tight = before.entries.iter().sum::<u64>() + more > self.max.into();
+        let mut differences = Vec::new();
+        let mut sum = Tally::default();
+        for (at, (add, delete)) in adds.into_iter().zip(&deletes).enumerate() {
+            let whole = self.is_read_whole(at, &before, &add, tight);
+            let there = if whole { self.table(at).all()? } else { self.some(at, &add, delete)? };
+            if whole {
+                recount(&mut before, at, &there);
+            }
+            let (mut difference, tally) = Difference::of(&there, add, delete, now);
+            if whole && self.is_trie(at) {
+                difference.settle(&there);
+            }
+            differences.push(difference);
+            sum.present += tally.present;
+            sum.deleted += tally.deleted;
+            sum.absent.extend(tally.absent);
+        }
+        let edit = Edit { differences, before };
+        edit.check_room(&self.name, self.max)?;
+        let new = edit.differences.iter().map(Difference::made).sum();
+        Ok(Change {
+            new,
+            present: all - new,
+            deleted: sum.deleted,
+            absent: sum.absent,
+            timeout: before.timeout,
+            work: Work::Entries(edit),
+        })
+    }
+
+    /// Whether all entries of a table have to be read, or may well be.
+    fn is_read_whole(&self, at: usize, fill: &Fill, add: &[(Item, Held)], tight: bool) -> bool {
+        let (entries, timed) = (count(fill.entries, at), count(fill.timed, at));
+        let ends = timed > 0 || add.iter().any(|(_, held)| held.ends != End::Never);
+        let many = !add.is_empty() && add.len() as u64 * 8 >= entries;
+        tight || many || (self.is_trie(at) && ends) || (timed > 0 && entries <= CHEAP)
+    }
+
+    /// Those entries of a table that are to be added or deleted.
+    fn some(&self, at: usize, add: &[(Item, Held)], delete: &[Item]) -> Outcome<Vec<(Item, Held)>> {
+        let mut there = Vec::new();
+        for item in add.iter().map(|(item, _)| item).chain(delete) {
+            there.extend(self.table(at).get(item)?.map(|held| (*item, held)));
+        }
+        there.sort_unstable_by_key(|(item, _)| *item);
+        Ok(there)
+    }
+
+    /// Makes the change: all of it, or none and an error.
+    pub fn carry_out(&self, edit: &Edit, after: Fill) -> Outcome {
+        self.ledger.write(edit.bound(after.timeout))?;
+        let done = edit.differences.iter().zip(&self.tables).try_for_each(|(difference, table)| {
+            // What goes makes room; where there is room, no packet misses what comes instead.
+            let roomy = edit.is_roomy(self.max);
+            if !roomy {
+                table.remove(&items(&difference.gone))?;
+            }
+            table.insert(&difference.new)?;
+            table.insert(&difference.behind())?;
+            if roomy { table.remove(&items(&difference.gone)) } else { Ok(()) }
+        });
+        match done {
+            Ok(()) => self.ledger.write(after),
+            Err(error) => {
+                self.take_back(edit);
+                Err(error.into())
+            }
+        }
+    }
+
+    /// Puts back what was, or may have been, changed. What cannot be put back is listed as it is:
+    /// whoever takes something back has a failure to report already.
+    pub fn take_back(&self, edit: &Edit) {
+        for (difference, table) in edit.differences.iter().zip(&self.tables) {
+            let _ = table.remove(&items(&difference.new));
+            let _ = table.insert(&difference.ahead());
+            let _ = table.insert(&difference.gone);
+        }
+        // The counts are an upper bound meanwhile.
+        let _ = self.recount(edit.before);
+    }
+
+    /// Counts the entries themselves.
+    fn recount(&self, mut fill: Fill) -> Outcome {
+        for (at, table) in self.tables.iter().enumerate() {
+            recount(&mut fill, at, &table.all()?);
+        }
+        self.ledger.write(fill)
+    }
+
+    /// Deletes every entry, and tells how many there were.
+    pub fn clear(&self) -> Outcome<usize> {
+        let (now, mut gone) = (Now::read()?, 0);
+        for table in &self.tables {
+            let all = table.all()?;
+            table.remove(&items(&all))?;
+            gone += all.iter().filter(|(_, held)| !now.is_past(held.ends)).count();
+        }
+        let timeout = self.ledger.read()?.timeout;
+        self.ledger.write(Fill { timeout, ..Fill::default() })?;
+        Ok(gone)
+    }
+
+    /// The entry that decides: the item's own, or the longest prefix that holds all of it and has
+    /// not ended.
+    pub fn covering(&self, item: &Item) -> Outcome<Option<Entry>> {
+        let now = Now::read()?;
+        let alive = |held: &Held| !now.is_past(held.ends);
+        if let Some(held) = self.table(self.place(item)?).get(item)?.filter(alive) {
+            return Ok(Some(held.entry(*item)));
+        }
+        let Item::Net(wanted) = item else { return Ok(None) };
+        let nets = self.table(NetPart::nets(wanted.family()).index());
+        let mut shorter = Some(*wanted);
+        while let Some(key) = shorter {
+            let Some(held) = nets.find(&Item::Net(key))? else { return Ok(None) };
+            let Some(found) = shortened(key, held.stamp.len) else { return Ok(None) };
+            if alive(&held) {
+                return Ok(Some(held.entry(Item::Net(found))));
+            }
+            shorter = found.len().checked_sub(1).and_then(|len| shortened(found, len));
+        }
+        Ok(None)
+    }
+
+    /// The table that holds an item; an item of another kind is refused.
+    fn place(&self, item: &Item) -> Outcome<usize> {
+        match (self.kind, item) {
+            (SetKind::Net, Item::Net(prefix)) => Ok(NetPart::of(prefix).index()),
+            (SetKind::Mac, Item::Mac(_)) => Ok(0),
+            (SetKind::Net | SetKind::Mac | SetKind::Service, _) => {
+                Err(Failure::usage(format!("`{item}` is no item of a {} set", self.kind.word())))
+            }
+        }
+    }
+
+    fn table(&self, at: usize) -> &dyn Table {
+        &*self.tables[at]
+    }
+
+    fn is_trie(&self, at: usize) -> bool {
+        let tries = [NetPart::Net4.index(), NetPart::Net6.index()];
+        self.kind == SetKind::Net && tries.contains(&at)
+    }
+
+    /// The entries by table, in order, each item once; and how many there were.
+    fn sorted(
+        &self,
+        entries: impl IntoIterator<Item = Entry>,
+    ) -> Outcome<(Vec<Vec<(Item, Held)>>, usize)> {
+        let mut sorted: Vec<Vec<(Item, Held)>> = self.tables.iter().map(|_| Vec::new()).collect();
+        let mut all = 0;
+        for entry in entries {
+            all += 1;
+            sorted[self.place(&entry.item)?].push((entry.item, Held::of(&entry)));
+        }
+        for part in &mut sorted {
+            // Of an item that comes twice, the first stays.
+            part.sort_by_key(|(item, _)| *item);
+            part.dedup_by_key(|(item, _)| *item);
+        }
+        Ok((sorted, all))
+    }
+
+    fn sorted_items(&self, items: &[Item]) -> Outcome<Vec<Vec<Item>>> {
+        let mut sorted: Vec<Vec<Item>> = self.tables.iter().map(|_| Vec::new()).collect();
+        for item in items {
+            sorted[self.place(item)?].push(*item);
+        }
+        for part in &mut sorted {
+            part.sort_unstable();
+            part.dedup();
+        }
+        Ok(sorted)
+    }
+}
+
+impl Edit {
+    /// Refuses what does not fit.
+    fn check_room(&self, name: &str, max: u32) -> Outcome {
+        let after: u64 = self.after(None).entries.iter().sum();
+        if after <= max.into() {
+            return Ok(());
+        }
+        let new: usize = self.differences.iter().map(|d| d.new.len()).sum();
+        Err(full(name, after - new as u64, max, new))
+    }
+
+    /// Whether all that is new fits beside what goes.
+    fn is_roomy(&self, max: u32) -> bool {
+        self.bound(None).entries.iter().sum::<u64>() <= max.into()
+    }
+
+    /// The most that there can be at any instant of the edit.
+    fn bound(&self, timeout: Option<Timeout>) -> Fill {
+        self.fill(timeout, |count, growth| count + growth.more as u64)
+    }
+
+    /// What there is behind it.
+    pub fn after(&self, timeout: Option<Timeout>) -> Fill {
+        self.fill(timeout, |count, growth| {
+            (count + growth.more as u64).saturating_sub(growth.less as u64)
+        })
+    }
+
+    fn fill(&self, timeout: Option<Timeout>, grown: impl Fn(u64, Growth) -> u64) -> Fill {
+        let mut fill = Fill { timeout, ..self.before };
+        let counts = fill.entries.iter_mut().zip(&mut fill.timed);
+        for ((entries, timed), difference) in counts.zip(&self.differences) {
+            let (all, ending) = difference.growth();
+            *entries = grown(*entries, all);
+            *timed = grown(*timed, ending);
+        }
+        fill
+    }
+
+    /// How an item of the set is changed by it: the table's part, where it is in one.
+    pub fn makes(&self, item: &Item) -> bool {
+        self.differences.iter().any(|difference| difference.makes(item))
+    }
+
+    /// Whether an item that is there gets another time.
+    pub fn retimes(&self, item: &Item) -> bool {
+        let changed = |d: &Difference| d.changed(item).is_some_and(|c| c.why == Why::Retimed);
+        self.differences.iter().any(changed)
+    }
+}
+
+/// Puts what a whole reading says of a table into the fill.
+fn recount(fill: &mut Fill, at: usize, there: &[(Item, Held)]) {
+    let timed = there.iter().filter(|(_, held)| held.ends != End::Never).count();
+    if let (Some(entries), Some(ending)) = (fill.entries.get_mut(at), fill.timed.get_mut(at)) {
+        (*entries, *ending) = (there.len() as u64, timed as u64);
+    }
+}
+
+fn count(counts: [u64; 4], at: usize) -> u64 {
+    counts.get(at).copied().unwrap_or(0)
+}
+
+fn items(entries: &[(Item, Held)]) -> Vec<Item> {
+    entries.iter().map(|(item, _)| *item).collect()
+}
+
+/// The prefix of that length around another one; `None` if it would be longer.
+fn shortened(prefix: Prefix, len: u8) -> Option<Prefix> {
+    Prefix::new(prefix.addr(), len).filter(|shorter| shorter.len() <= prefix.len())
+}

@@ -1,0 +1,57 @@
+//! An entry as the maps of `net` and `mac` sets hold it.
+
+use palisade_filter::Item;
+use palisade_filter::structure::{ENTRY_SIZE, Stamp};
+use palisade_loader::Wire;
+
+use super::{End, Entry};
+
+/// The value of an entry.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Held {
+    /// Packets that hit it.
+    pub packets: u64,
+    /// Their bytes.
+    pub bytes: u64,
+    /// What it says of itself.
+    pub stamp: Stamp,
+    /// Until when it matches: as long as anything around it.
+    pub until: End,
+    /// When it ends itself.
+    pub ends: End,
+}
+
+const _: () = assert!(Held::SIZE == ENTRY_SIZE as usize);
+
+impl Wire for Held {
+    const SIZE: usize = <[u64; 5]>::SIZE;
+
+    fn put(&self, out: &mut [u8]) {
+        let Self { packets, bytes, stamp, until, ends } = *self;
+        [packets, bytes, stamp.word(), until.word(), ends.word()].put(out);
+    }
+
+    fn get(bytes: &[u8]) -> Self {
+        let [packets, bytes, stamp, until, ends] = <[u64; 5]>::get(bytes);
+        let [until, ends] = [until, ends].map(End::of);
+        Self { packets, bytes, stamp: Stamp::of(stamp), until, ends }
+    }
+}
+
+impl Held {
+    /// The value of an entry that nothing is around.
+    pub fn of(entry: &Entry) -> Self {
+        let Entry { item, packets, bytes, added, ends, origin } = *entry;
+        let len = match item {
+            Item::Net(prefix) => prefix.len(),
+            Item::Service(_) | Item::Mac(_) => 0,
+        };
+        Self { packets, bytes, stamp: Stamp { len, origin, added }, until: ends, ends }
+    }
+
+    /// The entry of which this is the value.
+    pub fn entry(&self, item: Item) -> Entry {
+        let Self { packets, bytes, stamp, until: _, ends } = *self;
+        Entry { item, packets, bytes, added: stamp.added, ends, origin: stamp.origin }
+    }
+}

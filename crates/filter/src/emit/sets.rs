@@ -1,0 +1,175 @@
+//! Look-ups in sets, and the counting of the entries that are hit.
+//!
+//! A look-up falls through when an entry covers the packet and goes to `miss` when none does, or
+//! none any more: an entry past its time is no entry. Behind it, R0 tells the hit.
+
+use palisade_asm::{Assembler, AtomicOp, Cond, FP, Helper, Label, MapId, R0, R1, R2, R3, Size};
+
+use super::frame::{AddressSlot, DPORT, KEY, LEN, PROTOCOL, SAVED, Slot};
+use super::verdict::add_to_counters;
+use crate::plan::Control;
+use crate::policy::{Class, EntryCounters, Lane, Protocol};
+use crate::structure::{ENTRY_UNTIL, NetPart, service};
+use crate::value::Family;
+
+/// The maps of a set within the program.
+#[derive(Clone)]
+pub struct SetMaps {
+    /// In the order of [`crate::structure::maps`].
+    pub maps: Vec<MapId>,
+    /// Whether hits are counted.
+    pub counters: EntryCounters,
+}
+
+/// What R0 is behind a look-up.
+#[derive(Clone, Copy)]
+pub enum Hit {
+    /// The pointer to the entry.
+    Entry,
+    /// A service's slot; its counters are in this map.
+    Service(MapId),
+}
+
+/// Looks the address up in a `net` set: single addresses first, then prefixes.
+pub fn address_in(
+    a: &mut Assembler,
+    control: MapId,
+    class: Class,
+    set: &SetMaps,
+    slot: AddressSlot,
+    miss: Label,
+) -> Hit {
+    let family = class.family().unwrap_or(Family::V4);
+    let (hosts, nets) = (NetPart::hosts(family), NetPart::nets(family));
+    let (no_hosts, hit) = (a.label("no such host"), a.label("in set"));
+    let fill = set.maps[NetPart::ALL.len()];
+    skip_if_empty(a, fill, hosts, no_hosts);
+    look_up(a, set.maps[hosts.index()], slot.addr);
+    a.jump_if(R0, Cond::Eq, 0, no_hosts);
+    alive(a, control, ENTRY_UNTIL, hit);
+    a.place(no_hosts);
+    skip_if_empty(a, fill, nets, miss);
+    look_up(a, set.maps[nets.index()], slot.bits);
+    a.jump_if(R0, Cond::Eq, 0, miss);
+    alive(a, control, ENTRY_UNTIL, hit);
+    a.jump(miss);
+    a.place(hit);
+    Hit::Entry
+}
+
+/// Looks the Ethernet address up in a `mac` set.
+pub fn mac_in(a: &mut Assembler, control: MapId, set: &SetMaps, slot: Slot, miss: Label) -> Hit {
+    let hit = a.label("in set");
+    look_up(a, set.maps[0], slot);
+    a.jump_if(R0, Cond::Eq, 0, miss);
+    alive(a, control, ENTRY_UNTIL, hit);
+    a.jump(miss);
+    a.place(hit);
+    Hit::Entry
+}
+
+/// Looks destination port and protocol up in a `service` set.
+pub fn service_in(
+    a: &mut Assembler,
+    control: MapId,
+    lanes: &[Lane],
+    set: &SetMaps,
+    miss: Label,
+) -> Hit {
+    let [table, items, hits] = [set.maps[0], set.maps[1], set.maps[2]];
+    look_up(a, table, DPORT);
+    a.jump_if(R0, Cond::Eq, 0, miss);
+    a.load(Size::D, R0, R0 + 0);
+    a.jump_if(R0, Cond::Eq, 0, miss);
+    slot_of_protocol(a, lanes);
+    a.and(R0, 0xffff).jump_if(R0, Cond::Eq, 0, miss);
+    KEY.store(a, R0);
+    let hit = a.label("service");
+    look_up(a, items, KEY);
+    a.jump_if(R0, Cond::Eq, 0, miss);
+    alive(a, control, service::ITEM_UNTIL, hit);
+    a.jump(miss);
+    a.place(hit);
+    KEY.load(a, R0);
+    Hit::Service(hits)
+}
+
+/// Shifts the cell of a port in R0 to the slot of the packet's protocol.
+fn slot_of_protocol(a: &mut Assembler, lanes: &[Lane]) {
+    if let [lane] = lanes {
+        let protocol = [Protocol::TCP, Protocol::UDP, Protocol::SCTP]
+            .into_iter()
+            .find(|p| lane.protocol(Class::Ip4) == Some(*p));
+        let shift =
+            protocol.and_then(service::shift).expect("only lanes with ports look services up");
+        if shift > 0 {
+            a.rsh(R0, i32::try_from(shift).expect("a few bits"));
+        }
+        return;
+    }
+    let found = a.label("service cell");
+    PROTOCOL.load(a, R1);
+    let (last, others) = Protocol::WITH_PORTS.split_last().expect("three protocols");
+    for protocol in others {
+        a.jump_if(R1, Cond::Eq, i32::from(protocol.0), found);
+        a.rsh(R0, 16);
+    }
+    debug_assert_eq!(service::shift(*last), Some(32));
+    a.place(found);
+}
+
+/// Goes to `hit` unless the entry at R0 is past its time, which stands at `until` in it.
+fn alive(a: &mut Assembler, control: MapId, until: i16, hit: Label) {
+    a.load(Size::D, R1, R0 + until);
+    a.jump_if(R1, Cond::Eq, 0, hit);
+    let [entry, ..] = SAVED;
+    entry.store(a, R0);
+    now(a, control);
+    a.mov(R2, R0);
+    entry.load(a, R0);
+    a.load(Size::D, R1, R0 + until);
+    a.jump_if(R1, Cond::Gt, R2, hit);
+}
+
+/// The time of `CLOCK_MONOTONIC` in nanoseconds, by ticks, into R0. Clobbers R1 to R5.
+pub fn now(a: &mut Assembler, control: MapId) {
+    let [first, tick] =
+        [Control::FIRST_TICK, Control::TICK].map(|at| i16::try_from(at).expect("a small value"));
+    a.call(Helper::JIFFIES64);
+    a.load_map_value(R3, control, 0).load(Size::D, R1, R3 + first).load(Size::D, R2, R3 + tick);
+    a.sub(R0, R1).mul(R0, R2);
+}
+
+/// Goes to `empty` if the set has no entry in `part`.
+fn skip_if_empty(a: &mut Assembler, fill: MapId, part: NetPart, empty: Label) {
+    let offset = u32::try_from(part.index() * 8).unwrap_or(0);
+    a.load_map_value(R1, fill, offset).load(Size::D, R1, R1 + 0);
+    a.jump_if(R1, Cond::Eq, 0, empty);
+}
+
+/// Looks up the key in `key`; R0 is the pointer to the value or 0 behind it.
+pub fn look_up(a: &mut Assembler, map: MapId, key: Slot) {
+    a.load_map(R1, map).mov(R2, FP).add(R2, key.off()).call(Helper::MAP_LOOKUP_ELEM);
+}
+
+/// Counts the packet in the hit in R0.
+pub fn count(a: &mut Assembler, hit: Hit) {
+    match hit {
+        Hit::Entry => count_entry(a),
+        Hit::Service(hits) => {
+            let uncounted = a.label("service counted");
+            KEY.store(a, R0);
+            look_up(a, hits, KEY);
+            a.jump_if(R0, Cond::Eq, 0, uncounted);
+            add_to_counters(a);
+            a.place(uncounted);
+        }
+    }
+}
+
+/// Counts the packet in the entry at R0, which other CPUs may be counting in too.
+fn count_entry(a: &mut Assembler) {
+    a.mov(R1, 1);
+    a.atomic(AtomicOp::Add, Size::D, R0 + 0, R1);
+    a.atomic(AtomicOp::Add, Size::D, R0 + 8, LEN);
+}

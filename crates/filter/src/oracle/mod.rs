@@ -1,0 +1,186 @@
+//! A second reading of a policy: what becomes of a frame, found the plain way.
+//!
+//! A frame is read once, as far as it can be, into facts; the statements of the policy are asked
+//! one after the other. Nothing here is shared with the planner and the generator of programs:
+//! where both give a frame the same end, two readings of the language agree.
+//!
+//! Frames may have any length, from no byte on, and are in one piece. Neither the mode of the
+//! filter nor the time of entries is known here.
+
+#[cfg(test)]
+mod arbitrary;
+mod compose;
+mod contents;
+mod expect;
+mod frame;
+mod reach;
+mod terms;
+mod witness;
+
+use crate::policy::{Action, Fallback, Policy, Rule, Verdict};
+
+pub use contents::{Contents, Declared};
+pub use expect::{arp_request, expected_frame, neighbour_solicitation, session_frame};
+pub use witness::{proves, witnesses};
+
+use frame::{Facts, Kind};
+use reach::{Depth, Reach};
+
+/// Why a frame cannot be read to the end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Flaw {
+    /// The Ethernet header or a VLAN tag is cut.
+    ShortL2,
+    /// More than eight VLAN tags.
+    VlanTooDeep,
+    /// The IP header is cut.
+    ShortL3,
+    /// The IP version is not the one that the EtherType announces.
+    BadVersion,
+    /// IPv4 says that its header is shorter than 20 bytes.
+    BadIhl,
+    /// The IP length contradicts the header or the frame, or is IPv6's zero.
+    BadLength,
+    /// More than eight IPv6 extension headers.
+    ExtHdrTooDeep,
+    /// An extension header where the stack takes none, or with segments left.
+    BadExtHdr,
+    /// An extension or transport header is cut.
+    ShortL4,
+    /// The TCP data offset is below 20 bytes or beyond the packet.
+    BadOffset,
+}
+
+impl Flaw {
+    /// The name in texts and JSON, the same as that of the counter.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::ShortL2 => "short-l2",
+            Self::VlanTooDeep => "vlan-too-deep",
+            Self::ShortL3 => "short-l3",
+            Self::BadVersion => "bad-version",
+            Self::BadIhl => "bad-ihl",
+            Self::BadLength => "bad-length",
+            Self::ExtHdrTooDeep => "ext-hdr-too-deep",
+            Self::BadExtHdr => "bad-ext-hdr",
+            Self::ShortL4 => "short-l4",
+            Self::BadOffset => "bad-offset",
+        }
+    }
+
+    /// How far a policy must look to mind it.
+    const fn minded_from(self) -> Depth {
+        match self {
+            Self::ShortL2
+            | Self::VlanTooDeep
+            | Self::ShortL3
+            | Self::BadVersion
+            | Self::BadIhl
+            | Self::BadLength => Depth::Network,
+            Self::ExtHdrTooDeep | Self::BadExtHdr | Self::ShortL4 | Self::BadOffset => {
+                Depth::Transport
+            }
+        }
+    }
+}
+
+/// What decides a frame.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Decider {
+    /// It cannot be read, and some rule looks that far.
+    Malformed(Flaw),
+    /// The statement at this place in [`Policy::keeps`].
+    Keep(usize),
+    /// The statement at this place in [`Policy::rules`].
+    Rule(usize),
+    /// `on fragment`.
+    Fragment,
+    /// `default`.
+    Default,
+}
+
+/// What becomes of a frame.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Decision {
+    /// What decides.
+    pub decider: Decider,
+    /// The verdict while the policy is enforced.
+    pub verdict: Verdict,
+    /// The `count` rules that the frame matches before it is decided, by their places in
+    /// [`Policy::rules`].
+    pub counted: Vec<usize>,
+    /// The line that decides; `None` where the language itself does.
+    pub line: Option<u32>,
+}
+
+/// What becomes of `frame`, a whole Ethernet frame, while the sets hold `contents`.
+pub fn decide(policy: &Policy, contents: &impl Contents, frame: &[u8]) -> Decision {
+    let (facts, flaw) = frame::read(frame);
+    let Some(flaw) = flaw else {
+        return first_match(policy, contents, &facts, statements(policy));
+    };
+    let reach = Reach::of(policy, facts.kind());
+    let depth = match facts.kind() {
+        // It is the tags that are flawed: they are minded for the sake of what may follow them.
+        Kind::Arp | Kind::Other => deepest(policy),
+        Kind::Ip4 | Kind::Ip6 => reach.depth,
+    };
+    if depth >= flaw.minded_from() {
+        return fallback(Decider::Malformed(flaw), policy.malformed(), Vec::new());
+    }
+    // What is not known of the frame is not asked: the other statements are about other kinds.
+    first_match(policy, contents, &facts, reach.statements)
+}
+
+fn deepest(policy: &Policy) -> Depth {
+    [Kind::Ip4, Kind::Ip6]
+        .into_iter()
+        .map(|kind| Reach::of(policy, kind).depth)
+        .fold(Depth::Link, Depth::max)
+}
+
+/// A statement about packets, and who decides where it does.
+type Statement<'a> = (Decider, &'a Rule);
+
+/// The statements in the order in which they are asked.
+fn statements(policy: &Policy) -> impl Iterator<Item = Statement<'_>> {
+    let keeps = policy.keeps().iter().enumerate().map(|(at, rule)| (Decider::Keep(at), rule));
+    let rules = policy.rules().iter().enumerate().map(|(at, rule)| (Decider::Rule(at), rule));
+    keeps.chain(rules)
+}
+
+fn first_match<'a>(
+    policy: &Policy,
+    contents: &impl Contents,
+    facts: &Facts,
+    statements: impl IntoIterator<Item = Statement<'a>>,
+) -> Decision {
+    let mut counted = Vec::new();
+    for (decider, rule) in statements {
+        if !terms::holds(&rule.matching, facts, contents) {
+            continue;
+        }
+        match (rule.action.verdict(), decider) {
+            (Some(verdict), _) => {
+                return Decision { decider, verdict, counted, line: Some(rule.line) };
+            }
+            (None, Decider::Rule(at)) => counted.push(at),
+            (None, _) => {}
+        }
+    }
+    match policy.fragment() {
+        Some(fragment) if facts.is_later_fragment() => {
+            fallback(Decider::Fragment, fragment, counted)
+        }
+        _ => fallback(Decider::Default, policy.default(), counted),
+    }
+}
+
+fn fallback(decider: Decider, fallback: Fallback, counted: Vec<usize>) -> Decision {
+    Decision { decider, verdict: fallback.verdict, counted, line: fallback.line }
+}
+
+/// Whether packets that match go no further.
+const fn is_terminal(action: Action) -> bool {
+    action.verdict().is_some()
+}

@@ -1,0 +1,229 @@
+//! Steps of a way as the tree that is emitted: what neighbours have in common is tested once.
+//!
+//! A run of rules that differ in one key alone and do the same becomes a look-up in a constant
+//! table, as soon as its list is too long to be compared. Neighbours that share a condition stand
+//! under it. The order of rules is kept, so that the first one that matches still wins.
+
+use std::collections::HashMap;
+
+use super::reduce::Cond;
+use super::rows::RowId;
+use super::table::{Table, TableId, TableKind};
+use super::way::Step;
+use crate::policy::{Action, Class, End, Test, Verdict};
+use crate::value::Family;
+
+/// A part of the tree.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Node {
+    /// A rule.
+    Rule(Step),
+    /// What is under the condition meets only packets that it is true of.
+    Under(Cond, Vec<Node>),
+    /// The key decides which rule it is, if any.
+    LookUp {
+        /// What is looked up.
+        key: Key,
+        /// Where.
+        table: TableId,
+        /// What all its rules give.
+        verdict: Verdict,
+        /// Its first rule.
+        first: RowId,
+    },
+}
+
+/// What is looked up in a constant table.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Key {
+    /// An address.
+    Address(End),
+    /// A port.
+    Port(End),
+}
+
+/// Longer lists are looked up instead of compared.
+pub const MOST_COMPARED: usize = 8;
+
+/// The tables of a plan, each content once.
+#[derive(Default)]
+pub struct Tables {
+    all: Vec<Table>,
+    known: HashMap<Table, TableId>,
+}
+
+impl Tables {
+    fn id_of(&mut self, table: Table) -> TableId {
+        let next = TableId(self.all.len());
+        *self.known.entry(table.clone()).or_insert_with(|| {
+            self.all.push(table);
+            next
+        })
+    }
+
+    /// The tables, by their place.
+    pub fn into_all(self) -> Vec<Table> {
+        self.all
+    }
+}
+
+/// Groups the steps of a lane of `class`. Rules whose keys earlier ones of their run have taken are
+/// told to `shadowed`, with one of those.
+pub fn group(
+    steps: Vec<Step>,
+    class: Class,
+    tables: &mut Tables,
+    shadowed: &mut impl FnMut(RowId, RowId),
+) -> Vec<Node> {
+    let mut nodes = Vec::new();
+    let mut left = steps.as_slice();
+    while let Some(step) = left.first() {
+        let (node, taken) = if let Some(run) = run(left) {
+            (run.into_node(left, class, tables, shadowed), run.len)
+        } else if let Some((cond, len)) = shared(left) {
+            let inner = left[..len].iter().map(|step| step.without(&cond)).collect();
+            (Node::Under(cond, group(inner, class, tables, shadowed)), len)
+        } else {
+            (Node::Rule(step.clone()), 1)
+        };
+        nodes.push(node);
+        left = &left[taken..];
+    }
+    nodes
+}
+
+impl Step {
+    fn without(&self, cond: &Cond) -> Self {
+        let conds = self.conds.iter().filter(|c| *c != cond).cloned().collect();
+        Self { conds, ..self.clone() }
+    }
+}
+
+/// Steps that differ in one key alone.
+struct Run {
+    key: Key,
+    len: usize,
+}
+
+/// The ranges of the key in a condition.
+fn key_of(cond: &Cond) -> Option<(Key, Vec<(u128, u128)>)> {
+    match cond {
+        Cond::Is(Test::Address(end, all)) => {
+            let both = [Family::V4, Family::V6].map(|f| all.bits(f));
+            Some((Key::Address(*end), both.concat()))
+        }
+        Cond::Is(Test::Port(end, ports)) => {
+            let ranges = ports.ranges().map(|r| (r.first().into(), r.last().into()));
+            Some((Key::Port(*end), ranges.collect()))
+        }
+        Cond::Is(_) | Cond::IsNot(_) | Cond::Any(_) => None,
+    }
+}
+
+fn keyed(step: &Step, key: Key) -> Option<(&Cond, usize)> {
+    let mut found = step.conds.iter().filter_map(|cond| {
+        let (other, ranges) = key_of(cond)?;
+        (other == key).then_some((cond, ranges.len()))
+    });
+    match (found.next(), found.next()) {
+        (Some(one), None) => Some(one),
+        _ => None,
+    }
+}
+
+/// The longest run that the first step begins, if it is worth a table.
+fn run(steps: &[Step]) -> Option<Run> {
+    let first = steps.first()?;
+    if first.action == Action::Count {
+        return None;
+    }
+    let keys = first.conds.iter().filter_map(|cond| Some(key_of(cond)?.0));
+    let mut best: Option<(usize, Run)> = None;
+    for key in keys {
+        let (mut len, mut ranges) = (0, 0);
+        let Some((own, _)) = keyed(first, key) else { continue };
+        for step in steps {
+            match keyed(step, key) {
+                Some((cond, more))
+                    if step.action == first.action && alike(first, own, step, cond) =>
+                {
+                    len += 1;
+                    ranges += more;
+                }
+                _ => break,
+            }
+        }
+        if ranges > MOST_COMPARED && best.as_ref().is_none_or(|(most, _)| ranges > *most) {
+            best = Some((ranges, Run { key, len }));
+        }
+    }
+    best.map(|(_, run)| run)
+}
+
+/// Whether two steps are alike but for the given conditions.
+fn alike(a: &Step, a_but: &Cond, b: &Step, b_but: &Cond) -> bool {
+    let others = |step: &'_ Step| step.conds.len();
+    others(a) == others(b)
+        && a.conds
+            .iter()
+            .filter(|c| *c != a_but)
+            .zip(b.conds.iter().filter(|c| *c != b_but))
+            .all(|(x, y)| x == y)
+}
+
+impl Run {
+    fn into_node(
+        &self,
+        steps: &[Step],
+        class: Class,
+        tables: &mut Tables,
+        shadowed: &mut impl FnMut(RowId, RowId),
+    ) -> Node {
+        let steps = &steps[..self.len];
+        let first = &steps[0];
+        let ranges = |step: &Step| {
+            let (cond, _) = keyed(step, self.key)?;
+            Some((key_of(cond)?.1, step.row))
+        };
+        let rules: Vec<_> = steps.iter().filter_map(ranges).collect();
+        let kind = match (self.key, class) {
+            (Key::Port(_), _) => TableKind::Ports,
+            (Key::Address(_), Class::Ip6) => TableKind::V6,
+            (Key::Address(_), Class::Ip4 | Class::Arp | Class::Other) => TableKind::V4,
+        };
+        let table = Table::of(kind, &rules);
+        let rows = table.rows();
+        for (ranges, row) in rules.iter().filter(|(_, row)| !rows.contains(row)) {
+            let owner = ranges.first().and_then(|(first, _)| table.row_of(*first));
+            shadowed(*row, owner.unwrap_or(first.row));
+        }
+        let verdict = first.action.verdict().expect("no run of rules that only count");
+        let node =
+            Node::LookUp { key: self.key, table: tables.id_of(table), verdict, first: first.row };
+        // The others are tested first: they are cheaper.
+        let others =
+            first.conds.iter().filter(|c| key_of(c).is_none_or(|(key, _)| key != self.key));
+        others.rev().fold(node, |node, cond| Node::Under(cond.clone(), vec![node]))
+    }
+}
+
+/// The condition that most steps from the first on share, at least two. Look-ups in sets are not
+/// shared: their hits belong to one rule.
+fn shared(steps: &[Step]) -> Option<(Cond, usize)> {
+    let (first, rest) = steps.split_first()?;
+    let mut best: Option<(&Cond, usize)> = None;
+    for cond in first.conds.iter().filter(|cond| !looks_into_a_set(cond)) {
+        let len = 1 + rest.iter().take_while(|step| step.conds.contains(cond)).count();
+        if len > 1 && best.is_none_or(|(_, most)| len > most) {
+            best = Some((cond, len));
+        }
+    }
+    best.map(|(cond, len)| (cond.clone(), len))
+}
+
+/// Whether some test of a condition looks into a set.
+pub fn looks_into_a_set(cond: &Cond) -> bool {
+    let mut found = false;
+    cond.each(&mut |test| found |= test.set().is_some());
+    found
+}

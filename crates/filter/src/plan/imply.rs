@@ -1,0 +1,156 @@
+//! What one condition says of another, as far as it can be seen cheaply.
+//!
+//! "No" means "not known to": what follows from several conditions together, or from the meaning
+//! of sets, is not seen.
+
+use super::reduce::Cond;
+use crate::policy::{Relation, Test};
+use crate::value::Family;
+
+/// Whether `b` holds wherever `a` does.
+pub fn implies(a: &Cond, b: &Cond) -> bool {
+    if a == b {
+        return true;
+    }
+    match (a, b) {
+        (Cond::Is(x), Cond::Is(y)) => test_implies(x, y),
+        (Cond::Is(x), Cond::IsNot(y)) => test_excludes(x, y),
+        (Cond::IsNot(x), Cond::IsNot(y)) => test_implies(y, x),
+        (Cond::IsNot(_), Cond::Is(_)) => false,
+        (Cond::Any(all), _) => all.iter().all(|conds| all_imply(conds, b)),
+        (_, Cond::Any(all)) => all.iter().any(|conds| conds.iter().all(|cond| implies(a, cond))),
+    }
+}
+
+/// Whether `b` holds nowhere where `a` does.
+pub fn excludes(a: &Cond, b: &Cond) -> bool {
+    match (a, b) {
+        (_, Cond::Is(test)) => implies(a, &Cond::IsNot(test.clone())),
+        (_, Cond::IsNot(test)) => implies(a, &Cond::Is(test.clone())),
+        (_, Cond::Any(all)) => all.iter().all(|conds| conds.iter().any(|cond| excludes(a, cond))),
+    }
+}
+
+/// Whether `b` holds wherever all of `conds` do.
+pub fn all_imply(conds: &[Cond], b: &Cond) -> bool {
+    conds.iter().any(|cond| implies(cond, b))
+}
+
+/// Whether nothing but the condition itself implies it, so that it can be looked up.
+pub fn is_point(cond: &Cond) -> bool {
+    match cond {
+        Cond::Is(Test::Address(_, all)) => {
+            let mut ranges = all.ranges();
+            matches!((ranges.next(), ranges.next()), (Some(r), None) if r.first() == r.last())
+        }
+        Cond::Is(Test::Port(_, ports)) => {
+            let mut ranges = ports.ranges();
+            matches!((ranges.next(), ranges.next()), (Some(r), None) if r.first() == r.last())
+        }
+        Cond::Is(test) => {
+            !matches!(test, Test::Number(..) | Test::Flags(_) | Test::IcmpType { code: None, .. })
+        }
+        Cond::IsNot(_) | Cond::Any(_) => false,
+    }
+}
+
+fn test_implies(x: &Test, y: &Test) -> bool {
+    match (x, y) {
+        (Test::Address(a, x), Test::Address(b, y)) => {
+            a == b && [Family::V4, Family::V6].iter().all(|f| y.covers(x, *f))
+        }
+        (Test::Port(a, x), Test::Port(b, y)) => a == b && y.covers(x),
+        (Test::Number(a, how, n), Test::Number(b, want, m)) if a == b => match (how, want) {
+            (Relation::Is, _) => want.holds(*n, *m),
+            (Relation::Below, Relation::Below) => n <= m,
+            (Relation::Above, Relation::Above) => n >= m,
+            _ => false,
+        },
+        (Test::Flags(x), Test::Flags(y)) => {
+            y.mask() & !x.mask() == 0 && x.value() & y.mask() == y.value()
+        }
+        (Test::IcmpType { kind: x, .. }, Test::IcmpType { kind: y, code: None }) => x == y,
+        _ => x == y,
+    }
+}
+
+fn test_excludes(x: &Test, y: &Test) -> bool {
+    match (x, y) {
+        (Test::Address(a, x), Test::Address(b, y)) => {
+            a == b && [Family::V4, Family::V6].iter().all(|f| !x.meets(y, *f))
+        }
+        (Test::Port(a, x), Test::Port(b, y)) => a == b && !x.meets(y),
+        (Test::Protocol(x), Test::Protocol(y)) => x != y,
+        (Test::EtherType(x), Test::EtherType(y)) => x != y,
+        (Test::Vlan(a, x), Test::Vlan(b, y)) => a == b && x != y,
+        (Test::Mac(a, x), Test::Mac(b, y)) => a == b && x != y,
+        (Test::Number(a, how, n), Test::Number(b, want, m)) if a == b => match (how, want) {
+            (Relation::Is, _) => !want.holds(*n, *m),
+            (_, Relation::Is) => !how.holds(*m, *n),
+            (Relation::Below, Relation::Above) => *n <= m.saturating_add(1),
+            (Relation::Above, Relation::Below) => *m <= n.saturating_add(1),
+            _ => false,
+        },
+        (Test::Flags(x), Test::Flags(y)) => {
+            let both = x.mask() & y.mask();
+            x.value() & both != y.value() & both
+        }
+        (Test::IcmpType { kind: x, code: a }, Test::IcmpType { kind: y, code: b }) => {
+            x != y || matches!((a, b), (Some(a), Some(b)) if a != b)
+        }
+        _ => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::parse;
+    use crate::plan::reduce::{Reduced, reduce};
+    use crate::policy::{Class, Lane};
+
+    /// The one condition that a rule leaves of a TCP packet over IPv4.
+    fn cond(term: &str) -> Cond {
+        let text = format!("drop {term}\ndefault pass\n");
+        let policy = parse(&text).unwrap_or_else(|wrong| panic!("{}", wrong.report("t", &text)));
+        match reduce(&policy.rules()[0].matching, Class::Ip4, Lane::Tcp) {
+            Reduced::If(mut conds) if conds.len() == 1 => conds.remove(0),
+            other => panic!("{term}: {other:?}"),
+        }
+    }
+
+    #[test]
+    fn the_narrower_condition_implies_the_wider_one_and_not_the_reverse() {
+        for (narrow, wide) in [
+            ("src 10.1.0.0/16", "src 10.0.0.0/8"),
+            ("dport 22", "dport 20-25"),
+            ("ttl < 5", "ttl < 6"),
+            ("ttl = 5", "ttl > 4"),
+            ("flags syn,!ack", "flags syn"),
+            ("not dport 20-25", "not dport 22"),
+            ("dport 22", "not dport 23"),
+            ("src 10.1.0.0/16", "( src 10.0.0.0/8 or dport 9 )"),
+            ("( dport 22 or dport 23 )", "dport 20-25"),
+        ] {
+            let (a, b) = (cond(narrow), cond(wide));
+            assert!(implies(&a, &b), "{narrow} implies {wide}");
+            assert!(!implies(&b, &a), "{wide} does not imply {narrow}");
+        }
+    }
+
+    #[test]
+    fn conditions_that_cannot_both_hold_exclude_each_other() {
+        for (a, b) in [
+            ("src 10.0.0.0/8", "src 11.0.0.0/8"),
+            ("ttl < 5", "ttl > 4"),
+            ("ttl < 5", "ttl > 9"),
+            ("flags syn", "flags !syn"),
+            ("dport 22", "not dport 20-25"),
+        ] {
+            assert!(excludes(&cond(a), &cond(b)) && excludes(&cond(b), &cond(a)), "{a} / {b}");
+        }
+        for (a, b) in [("ttl < 6", "ttl > 4"), ("src 10.0.0.0/8", "dst 11.0.0.0/8")] {
+            assert!(!excludes(&cond(a), &cond(b)), "{a} / {b}");
+        }
+    }
+}

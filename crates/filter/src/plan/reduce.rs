@@ -1,0 +1,182 @@
+//! What is left of a match once the kind of packet is known.
+//!
+//! A reduced condition is a conjunction of [`Cond`]s. Negations stand at single tests only, `host`
+//! and `port` are alternatives of their two ends, a list of addresses holds those of the family of
+//! the class, and nothing is left that the kind of packet decides.
+
+use crate::policy::{Class, End, Lane, Match, Protocol, Term, Test, Truth};
+use crate::value::{Family, PortRange, Ports};
+
+/// A condition that has to be tested.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Cond {
+    /// The test is true.
+    Is(Test),
+    /// The test is false.
+    IsNot(Test),
+    /// All conditions of at least one alternative hold; there are at least two, and none is empty.
+    Any(Vec<Vec<Cond>>),
+}
+
+impl Cond {
+    /// Where it does not hold.
+    fn negated(self) -> Reduced {
+        match self {
+            Self::Is(test) => Reduced::If(vec![Self::IsNot(test)]),
+            Self::IsNot(test) => Reduced::If(vec![Self::Is(test)]),
+            Self::Any(all) => Reduced::all(all.into_iter().map(|conds| Reduced::If(conds).not())),
+        }
+    }
+
+    /// Calls `visit` with each test in it.
+    pub fn each<'a>(&'a self, visit: &mut impl FnMut(&'a Test)) {
+        match self {
+            Self::Is(test) | Self::IsNot(test) => visit(test),
+            Self::Any(all) => all.iter().flatten().for_each(|cond| cond.each(visit)),
+        }
+    }
+}
+
+/// What is left of a match.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Reduced {
+    /// It is true of every packet of the kind.
+    Always,
+    /// It is true of none.
+    Never,
+    /// It is true where all of these hold; there is at least one.
+    If(Vec<Cond>),
+}
+
+impl Reduced {
+    fn all(of: impl IntoIterator<Item = Self>) -> Self {
+        let mut left: Vec<Cond> = Vec::new();
+        for one in of {
+            match one {
+                Self::Always => {}
+                Self::Never => return Self::Never,
+                Self::If(conds) => {
+                    for cond in conds {
+                        if !left.contains(&cond) {
+                            left.push(cond);
+                        }
+                    }
+                }
+            }
+        }
+        if left.is_empty() { Self::Always } else { Self::If(left) }
+    }
+
+    fn any(of: impl IntoIterator<Item = Self>) -> Self {
+        let mut left: Vec<Vec<Cond>> = Vec::new();
+        for one in of {
+            match one {
+                Self::Always => return Self::Always,
+                Self::Never => {}
+                Self::If(conds) if left.contains(&conds) => {}
+                Self::If(conds) => left.push(conds),
+            }
+        }
+        match left.len() {
+            0 => Self::Never,
+            1 => Self::If(left.remove(0)),
+            _ => Self::If(vec![Cond::Any(left)]),
+        }
+    }
+
+    fn not(self) -> Self {
+        match self {
+            Self::Always => Self::Never,
+            Self::Never => Self::Always,
+            Self::If(conds) => Self::any(conds.into_iter().map(Cond::negated)),
+        }
+    }
+}
+
+/// What is left of `matching` for packets of a lane.
+pub fn reduce(matching: &Match, class: Class, lane: Lane) -> Reduced {
+    Reduced::all(matching.terms().iter().map(|term| reduce_term(term, class, lane)))
+}
+
+fn reduce_term(term: &Term, class: Class, lane: Lane) -> Reduced {
+    match term {
+        Term::Test(test) => match test.truth(class, lane) {
+            Truth::Always => Reduced::Always,
+            Truth::Never => Reduced::Never,
+            Truth::Depends => expand(test, class),
+        },
+        Term::Not(term) => reduce_term(term, class, lane).not(),
+        Term::Any(all) => Reduced::any(all.iter().map(|m| reduce(m, class, lane))),
+    }
+}
+
+/// A test in the terms that are emitted.
+fn expand(test: &Test, class: Class) -> Reduced {
+    let is = |test| Reduced::If(vec![Cond::Is(test)]);
+    let either = |of: &dyn Fn(End) -> Test| {
+        Reduced::any([End::Source, End::Destination].map(|end| is(of(end))))
+    };
+    match (test, class.family()) {
+        (Test::Address(End::Either, all), Some(family)) => {
+            either(&|end| Test::Address(end, all.only(family)))
+        }
+        (Test::Address(end, all), Some(family)) => is(Test::Address(*end, all.only(family))),
+        (Test::AddressIn(End::Either, set), _) => either(&|end| Test::AddressIn(end, *set)),
+        (Test::Port(End::Either, ports), _) => either(&|end| Test::Port(end, ports.clone())),
+        (Test::Dhcp, Some(family)) => {
+            let ports = dhcp_ports(family);
+            Reduced::all([End::Source, End::Destination].map(|e| is(Test::Port(e, ports.clone()))))
+        }
+        (Test::Icmp, _) => is(Test::Protocol(Protocol::ICMP)),
+        (other, _) => is(other.clone()),
+    }
+}
+
+fn dhcp_ports(family: Family) -> Ports {
+    let (first, last) = match family {
+        Family::V4 => (67, 68),
+        Family::V6 => (546, 547),
+    };
+    PortRange::new(first, last).into_iter().collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::parse;
+
+    fn reduced(rule: &str, class: Class, lane: Lane) -> Reduced {
+        let text = format!("set s net\n{rule}\ndefault pass\n");
+        let policy = parse(&text).unwrap_or_else(|wrong| panic!("{}", wrong.report("t", &text)));
+        reduce(&policy.rules()[0].matching, class, lane)
+    }
+
+    #[test]
+    fn nothing_is_left_that_the_kind_of_packet_decides() {
+        let rule = "drop ip4 tcp src 10.0.0.0/8 dport 22";
+        let Reduced::If(conds) = reduced(rule, Class::Ip4, Lane::Tcp) else { panic!("it depends") };
+        assert_eq!(conds.len(), 2, "{conds:?}");
+        assert_eq!(reduced(rule, Class::Ip4, Lane::Udp), Reduced::Never);
+        assert_eq!(reduced(rule, Class::Ip6, Lane::Tcp), Reduced::Never);
+        assert_eq!(reduced("drop not arp", Class::Ip4, Lane::Tcp), Reduced::Always);
+    }
+
+    #[test]
+    fn negations_end_at_single_tests() {
+        let rule = "drop not ( src in s dport 22 or sport 9 )";
+        let Reduced::If(conds) = reduced(rule, Class::Ip4, Lane::Tcp) else { panic!("it depends") };
+        let [Cond::Any(either), Cond::IsNot(Test::Port(End::Source, _))] = conds.as_slice() else {
+            panic!("{conds:?}")
+        };
+        assert!(either.iter().flatten().all(|cond| matches!(cond, Cond::IsNot(_))));
+        assert_eq!(reduced(rule, Class::Arp, Lane::Other), Reduced::Always);
+    }
+
+    #[test]
+    fn a_term_on_either_end_is_two_alternatives() {
+        let Reduced::If(conds) = reduced("drop host 10.0.0.1", Class::Ip4, Lane::Other) else {
+            panic!("it depends")
+        };
+        assert!(matches!(conds.as_slice(), [Cond::Any(both)] if both.len() == 2), "{conds:?}");
+    }
+}

@@ -1,0 +1,301 @@
+//! The ways of packets: which rules the packets of a class, and of each of its lanes, can meet.
+//!
+//! A rule that cannot match a packet of a lane is not on its way, nor is one behind a rule that
+//! always decides, nor one whose packets an earlier rule has decided. A condition that an earlier
+//! rule has settled is not tested again.
+
+use std::collections::HashMap;
+
+use super::imply::{all_imply, excludes, implies, is_point};
+use super::reduce::{Cond, Reduced, reduce};
+use super::rows::{FIRST_RULE, RowId};
+use crate::policy::{Action, Class, Lane, Policy, Rule, Test, Truth};
+
+/// How far the headers of a class are read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Depth {
+    /// Not beyond the EtherType.
+    Layer2,
+    /// The IP header.
+    Layer3,
+    /// Extension headers and the transport header.
+    Layer4,
+}
+
+/// A rule on the way of a lane.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Step {
+    /// What is left to be tested, the cheap conditions first.
+    pub conds: Vec<Cond>,
+    /// Where the rule counts.
+    pub row: RowId,
+    /// What it does.
+    pub action: Action,
+}
+
+/// Whether packets get past the last step of a way.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Open {
+    /// Some do, and meet the default.
+    Yes,
+    /// The last step decides them all.
+    No,
+}
+
+/// The rules that can decide packets of a class, with their rows, in order.
+pub struct Reach<'a> {
+    class: Class,
+    rules: Vec<(RowId, &'a Rule)>,
+    /// The rules behind one that decides every packet of the class, and that one.
+    beyond: Vec<(RowId, RowId)>,
+}
+
+impl<'a> Reach<'a> {
+    /// Of the keeps and rules of a policy, those that some packet of the class can meet.
+    pub fn of(policy: &'a Policy, class: Class) -> Self {
+        let (mut rules, mut beyond) = (Vec::new(), Vec::new());
+        let mut last = None;
+        for (at, rule) in policy.keeps().iter().chain(policy.rules()).enumerate() {
+            let row = RowId(FIRST_RULE + at);
+            let mut truths = Lane::of(class).iter().map(|lane| rule.matching.truth(class, *lane));
+            if truths.clone().all(|truth| truth == Truth::Never) {
+                continue;
+            }
+            if let Some(last) = last {
+                beyond.push((row, last));
+                continue;
+            }
+            rules.push((row, rule));
+            if rule.action != Action::Count && truths.all(|truth| truth == Truth::Always) {
+                last = Some(row);
+            }
+        }
+        Self { class, rules, beyond }
+    }
+
+    /// How far the headers must be read for these rules.
+    pub fn depth(&self, policy: &Policy) -> Depth {
+        if self.class.family().is_none() {
+            return Depth::Layer2;
+        }
+        let any = |wanted: &dyn Fn(&Test) -> bool| {
+            self.rules.iter().flat_map(|(_, rule)| rule.matching.tests()).any(wanted)
+        };
+        let undecided = |test: &Test| {
+            let mut truths = Lane::of(self.class).iter().map(|lane| test.truth(self.class, *lane));
+            let first = truths.next();
+            first == Some(Truth::Depends) || truths.any(|truth| Some(truth) != first)
+        };
+        if policy.fragment().is_some()
+            || any(&|test| test.looks_at_layer4(self.class) && undecided(test))
+        {
+            Depth::Layer4
+        } else if any(&Test::looks_at_ip) {
+            Depth::Layer3
+        } else {
+            Depth::Layer2
+        }
+    }
+}
+
+/// The rules behind which others are dead, by lane.
+#[derive(Default)]
+pub struct Shadows {
+    /// For each row, whether some lane has its rule on its way.
+    alive: HashMap<RowId, bool>,
+    /// For each row, the rows that keep its packets from it.
+    by: HashMap<RowId, Vec<RowId>>,
+    /// How many comparisons were made; beyond a bound, no more are.
+    spent: usize,
+}
+
+/// Comparisons of rules with each other, so that a large policy stays linear.
+const MOST_COMPARISONS: usize = 4_000_000;
+
+impl Shadows {
+    /// The rows of rules that are on no way, with the rows that keep packets from them.
+    pub fn dead(&self) -> Vec<(RowId, Vec<RowId>)> {
+        let mut dead: Vec<_> = self
+            .alive
+            .iter()
+            .filter(|(_, alive)| !**alive)
+            .map(|(row, _)| {
+                let mut by = self.by.get(row).cloned().unwrap_or_default();
+                by.sort_unstable();
+                by.dedup();
+                (*row, by)
+            })
+            .collect();
+        dead.sort_unstable();
+        dead
+    }
+
+    /// Notes the rules that are beyond reach.
+    pub fn beyond(&mut self, reach: &Reach<'_>) {
+        for (row, by) in &reach.beyond {
+            self.shadowed(*row, *by);
+        }
+    }
+
+    /// Notes that a rule is on no way although its lane has packets for it.
+    pub fn shadowed(&mut self, row: RowId, by: RowId) {
+        self.alive.entry(row).or_insert(false);
+        self.by.entry(row).or_default().push(by);
+    }
+
+    /// Notes that the rules of `steps` are on a way, but for those whose keys others have taken.
+    pub fn walked(&mut self, steps: &[Step], taken: &[(RowId, RowId)]) {
+        for (row, by) in taken {
+            self.shadowed(*row, *by);
+        }
+        for step in steps.iter().filter(|step| taken.iter().all(|(row, _)| *row != step.row)) {
+            self.alive.insert(step.row, true);
+        }
+    }
+}
+
+/// A condition known from what earlier rules did not decide, and the rule that tells.
+struct Known {
+    cond: Cond,
+    row: RowId,
+}
+
+/// More are not kept, so that a rule is compared with few.
+const MOST_KNOWN: usize = 32;
+
+/// The steps of a lane.
+pub fn steps(reach: &Reach<'_>, lane: Lane, shadows: &mut Shadows) -> (Vec<Step>, Open) {
+    let mut steps: Vec<Step> = Vec::new();
+    let mut earlier = Earlier::default();
+    let mut known: Vec<Known> = Vec::new();
+    let mut closed: Option<RowId> = None;
+    for (row, rule) in &reach.rules {
+        let conds = match reduce(&rule.matching, reach.class, lane) {
+            Reduced::Never => continue,
+            Reduced::Always => Vec::new(),
+            Reduced::If(conds) => conds,
+        };
+        if let Some(by) = closed.or_else(|| earlier.shadow(&conds, shadows)) {
+            shadows.shadowed(*row, by);
+            continue;
+        }
+        let mut left = match settle(conds.clone(), &known) {
+            Ok(left) => left,
+            Err(by) => {
+                shadows.shadowed(*row, by);
+                continue;
+            }
+        };
+        left.sort_by_key(cost);
+        if rule.action != Action::Count {
+            if left.is_empty() {
+                closed = Some(*row);
+            }
+            learn(&left, *row, &mut known);
+            earlier.add(conds, *row);
+        }
+        steps.push(Step { conds: left, row: *row, action: rule.action });
+    }
+    (steps, if closed.is_some() { Open::No } else { Open::Yes })
+}
+
+/// The conditions that what is known leaves open; an error where it excludes one of them.
+fn settle(conds: Vec<Cond>, known: &[Known]) -> Result<Vec<Cond>, RowId> {
+    let mut left = Vec::new();
+    for cond in conds {
+        if let Some(by) = known.iter().find(|k| excludes(&k.cond, &cond)) {
+            return Err(by.row);
+        }
+        if !known.iter().any(|k| implies(&k.cond, &cond)) {
+            left.push(cond);
+        }
+    }
+    Ok(left)
+}
+
+/// A rule of a single condition tells that the condition is false of all packets behind it.
+fn learn(conds: &[Cond], row: RowId, known: &mut Vec<Known>) {
+    let [cond] = conds else { return };
+    let single: Vec<&Cond> = match cond {
+        Cond::Is(_) | Cond::IsNot(_) => vec![cond],
+        Cond::Any(all) => all
+            .iter()
+            .filter_map(|alt| <&[Cond; 1]>::try_from(alt.as_slice()).ok())
+            .flatten()
+            .collect(),
+    };
+    for cond in single {
+        let negated = match cond {
+            Cond::Is(test) => Cond::IsNot(test.clone()),
+            Cond::IsNot(test) => Cond::Is(test.clone()),
+            Cond::Any(_) => continue,
+        };
+        if known.len() < MOST_KNOWN {
+            known.push(Known { cond: negated, row });
+        }
+    }
+}
+
+/// The rules before, found by what a rule must imply to be shadowed by one of them.
+#[derive(Default)]
+struct Earlier {
+    all: Vec<(Vec<Cond>, RowId)>,
+    by_point: HashMap<Cond, Vec<usize>>,
+    others: Vec<usize>,
+}
+
+impl Earlier {
+    fn add(&mut self, conds: Vec<Cond>, row: RowId) {
+        let at = self.all.len();
+        match conds.iter().find(|cond| is_point(cond)) {
+            Some(point) => self.by_point.entry(point.clone()).or_default().push(at),
+            None => self.others.push(at),
+        }
+        self.all.push((conds, row));
+    }
+
+    /// The first rule that matches all that `conds` do.
+    fn shadow(&self, conds: &[Cond], shadows: &mut Shadows) -> Option<RowId> {
+        let points = conds.iter().filter_map(|cond| self.by_point.get(cond)).flatten();
+        let mut found: Option<RowId> = None;
+        for at in points.chain(&self.others) {
+            shadows.spent += 1;
+            if shadows.spent > MOST_COMPARISONS {
+                break;
+            }
+            let (before, row) = &self.all[*at];
+            if before.iter().all(|b| all_imply(conds, b)) && found.is_none_or(|f| *row < f) {
+                found = Some(*row);
+            }
+        }
+        found
+    }
+}
+
+/// What a condition costs, so that a rule fails early; look-ups come last.
+fn cost(cond: &Cond) -> u8 {
+    match cond {
+        Cond::Any(_) => 5,
+        Cond::Is(test) | Cond::IsNot(test) => match test {
+            Test::Port(..) => 0,
+            Test::Address(..) => 2,
+            Test::ServiceIn(_) => 3,
+            Test::AddressIn(..) | Test::MacIn(..) => 4,
+            Test::Family(_)
+            | Test::Arp
+            | Test::EtherType(_)
+            | Test::Nd
+            | Test::Dhcp
+            | Test::Protocol(_)
+            | Test::Icmp
+            | Test::Icmp6
+            | Test::IcmpType { .. }
+            | Test::Flags(_)
+            | Test::Number(..)
+            | Test::Fragment
+            | Test::Options
+            | Test::Vlan(..)
+            | Test::Mac(..) => 1,
+        },
+    }
+}

@@ -1,0 +1,70 @@
+//! How full a set is, in a map of its own beside those of its entries.
+//!
+//! The counts are upper bounds at every instant: an editor raises them before an entry goes in and
+//! lowers them after one is out, for the program skips the look-up of what is empty. The editor of
+//! a set may be allowed to open its maps and nothing else, so the time that a new entry stays is
+//! kept here too.
+
+use palisade_asm::{MapDecl, MapFlags, MapKind};
+
+use crate::value::Timeout;
+
+/// Bytes of the value of a fill map.
+pub const FILL_SIZE: u32 = 72;
+
+/// The value of a fill map, nine `u64` of the machine. A `net` set counts each of its parts in the
+/// order of [`NetPart::index`](super::NetPart::index); a `mac` set has the first count alone; a
+/// `service` set, whose items are all read for every edit, has none.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Fill {
+    /// How many entries there are, those past their time among them; words 0 to 3.
+    pub entries: [u64; 4],
+    /// How many of them end one day; words 4 to 7.
+    pub timed: [u64; 4],
+    /// How long an entry stays that is added without a time of its own; word 8, in seconds, 0 for
+    /// ever.
+    pub timeout: Option<Timeout>,
+}
+
+impl Fill {
+    /// As the map holds it.
+    pub fn words(self) -> [u64; 9] {
+        let [a, b, c, d] = self.entries;
+        let [e, f, g, h] = self.timed;
+        [a, b, c, d, e, f, g, h, self.timeout.map_or(0, |timeout| timeout.as_secs().into())]
+    }
+
+    /// From what the map holds; a time that no set can have is none.
+    pub fn of([a, b, c, d, e, f, g, h, seconds]: [u64; 9]) -> Self {
+        let timeout = u32::try_from(seconds).ok().and_then(Timeout::seconds);
+        Self { entries: [a, b, c, d], timed: [e, f, g, h], timeout }
+    }
+}
+
+/// The map of a set's [`Fill`]: one value.
+pub fn fill_map(set: &str) -> MapDecl {
+    MapDecl {
+        name: format!("{set}:fill"),
+        kind: MapKind::Array,
+        key_size: 4,
+        value_size: FILL_SIZE,
+        max_entries: 1,
+        flags: MapFlags::NONE,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_fill_keeps_what_it_is_given() {
+        let timeout = Timeout::seconds(3600);
+        for timeout in [None, timeout] {
+            let fill = Fill { entries: [1, 2, 3, 4], timed: [5, 6, 7, 8], timeout };
+            assert_eq!(Fill::of(fill.words()), fill);
+        }
+        assert_eq!(Fill::of([0, 0, 0, 0, 0, 0, 0, 0, u64::MAX]), Fill::default());
+        assert_eq!(size_of::<[u64; 9]>(), 72);
+    }
+}

@@ -1,0 +1,271 @@
+//! docs/policy.md keeps its word: every example is a policy, every form of the grammar has one, and
+//! the grammar names the words that the language has.
+
+use std::collections::BTreeSet;
+
+use palisade_filter::oracle::{Declared, decide, expected_frame};
+use palisade_filter::policy::{
+    Action, End, EntryCounters, Policy, Protocol, Quantity, Relation, Tag, Term, Test, Verdict,
+};
+use palisade_filter::text::WORDS;
+use palisade_filter::value::Family;
+use palisade_filter::{SetKind, parse};
+
+const DOCUMENT: &str = include_str!("../../../docs/policy.md");
+
+/// The blocks of a kind, with the line of each.
+fn blocks(kind: &str) -> Vec<(usize, String)> {
+    let mut found = Vec::new();
+    let mut lines = DOCUMENT.lines().enumerate();
+    while let Some((at, line)) = lines.next() {
+        let Some(info) = line.strip_prefix("```") else { continue };
+        let body = lines.by_ref().map(|(_, line)| line).take_while(|line| *line != "```");
+        let body: String = body.flat_map(|line| [line, "\n"]).collect();
+        if info == kind {
+            found.push((at + 2, body));
+        }
+    }
+    found
+}
+
+/// The policies of all examples; those that do not say what becomes of the rest pass it.
+fn examples() -> Vec<Policy> {
+    let policy = |(line, text): (usize, String)| {
+        let said = text.lines().any(|line| line.starts_with("default "));
+        let text = if said { text } else { format!("{text}default pass\n") };
+        match parse(&text) {
+            Ok(policy) => policy,
+            Err(wrong) => panic!("behind line {line}:\n{}", wrong.report("policy.md", &text)),
+        }
+    };
+    blocks("pal").into_iter().map(policy).collect()
+}
+
+fn shape(values: impl ExactSizeIterator) -> &'static str {
+    if values.len() == 1 { "one" } else { "list" }
+}
+
+/// What a test is an example of; a new kind of test must be named here.
+fn form(test: &Test) -> String {
+    match test {
+        Test::Family(Family::V4) => "ip4".into(),
+        Test::Family(Family::V6) => "ip6".into(),
+        Test::Arp => "arp".into(),
+        Test::EtherType(_) => "ethertype".into(),
+        Test::Nd => "nd".into(),
+        Test::Dhcp => "dhcp".into(),
+        Test::Protocol(Protocol::TCP) => "tcp".into(),
+        Test::Protocol(Protocol::UDP) => "udp".into(),
+        Test::Protocol(Protocol::SCTP) => "sctp".into(),
+        Test::Protocol(_) => "proto".into(),
+        Test::Icmp => "icmp".into(),
+        Test::Icmp6 => "icmp6".into(),
+        Test::Address(end, all) => {
+            let all: Vec<_> = all.ranges().collect();
+            let range = all.iter().any(|range| range.as_prefix().is_none());
+            let range = if range { " range" } else { "" };
+            format!("{} {}{range}", end.word(), shape(all.iter()))
+        }
+        Test::AddressIn(end, _) => format!("{} in", end.word()),
+        Test::Port(end, all) => {
+            let all: Vec<_> = all.ranges().collect();
+            let range = if all.iter().any(|range| range.count() > 1) { " range" } else { "" };
+            format!("{} {}{range}", end.port_word(), shape(all.iter()))
+        }
+        Test::ServiceIn(_) => "service in".into(),
+        Test::IcmpType { code: None, .. } => "type".into(),
+        Test::IcmpType { code: Some(_), .. } => "code".into(),
+        Test::Flags(flags) if flags.value() == flags.mask() => "flags set".into(),
+        Test::Flags(_) => "flags clear".into(),
+        Test::Number(quantity, relation, _) => format!("{} {}", quantity.word(), relation.mark()),
+        Test::Fragment => "fragment".into(),
+        Test::Options => "options".into(),
+        Test::Vlan(Tag::Outer, _) => "vlan".into(),
+        Test::Vlan(Tag::Inner, _) => "inner-vlan".into(),
+        Test::Mac(end, _) => format!("ether {}", end.word()),
+        Test::MacIn(end, _) => format!("ether {} in", end.word()),
+    }
+}
+
+fn forms_of_term(term: &Term, seen: &mut BTreeSet<String>) {
+    match term {
+        Term::Test(test) => drop(seen.insert(form(test))),
+        Term::Not(term) => {
+            seen.insert("not".into());
+            forms_of_term(term, seen);
+        }
+        Term::Any(all) => {
+            seen.insert("or".into());
+            all.iter().flat_map(|m| m.terms()).for_each(|term| forms_of_term(term, seen));
+        }
+    }
+}
+
+/// Every form that the examples show.
+fn forms_seen() -> BTreeSet<String> {
+    let mut seen = BTreeSet::new();
+    for policy in examples() {
+        for set in policy.sets() {
+            seen.insert(format!("set {}", set.kind.word()));
+            let elements = !set.elements.is_empty();
+            let options = [
+                ("timeout", set.timeout.is_some()),
+                ("counters off", set.counters == EntryCounters::Off),
+                ("file", set.file.is_some()),
+                ("elements", elements),
+            ];
+            seen.extend(options.iter().filter(|(_, is)| *is).map(|(name, _)| (*name).into()));
+            if elements {
+                seen.insert(format!("elements {}", set.kind.word()));
+            }
+        }
+        for rule in policy.rules() {
+            seen.insert(rule.action.word().into());
+            seen.extend(rule.name.as_ref().map(|_| "as".into()));
+            seen.extend(rule.matching.terms().is_empty().then(|| "every packet".into()));
+        }
+        seen.extend(policy.keeps().iter().map(|_| "keep".into()));
+        for rule in policy.keeps().iter().chain(policy.rules()) {
+            rule.matching.terms().iter().for_each(|term| forms_of_term(term, &mut seen));
+        }
+        seen.extend(policy.malformed().line.map(|_| "on malformed".into()));
+        seen.extend(policy.fragment().map(|_| "on fragment".into()));
+        seen.insert(format!("default {}", policy.default().verdict));
+        for expect in policy.expects() {
+            seen.insert(format!("expect {}", expect.verdict));
+            let protocol = expect.protocol.map(|protocol| format!("expect proto {}", protocol.0));
+            seen.extend(protocol);
+            seen.extend(expect.to.map(|_| "expect to".into()));
+            seen.extend(expect.sport.map(|_| "expect sport".into()));
+            seen.extend(expect.dport.map(|_| "expect dport".into()));
+        }
+    }
+    seen
+}
+
+/// Every form that the language has.
+fn forms() -> BTreeSet<String> {
+    let mut all: BTreeSet<String> = [
+        "ip4",
+        "ip6",
+        "arp",
+        "ethertype",
+        "nd",
+        "dhcp",
+        "tcp",
+        "udp",
+        "sctp",
+        "proto",
+        "icmp",
+        "icmp6",
+        "service in",
+        "type",
+        "code",
+        "flags set",
+        "flags clear",
+        "ttl <",
+        "length >",
+        "dscp =",
+        "fragment",
+        "options",
+        "vlan",
+        "inner-vlan",
+        "not",
+        "or",
+        "as",
+        "every packet",
+        "keep",
+        "on malformed",
+        "on fragment",
+        "default drop",
+        "default pass",
+        "timeout",
+        "counters off",
+        "file",
+        "elements",
+        "expect to",
+        "expect sport",
+        "expect dport",
+        "expect drop",
+        "expect pass",
+        "src one",
+        "dst one",
+        "host one range",
+        "src list range",
+        "sport one",
+        "dport one range",
+        "port one",
+        "dport list range",
+    ]
+    .map(str::to_owned)
+    .into();
+    for end in [End::Source, End::Destination, End::Either] {
+        all.insert(format!("{} in", end.word()));
+    }
+    for end in [End::Source, End::Destination] {
+        all.insert(format!("ether {}", end.word()));
+        all.insert(format!("ether {} in", end.word()));
+    }
+    for kind in SetKind::ALL {
+        all.insert(format!("set {}", kind.word()));
+        all.insert(format!("elements {}", kind.word()));
+    }
+    for action in [Action::Drop, Action::Pass, Action::Abort, Action::Count] {
+        all.insert(action.word().into());
+    }
+    for protocol in [1, 6, 17, 47, 58, 132] {
+        all.insert(format!("expect proto {protocol}"));
+    }
+    all
+}
+
+#[test]
+fn every_example_is_a_policy_that_prints_in_canonical_form() {
+    let all = examples();
+    assert!(all.len() > 10, "{} examples", all.len());
+    for policy in all {
+        let printed = policy.to_string();
+        assert_eq!(parse(&printed).expect("a policy").to_string(), printed);
+    }
+}
+
+#[test]
+fn what_the_examples_expect_holds() {
+    for policy in examples() {
+        let contents = Declared::of(&policy);
+        for expect in policy.expects() {
+            let decision = decide(&policy, &contents, &expected_frame(expect));
+            let dropped = decision.verdict != Verdict::Pass;
+            assert_eq!(dropped, expect.verdict == Verdict::Drop, "{}: {decision:?}", expect.text);
+        }
+    }
+}
+
+#[test]
+fn every_form_has_an_example() {
+    let seen = forms_seen();
+    let missing: Vec<_> = forms().into_iter().filter(|form| !seen.contains(form)).collect();
+    assert!(missing.is_empty(), "{missing:?}");
+    for quantity in [Quantity::Ttl, Quantity::Length, Quantity::Dscp] {
+        assert!(seen.iter().any(|form| form.starts_with(quantity.word())));
+    }
+    for relation in [Relation::Below, Relation::Above, Relation::Is] {
+        assert!(seen.iter().any(|form| form.ends_with(relation.mark())));
+    }
+}
+
+#[test]
+fn the_grammar_names_the_words_of_the_language() {
+    let [(_, grammar)] = blocks("text").try_into().expect("one grammar");
+    let quoted: BTreeSet<&str> = grammar.split('"').skip(1).step_by(2).collect();
+    let (_, later) = DOCUMENT.split_once("## Not in this version").expect("a section");
+    for word in WORDS {
+        // `any` is a protocol of services, `burst` and `per` belong to `limit`.
+        let known = ["any", "burst", "per"].contains(word);
+        let named = quoted.contains(word) || later.contains(&format!("`{word}`"));
+        assert!(known || named, "`{word}` is not in the grammar");
+    }
+    for word in quoted.iter().filter(|word| word.starts_with(|c: char| c.is_ascii_alphabetic())) {
+        assert!(WORDS.contains(word), "`{word}` is no word of the language");
+    }
+}

@@ -1,0 +1,187 @@
+//! What the planner makes of rules: that a packet meets only those that can match it, that what
+//! neighbours share is tested once, that long lists are looked up, and that dead rules are named.
+
+use expect_test::{Expect, expect};
+use palisade_filter::{Artifact, Buffers, ByteOrder, Dead, Target, compile, parse};
+
+const TARGET: Target =
+    Target { order: ByteOrder::Little, buffers: Buffers::Multi, ..Target::FLOOR };
+
+fn compiled(text: &str) -> Artifact {
+    let policy = parse(text).unwrap_or_else(|wrong| panic!("{}", wrong.report("test.pal", text)));
+    compile(&policy, TARGET).unwrap_or_else(|error| panic!("{error}"))
+}
+
+fn listing(text: &str) -> String {
+    compiled(text).program.listing().to_string()
+}
+
+/// The instructions that one line of the policy asked for, wherever they stand.
+fn of_line(text: &str, line: u32) -> Vec<String> {
+    let listing = listing(text);
+    let mut found = Vec::new();
+    let mut inside = false;
+    for row in listing.lines() {
+        match row.strip_prefix("; ") {
+            Some(note) => inside = note.starts_with(&format!("{line}: ")),
+            None if inside && row.starts_with("  ") => found.push(row.trim().to_owned()),
+            None => {}
+        }
+    }
+    found
+}
+
+/// The part of the listing between the lines that begin with `from` and `to`.
+fn part(text: &str, from: &str, to: &str, want: Expect) {
+    let listing = listing(text);
+    let lines = listing.lines().skip_while(|line| !line.starts_with(from));
+    let part: Vec<&str> = lines.take_while(|line| !line.starts_with(to)).collect();
+    want.assert_eq(&format!("{}\n", part.join("\n")));
+}
+
+#[test]
+fn a_packet_meets_only_rules_of_its_family_and_protocol() {
+    let text = "drop tcp dport 22\ndrop udp dport 53\ndrop icmp type 8\ndrop ip6 tcp dport 80\ndefault pass";
+    // Once over IPv4 and once over IPv6, each in the lane of its protocol alone.
+    let compares = |line, number: &str| {
+        of_line(text, line).iter().filter(|row| row.contains(&format!("!= {number} "))).count()
+    };
+    assert_eq!(compares(1, "0x16"), 2);
+    assert_eq!(compares(2, "0x35"), 2);
+    assert_eq!(compares(3, "0x8"), 1);
+    assert_eq!(compares(4, "0x50"), 1);
+    let protocol = of_line(text, 1).iter().any(|row| row.contains("!= 0x6 "));
+    assert!(!protocol, "the lane has told the protocol");
+}
+
+#[test]
+fn what_no_rule_names_is_not_looked_at() {
+    let text = "drop src 192.0.2.1\ndefault pass";
+    let program = listing(text);
+    assert!(!program.contains("ip6") && !program.contains("0xdd86"), "{program}");
+    assert!(!program.contains("short-l4") && !program.contains("udp"), "{program}");
+    // The tags are stepped over, their identifiers not read.
+    assert!(!program.contains("&= 4095"), "{program}");
+    assert!(listing("drop vlan 5\ndefault pass").contains("&= 4095"));
+}
+
+#[test]
+fn ten_thousand_lines_of_one_address_are_one_look_up() {
+    let lines = |n: u32| -> String {
+        (0..n).map(|i| format!("drop src 10.{}.{}.7\n", i / 200, i % 200)).collect()
+    };
+    let many = compiled(&(lines(10_000) + "default pass"));
+    let one = compiled(&(lines(1) + "default pass"));
+    let tables: Vec<_> = many.maps.iter().filter(|m| m.name.starts_with("_table")).collect();
+    assert_eq!(tables.len(), 1);
+    assert_eq!(many.fillings.len(), 1);
+    assert_eq!(many.fillings[0].entries[0].1.len(), tables[0].value_size as usize);
+    let more = many.program.insns().len() - one.program.insns().len();
+    assert!(more < 120, "{more} instructions more than for one line");
+    assert!(many.dead.is_empty());
+}
+
+#[test]
+fn a_few_addresses_are_compared_and_need_no_table() {
+    let few = compiled("drop src { 10.0.0.1, 10.0.0.3, 10.0.0.5 }\ndefault pass");
+    assert!(few.fillings.is_empty());
+}
+
+#[test]
+fn a_condition_that_neighbours_share_is_tested_once() {
+    part(
+        "drop tcp dport 22 ttl < 9\ndrop tcp dport 22 ttl > 200\ndefault pass",
+        "tcp rules:",
+        "; default",
+        expect![[r#"
+            tcp rules:
+            ; 1: drop tcp dport 22 ttl < 9
+              r1 = *(u32 *)(r10 -216)
+              if r1 != 0x16 goto not under
+              r1 = *(u32 *)(r10 -240)
+              if r1 >= 0x9 goto past line 1
+              *(u32 *)(r10 -196) = 11
+              goto drop
+            past line 1:
+            ; 2: drop tcp dport 22 ttl > 200
+              r1 = *(u32 *)(r10 -240)
+              if r1 <= 0xc8 goto past line 2
+              *(u32 *)(r10 -196) = 12
+              goto drop
+            not under:
+            past line 2:
+        "#]],
+    );
+}
+
+#[test]
+fn a_test_that_an_earlier_rule_has_decided_is_not_repeated() {
+    let text = "drop tcp dport 22\npass tcp not dport 22 sport 9\ndefault drop";
+    assert!(!of_line(text, 2).iter().any(|row| row.contains("0x16")), "{:?}", of_line(text, 2));
+    assert!(of_line(text, 2).iter().any(|row| row.contains("0x9")));
+}
+
+#[test]
+fn the_short_way_of_a_packet_to_its_only_rule_is_at_most_30_instructions() {
+    let text = "drop udp dport 9\ndefault pass";
+    let program = listing(text);
+    let mut steps = Vec::new();
+    for row in program.lines().take_while(|row| !row.contains("goto drop")) {
+        if row.starts_with("  ") {
+            steps.push(row.trim());
+        }
+    }
+    // These stand in between, on the way of TCP.
+    let others = ["r4 = r2", "r4 -= 34", "goto transport"];
+    let path: Vec<_> = steps.iter().filter(|step| !others.contains(*step)).collect();
+    assert_eq!(steps.len() - path.len(), others.len());
+    assert!(path.len() <= 30, "{} instructions: {path:#?}", path.len());
+}
+
+#[track_caller]
+fn dead(text: &str, want: &[(u32, &[u32])]) {
+    let found = compiled(text).dead;
+    let found: Vec<(u32, Vec<u32>)> =
+        found.into_iter().map(|Dead { line, by, .. }| (line, by)).collect();
+    let want: Vec<(u32, Vec<u32>)> = want.iter().map(|(line, by)| (*line, by.to_vec())).collect();
+    assert_eq!(found, want, "{text}");
+}
+
+#[test]
+fn a_rule_that_earlier_ones_leave_nothing_is_dead_and_they_are_named() {
+    dead("drop src 10.0.0.0/8\npass src 10.1.1.1\ndefault pass", &[(2, &[1])]);
+    dead(
+        "drop tcp\ndrop udp\npass src 10.0.0.1 dport { 1, 2 } not proto 132\ndefault pass",
+        &[(3, &[1, 2])],
+    );
+    dead("drop dport 20-30\npass tcp dport 22 src 10.0.0.1\ndefault pass", &[(2, &[1])]);
+    dead("keep src 10.0.0.0/8\ndrop src 10.0.0.1\ndefault pass", &[(2, &[1])]);
+    dead("drop ip4\ndrop ip6\npass tcp\ndefault pass", &[(3, &[1, 2])]);
+    dead("drop\npass arp\ndefault pass", &[(2, &[1])]);
+    dead("drop flags syn\ndrop flags syn,!ack\ndefault pass", &[(2, &[1])]);
+}
+
+#[test]
+fn a_rule_that_still_has_packets_is_not_dead() {
+    dead("pass src 10.1.1.1\ndrop src 10.0.0.0/8\ndefault pass", &[]);
+    dead("drop tcp dport 22\ndrop dport 22\ndefault pass", &[]);
+    dead("count src 10.0.0.0/8\ndrop src 10.1.1.1\ndefault pass", &[]);
+    dead("set a net\ndrop src in a\ndrop src 10.0.0.1\ndefault pass", &[]);
+}
+
+#[test]
+fn a_rule_whose_addresses_earlier_lines_of_its_list_have_is_dead() {
+    let list: String = (0..20).map(|i| format!("drop src 10.0.{i}.0/24\n")).collect();
+    dead(&format!("{list}drop src 10.0.7.7\ndrop src 10.1.0.0/24\ndefault pass"), &[(21, &[8])]);
+}
+
+#[test]
+fn a_hundred_thousand_lines_are_planned_in_time() {
+    let rules: String = (0u32..100_000)
+        .map(|i| format!("drop src 10.{}.{}.{}\n", i >> 16, i >> 8 & 255, i & 255))
+        .collect();
+    let start = std::time::Instant::now();
+    let artifact = compiled(&(rules + "default pass"));
+    assert!(artifact.dead.is_empty());
+    assert!(start.elapsed().as_secs() < 30, "{:?}", start.elapsed());
+}

@@ -1,0 +1,151 @@
+//! Two readings of a policy held against each other: its program in the kernel, and the oracle.
+//!
+//! They agree on a frame if verdict, deciding statement and the `count` rules that were met are the
+//! same. That the counters have grown as they should is what [`Engine::run`] sees to.
+
+use std::fmt;
+use std::time::Duration;
+
+use palisade_filter::oracle::{Decider, Decision, Declared, decide};
+use palisade_filter::plan::Decider as Counted;
+use palisade_filter::{Item, Policy, Row, Target, parse};
+use palisade_loader::LoadError;
+
+use crate::engine::{Engine, Fault, Half, Outcome, Stay, hex};
+use crate::privilege::Kernel;
+
+/// An entry of a set.
+#[derive(Clone, Debug)]
+pub struct Entry {
+    /// The set.
+    pub set: String,
+    /// The item.
+    pub item: String,
+    /// How long it is to stay.
+    pub life: Life,
+}
+
+/// How long an entry is to stay.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Life {
+    /// For ever.
+    Lasting,
+    /// For longer than any test.
+    Timed,
+    /// It is past its time.
+    Over,
+}
+
+/// A policy as the kernel and as the oracle read it.
+pub struct Readings {
+    engine: Engine,
+    policy: Policy,
+    contents: Declared,
+}
+
+/// A frame on which they differ.
+pub struct Difference {
+    kernel: Result<Outcome, Fault>,
+    oracle: Decision,
+    frame: Vec<u8>,
+}
+
+impl fmt::Display for Difference {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.kernel {
+            Ok(outcome) => {
+                let lines = lines(&outcome.counted);
+                write!(f, "kernel: {outcome}, line {:?}, counted {lines:?}", outcome.row.line)?;
+            }
+            Err(fault) => write!(f, "kernel: {fault}")?,
+        }
+        write!(f, "\noracle: {:?}\nframe: {}", self.oracle, hex(&self.frame))
+    }
+}
+
+impl Readings {
+    /// Reads a policy twice; what its sets declare is in them, and `entries`. The error is the end
+    /// of what the verifier says.
+    pub fn of(
+        kernel: &Kernel,
+        text: &str,
+        entries: &[Entry],
+        target: Target,
+    ) -> Result<Self, String> {
+        let policy = parse(text).unwrap_or_else(|e| panic!("{}", e.report("policy", text)));
+        let mut engine = Engine::try_load(kernel, text, target).map_err(|e| refusal(&e))?;
+        for set in policy.sets() {
+            for item in &set.elements {
+                engine.add(set.name.as_str(), &[&item.to_string()]);
+            }
+        }
+        for entry in entries {
+            put(&mut engine, entry);
+        }
+        let contents = contents(&policy, entries);
+        Ok(Self { engine, policy, contents })
+    }
+
+    /// What the oracle says of a frame.
+    pub fn oracle(&self, frame: &[u8]) -> Decision {
+        decide(&self.policy, &self.contents, frame)
+    }
+
+    /// What both say of a frame of at least 14 bytes: shorter ones no kernel's test run takes.
+    pub fn decide(&mut self, frame: &[u8]) -> Result<Decision, Box<Difference>> {
+        let oracle = self.oracle(frame);
+        let kernel = self.engine.run(frame);
+        if kernel.as_ref().is_ok_and(|outcome| self.agree(outcome, &oracle)) {
+            return Ok(oracle);
+        }
+        Err(Box::new(Difference { kernel, oracle, frame: frame.to_vec() }))
+    }
+
+    fn agree(&self, outcome: &Outcome, decision: &Decision) -> bool {
+        let rules = self.policy.rules();
+        let counted: Vec<_> = decision.counted.iter().map(|at| Some(rules[*at].line)).collect();
+        let decider = match (outcome.row.decider, decision.decider) {
+            (Counted::Malformed(class), Decider::Malformed(flaw)) => class.name() == flaw.name(),
+            (Counted::Keep, Decider::Keep(_))
+            | (Counted::Rule, Decider::Rule(_))
+            | (Counted::Fragment, Decider::Fragment)
+            | (Counted::Default, Decider::Default) => true,
+            _ => false,
+        };
+        decider
+            && outcome.half == Half::Enforced
+            && outcome.verdict == decision.verdict
+            && outcome.row.line == decision.line
+            && lines(&outcome.counted) == counted
+    }
+}
+
+fn refusal(error: &LoadError) -> String {
+    let log: Vec<&str> = error.log().map(|log| log.lines().collect()).unwrap_or_default();
+    let last = log.len().saturating_sub(12);
+    format!("{error}\n{}", log[last..].join("\n"))
+}
+
+fn lines(rows: &[Row]) -> Vec<Option<u32>> {
+    rows.iter().map(|row| row.line).collect()
+}
+
+fn put(engine: &mut Engine, entry: &Entry) {
+    const LONG: Duration = Duration::from_secs(3600);
+    match entry.life {
+        Life::Lasting => engine.add(&entry.set, &[&entry.item]),
+        Life::Timed => engine.add_for(&entry.set, &entry.item, Stay::For(LONG)),
+        Life::Over => engine.add_for(&entry.set, &entry.item, Stay::Ended(LONG)),
+    }
+}
+
+/// What the sets of a policy hold by the oracle's lights: its elements, and those of `entries` that
+/// are not past their time.
+pub fn contents(policy: &Policy, entries: &[Entry]) -> Declared {
+    Declared::with(policy, |set| {
+        let own = entries.iter().filter(|entry| entry.set == set.name.as_str());
+        let alive = own.filter(|entry| entry.life != Life::Over);
+        let items = alive.map(|entry| entry.item.parse::<Item>().expect("an item"));
+        items.collect::<Vec<_>>()
+    })
+}

@@ -1,0 +1,132 @@
+//! Whole policies by chance.
+//!
+//! Rules come one by one, and in runs: rules that differ in one value, that share a condition, or
+//! that repeat an earlier one, which are what a planner may put together or leave out.
+
+use std::collections::HashSet;
+
+use palisade_filter::parse;
+
+use super::Chance;
+use super::term::{address, matching, net, port_range};
+use super::values::{mac_text, port};
+use crate::agree::{Entry, Life};
+
+/// A policy, and what is in its sets.
+#[derive(Clone, Debug)]
+pub struct Made {
+    /// The text.
+    pub text: String,
+    /// The entries.
+    pub entries: Vec<Entry>,
+}
+
+/// What every policy here declares, whether it is used or not.
+const DECLARATIONS: &str = "\
+set nets net { max 64 }
+set uncounted net { max 64 counters off }
+set ports service { max 16 }
+set macs mac { max 16 }
+define here = { 10.0.0.1, 10.0.0.4/30, 2001:db8::1-2001:db8::3 }
+define there = 10.0.0.2
+define web = { 80, 443, 8080 }
+";
+
+/// A policy with entries in its sets.
+pub fn policy(chance: &mut Chance) -> Made {
+    let mut text = DECLARATIONS.to_owned();
+    for _ in 0..chance.one(&[0, 0, 0, 1, 2]) {
+        push(&mut text, format!("keep {}", matching(chance, 1)));
+    }
+    for rule in rules(chance) {
+        push(&mut text, rule);
+    }
+    if chance.once_in(3) {
+        text.push_str(chance.one(&["on malformed pass\n", "on malformed drop\n"]));
+    }
+    if chance.once_in(4) {
+        text.push_str(chance.one(&["on fragment pass\n", "on fragment drop\n"]));
+    }
+    text.push_str(chance.one(&["default pass\n", "default drop\n"]));
+    Made { text, entries: entries(chance) }
+}
+
+/// Some rules, of which the parser may refuse some.
+pub fn rules(chance: &mut Chance) -> Vec<String> {
+    let mut rules: Vec<String> = Vec::new();
+    for _ in 0..1 + chance.below(6) {
+        match chance.below(6) {
+            0 => rules.extend(run(chance)),
+            1 => rules.extend(family(chance)),
+            2 if !rules.is_empty() => {
+                let again = chance.below(rules.len());
+                let (_, terms) = rules[again].split_once(' ').unwrap_or_default();
+                let rule = format!("{} {terms} {}", action(chance), matching(chance, 0));
+                rules.push(rule);
+            }
+            _ => {
+                let (action, matching) = (action(chance), matching(chance, 2));
+                rules.push(format!("{action} {matching}"));
+            }
+        }
+    }
+    rules
+}
+
+fn action(chance: &mut Chance) -> &'static str {
+    chance.one(&["drop", "drop", "drop", "pass", "pass", "abort", "count"])
+}
+
+/// Rules that differ in one value.
+fn run(chance: &mut Chance) -> Vec<String> {
+    let (action, shared) = (action(chance), matching(chance, 0));
+    let key = chance.one(&["src", "dst", "sport", "dport"]);
+    let one = |chance: &mut Chance| match key {
+        "src" | "dst" => address(chance),
+        _ if chance.once_in(3) => port_range(chance),
+        _ => port(chance).to_string(),
+    };
+    (0..3 + chance.below(20)).map(|_| format!("{action} {shared} {key} {}", one(chance))).collect()
+}
+
+/// Rules that share their first terms.
+fn family(chance: &mut Chance) -> Vec<String> {
+    let shared = matching(chance, 1);
+    let rule = |chance: &mut Chance| {
+        let action = action(chance);
+        format!("{action} {shared} {}", matching(chance, 1))
+    };
+    (0..2 + chance.below(4)).map(|_| rule(chance)).collect()
+}
+
+/// Adds a statement, unless the parser refuses it: no packet may match it, or too many.
+fn push(text: &mut String, statement: String) {
+    if parse(&format!("{DECLARATIONS}{statement}\ndefault pass\n")).is_ok() {
+        text.push_str(&statement);
+        text.push('\n');
+    }
+}
+
+fn entries(chance: &mut Chance) -> Vec<Entry> {
+    let mut seen = HashSet::new();
+    let mut entries = Vec::new();
+    for (set, most) in [("nets", 12), ("uncounted", 6), ("ports", 6), ("macs", 3)] {
+        for _ in 0..chance.below(most + 1) {
+            let life = chance.one(&[Life::Lasting, Life::Lasting, Life::Timed, Life::Over]);
+            let item = item(chance, set);
+            let parsed: palisade_filter::Item = item.parse().expect("an item");
+            if seen.insert((set, parsed.to_string())) {
+                entries.push(Entry { set: set.to_owned(), item, life });
+            }
+        }
+    }
+    entries
+}
+
+fn item(chance: &mut Chance, set: &str) -> String {
+    match set {
+        "nets" | "uncounted" => net(chance),
+        "macs" => mac_text(chance),
+        _ => format!("{}/{}", chance.one(&["tcp", "udp", "sctp", "any"]), port_range(chance)),
+    }
+}

@@ -1,0 +1,120 @@
+//! `dump`: listing, bytes, document and graph are of one program, and of the one that runs.
+
+use std::collections::BTreeSet;
+
+use palisade_tests::lab::{Lab, NEAR};
+use serde_json::Value;
+
+use super::{Dir, finish, ordinary};
+
+const POLICY: &str = "\
+set block net
+drop src in block
+pass tcp dport 22
+drop udp dport 9 as discard
+default pass
+";
+
+fn dump(more: &[&str]) -> String {
+    let args = [&["dump", "-p", "-"], more].concat();
+    ordinary(&args, POLICY).ok()
+}
+
+#[test]
+fn each_part_of_the_listing_is_under_the_line_that_asked_for_it() {
+    let listing = dump(&[]);
+    for line in ["2: drop src in block", "3: pass tcp dport 22", "4: drop udp dport 9"] {
+        assert!(listing.contains(&format!("; {line}")), "{line}: {listing}");
+    }
+    assert!(listing.contains("; target v3, "), "{listing}");
+    assert!(listing.contains("cannot be asked"), "{listing}");
+    assert!(listing.contains(": block, hash of 1048576"), "{listing}");
+    assert!(listing.contains("  exit\n"), "{listing}");
+}
+
+#[test]
+fn numbers_bytes_hex_and_json_agree() {
+    let document: Value = serde_json::from_str(&dump(&["--format", "json"])).expect("JSON");
+    let again: Value = serde_json::from_str(&dump(&["-j"])).expect("JSON");
+    assert_eq!(document, again);
+    let hex: Vec<String> = dump(&["--format", "hex"]).lines().map(str::to_owned).collect();
+    let listing = dump(&["--numbers", "--bytes"]);
+    let mut slot = 0;
+    for insn in document["instructions"].as_array().expect("a list") {
+        assert_eq!(insn["slot"], slot);
+        let bytes = insn["bytes"].as_str().expect("digits");
+        let slots = bytes.len() / 16;
+        assert_eq!(hex[slot..slot + slots].concat(), bytes);
+        let pairs: Vec<&str> = (0..8).map(|i| &bytes[2 * i..2 * i + 2]).collect();
+        let line = format!("{slot:>5}: {}  {}\n", pairs.join(" "), insn["text"].as_str().unwrap());
+        assert!(listing.contains(&line), "{line}: {listing}");
+        slot += slots;
+    }
+    assert_eq!(slot, hex.len());
+    assert!(hex.iter().all(|line| line.len() == 16), "{hex:?}");
+    let lines: BTreeSet<u64> = document["instructions"]
+        .as_array()
+        .expect("a list")
+        .iter()
+        .filter_map(|insn| insn["line"].as_u64())
+        .collect();
+    assert!(lines.is_superset(&BTreeSet::from([2, 3, 4])), "{lines:?}");
+    assert_eq!(document["digest"].as_str().expect("digits").len(), 64);
+    assert!(listing.contains(document["digest"].as_str().expect("digits")));
+    assert_eq!(document["maps"][0]["name"], "_control");
+}
+
+#[test]
+fn the_graph_has_every_instruction_once_and_every_jump() {
+    let graph = dump(&["--format", "dot"]);
+    let document: Value = serde_json::from_str(&dump(&["-j"])).expect("JSON");
+    let (mut jumps, mut exits) = (0, 0);
+    for insn in document["instructions"].as_array().expect("a list") {
+        let text = insn["text"].as_str().expect("text");
+        let shown = format!("{}: {}\\l", insn["slot"], text.replace('&', "&amp;"));
+        let at = |before: &str| graph.matches(&format!("{before}{shown}")).count();
+        assert_eq!(at("\"") + at("l"), 1, "{shown}: {graph}");
+        jumps += usize::from(text.starts_with("if "));
+        exits += usize::from(text == "exit");
+    }
+    assert!(graph.trim_end().ends_with('}') && graph.contains("digraph"), "{graph}");
+    assert_eq!(graph.matches("[label=\"taken\"]").count(), jumps);
+    assert_eq!(graph.matches("[label=\"not taken\"]").count(), jumps);
+    assert!(exits > 0);
+}
+
+#[test]
+fn graphviz_reads_the_graph() {
+    let mut dot = std::process::Command::new("dot");
+    if !dot.arg("-V").output().is_ok_and(|output| output.status.success()) {
+        palisade_tests::privilege::skip(&"Graphviz is not installed");
+        return;
+    }
+    // What a policy of addresses and ports becomes takes Graphviz long to lay out.
+    let args = ["dump", "-p", "-", "--format", "dot"];
+    let graph = ordinary(&args, "drop arp\ndefault pass\n").ok();
+    let drawn = finish(std::process::Command::new("dot").arg("-Tsvg"), graph.as_bytes()).ok();
+    let (edges, nodes): (Vec<&str>, Vec<&str>) =
+        graph.lines().filter(|line| line.starts_with("  s")).partition(|line| line.contains("->"));
+    assert_eq!(drawn.matches("class=\"node\"").count(), nodes.len());
+    assert_eq!(drawn.matches("class=\"edge\"").count(), edges.len());
+}
+
+#[test]
+fn the_running_program_is_dumped_as_it_was_loaded() {
+    Lab::run(|lab| {
+        lab.palisade_with(&["attach", NEAR, "-p", "-"], POLICY).ok();
+        let running = lab.palisade(&["dump", "-j"]).json();
+        assert_eq!(running["as_loaded"], true);
+        assert_eq!(running["target"]["from"], "machine");
+        let dir = Dir::new("dump");
+        let path = dir.write("policy.pal", POLICY);
+        let file = lab.palisade(&["dump", "-j", "-p", &path]).json();
+        assert_eq!(file["instructions"], running["instructions"]);
+        assert_eq!(file["digest"], running["digest"]);
+        let listing = lab.palisade(&["dump"]).ok();
+        assert!(listing.starts_with("; main\n") && !listing.contains("note:"), "{listing}");
+        lab.palisade(&["detach", "--all"]).ok();
+        lab.palisade(&["dump"]).failed(2);
+    });
+}
