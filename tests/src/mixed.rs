@@ -4,7 +4,8 @@
 pub fn mixed(rules: usize) -> String {
     let mut text = String::from("set block net\nset ports service\nkeep arp\nkeep nd\n");
     for i in 0..rules {
-        let (a, b, port) = (i / 10 >> 8 & 255, i / 10 & 255, 1024 + i % 60_000);
+        let [.., a, b] = (i / 10).to_be_bytes();
+        let port = 1024 + i % 60_000;
         text.push_str(&match i % 10 {
             0 => format!("drop src 10.{a}.{b}.0/24\n"),
             1 => format!("pass tcp src 172.16.{a}.{b} dport {port}\n"),

@@ -145,6 +145,26 @@ fn a_member_of_the_group_edits_sets_and_can_do_nothing_else() {
 }
 
 #[test]
+fn a_member_of_the_group_edits_nothing_that_a_trial_may_take_back_unseen() {
+    let Some((name, gid)) = group() else { return };
+    Lab::run(|lab| {
+        let text = "set block net\ndrop src in block\ndefault pass\n";
+        lab.palisade_with(&["attach", NEAR, "--group", name, "-p", "-"], text).ok();
+        open_bpffs();
+        let on_trial = text.replace("default", "count arp\ndefault");
+        lab.palisade_with(&["apply", "-", "--confirm", "60s"], &on_trial).ok();
+        let (code, said) = ordinary(gid, &["add", "203.0.113.5"]);
+        assert_eq!(code, Some(3), "{said}");
+        assert!(said.contains("on trial") && said.contains("confirmed or rolled back"), "{said}");
+        for (settle, address) in [("confirm", "203.0.113.5"), ("rollback", "203.0.113.6")] {
+            lab.palisade(&[settle]).ok();
+            assert_eq!(ordinary(gid, &["add", address]).0, Some(0), "{settle}");
+            assert!(blocked(lab, address));
+        }
+    });
+}
+
+#[test]
 fn whoever_is_not_in_the_group_can_do_nothing() {
     let Some((name, gid)) = group() else { return };
     Lab::run(|lab| {
@@ -247,6 +267,15 @@ fn everything_works_and_counts_the_same_with_the_fewest_capabilities_and_with_pe
             fs::remove_file(&list).expect("removed");
             assert_eq!(lab.through(&frames), [false, true, false], "{capabilities}");
             run(&["del", "203.0.113.5"]);
+            // So does a trial, which reads the kernel's clock besides.
+            let text = "set allow net\nset block net\nset ports service\ndrop src in block\ndefault pass\n";
+            let policy = std::env::temp_dir().join(format!("palisade-{}.pal", std::process::id()));
+            fs::write(&policy, text).expect("written");
+            let path = policy.to_str().expect("UTF-8");
+            run(&["apply", path, "--confirm", "60s"]);
+            run(&["confirm"]);
+            run(&["rollback"]);
+            fs::remove_file(&policy).expect("removed");
             run(&["detach", NEAR]);
             assert!(!Path::new(BPFFS).join("palisade").exists());
         });

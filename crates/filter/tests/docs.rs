@@ -1,4 +1,4 @@
-//! docs/policy.md keeps its word: every example is a policy, every form of the grammar has one, and
+//! docs/policy.md keeps its word: every example compiles, every form of the grammar has one, and
 //! the grammar names the words that the language has.
 
 use std::collections::BTreeSet;
@@ -9,7 +9,7 @@ use palisade_filter::policy::{
 };
 use palisade_filter::text::WORDS;
 use palisade_filter::value::Family;
-use palisade_filter::{SetKind, parse};
+use palisade_filter::{SetKind, Target, compile, parse};
 
 const DOCUMENT: &str = include_str!("../../../docs/policy.md");
 
@@ -220,12 +220,23 @@ fn forms() -> BTreeSet<String> {
 }
 
 #[test]
-fn every_example_is_a_policy_that_prints_in_canonical_form() {
+fn every_example_compiles_and_prints_in_canonical_form() {
     let all = examples();
     assert!(all.len() > 10, "{} examples", all.len());
     for policy in all {
         let printed = policy.to_string();
         assert_eq!(parse(&printed).expect("a policy").to_string(), printed);
+        compile(&policy, Target::FLOOR).expect("a program");
+    }
+}
+
+#[test]
+fn the_example_of_the_readme_is_a_policy() {
+    let readme = include_str!("../../../README.md");
+    let (_, section) = readme.split_once("### The language").expect("a section");
+    let example = section.split("```").nth(1).expect("an example");
+    if let Err(wrong) = parse(example) {
+        panic!("{}", wrong.report("README.md", example));
     }
 }
 

@@ -8,7 +8,7 @@ use std::collections::HashSet;
 use palisade_filter::parse;
 
 use super::Chance;
-use super::term::{address, matching, net, port_range};
+use super::term::{address, kin, matching, net, port_range};
 use super::values::{mac_text, port};
 use crate::agree::{Entry, Life};
 
@@ -21,20 +21,20 @@ pub struct Made {
     pub entries: Vec<Entry>,
 }
 
-/// What every policy here declares, whether it is used or not.
+/// What every policy may declare.
 const DECLARATIONS: &str = "\
+define here = { 10.0.0.1, 10.0.0.4/30, 2001:db8::1-2001:db8::3 }
+define there = 10.0.0.2
+define web = { 80, 443, 8080 }
 set nets net { max 64 }
 set uncounted net { max 64 counters off }
 set ports service { max 16 }
 set macs mac { max 16 }
-define here = { 10.0.0.1, 10.0.0.4/30, 2001:db8::1-2001:db8::3 }
-define there = 10.0.0.2
-define web = { 80, 443, 8080 }
 ";
 
 /// A policy with entries in its sets.
 pub fn policy(chance: &mut Chance) -> Made {
-    let mut text = DECLARATIONS.to_owned();
+    let mut text = String::new();
     for _ in 0..chance.one(&[0, 0, 0, 1, 2]) {
         push(&mut text, format!("keep {}", matching(chance, 1)));
     }
@@ -48,17 +48,26 @@ pub fn policy(chance: &mut Chance) -> Made {
         text.push_str(chance.one(&["on fragment pass\n", "on fragment drop\n"]));
     }
     text.push_str(chance.one(&["default pass\n", "default drop\n"]));
-    Made { text, entries: entries(chance) }
+    let used = |line: &&str| {
+        let name = line.split(' ').nth(1).expect("a name");
+        !line.starts_with("set ") || text.contains(&format!(" in {name}"))
+    };
+    let declared: Vec<&str> = DECLARATIONS.lines().filter(used).collect();
+    let entries = entries(chance);
+    let entries = entries.into_iter().filter(|e| text.contains(&format!(" in {}", e.set)));
+    Made { entries: entries.collect(), text: format!("{}\n{text}", declared.join("\n")) }
 }
 
 /// Some rules, of which the parser may refuse some.
 pub fn rules(chance: &mut Chance) -> Vec<String> {
     let mut rules: Vec<String> = Vec::new();
-    for _ in 0..1 + chance.below(6) {
-        match chance.below(6) {
+    let groups = if chance.once_in(8) { 20 } else { 6 };
+    for _ in 0..1 + chance.below(groups) {
+        match chance.below(7) {
             0 => rules.extend(run(chance)),
             1 => rules.extend(family(chance)),
-            2 if !rules.is_empty() => {
+            2 => rules.extend(kindred(chance)),
+            3 if !rules.is_empty() => {
                 let again = chance.below(rules.len());
                 let (_, terms) = rules[again].split_once(' ').unwrap_or_default();
                 let rule = format!("{} {terms} {}", action(chance), matching(chance, 0));
@@ -87,6 +96,13 @@ fn run(chance: &mut Chance) -> Vec<String> {
         _ => port(chance).to_string(),
     };
     (0..3 + chance.below(20)).map(|_| format!("{action} {shared} {key} {}", one(chance))).collect()
+}
+
+/// Rules of one kind of test.
+fn kindred(chance: &mut Chance) -> Vec<String> {
+    let matches = 3 + chance.below(8);
+    let matches = kin(chance, matches);
+    matches.into_iter().map(|matching| format!("{} {matching}", action(chance))).collect()
 }
 
 /// Rules that share their first terms.

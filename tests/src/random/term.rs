@@ -38,8 +38,31 @@ fn some_terms(chance: &mut Chance, depth: usize) -> String {
     terms.join(" ")
 }
 
+/// How many kinds of tests there are; frequent ones count more than once.
+const KINDS: usize = 24;
+
 fn test(chance: &mut Chance) -> String {
-    match chance.below(24) {
+    let kind = chance.below(KINDS);
+    test_of(kind, chance)
+}
+
+/// Matches of one kind of test, one or two in each: what one says of the other is most there.
+pub fn kin(chance: &mut Chance, matches: usize) -> Vec<String> {
+    let kind = chance.below(KINDS);
+    let term = |chance: &mut Chance| {
+        let not = if chance.once_in(4) { "not " } else { "" };
+        format!("{not}{}", test_of(kind, chance))
+    };
+    let one = |chance: &mut Chance| match chance.below(6) {
+        0 => format!("{} {}", term(chance), term(chance)),
+        1 => format!("( {} or {} )", term(chance), term(chance)),
+        _ => term(chance),
+    };
+    (0..matches).map(|_| one(chance)).collect()
+}
+
+fn test_of(kind: usize, chance: &mut Chance) -> String {
+    match kind {
         0..=4 => chance.one(&WORDS).to_owned(),
         5..=8 => addresses(chance),
         9..=12 => ports(chance),
@@ -58,7 +81,8 @@ fn test(chance: &mut Chance) -> String {
 
 fn icmp(chance: &mut Chance) -> String {
     let kind = icmp_type(chance);
-    let code = if chance.once_in(3) { format!(" code {}", icmp_code(chance)) } else { String::new() };
+    let code =
+        if chance.once_in(3) { format!(" code {}", icmp_code(chance)) } else { String::new() };
     format!("type {kind}{code}")
 }
 

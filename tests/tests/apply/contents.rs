@@ -53,7 +53,8 @@ fn a_set_about_which_nothing_else_is_declared_goes_on_in_the_same_maps() {
     Lab::run(|lab| {
         attach(lab, &policy("max 16 elements { 203.0.113.4 }"));
         lab.palisade(&["add", "--set", "s", "203.0.113.9"]).ok();
-        let text = policy("max 16 elements { 203.0.113.4 }").replace("default pass", "count arp\ndefault pass");
+        let text = policy("max 16 elements { 203.0.113.4 }")
+            .replace("default pass", "count arp\ndefault pass");
         let said = lab.palisade_with(&["-j", "apply", "-"], &text).json();
         assert_eq!(said["sets"]["s"]["fate"], "carried", "{said}");
         assert_eq!(lab.items("s"), ["203.0.113.4", "203.0.113.9"]);

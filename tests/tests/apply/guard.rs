@@ -53,7 +53,13 @@ fn what_the_sets_hold_counts_whoever_put_it_there() {
     Lab::run(|lab| {
         let files = Files::new();
         let sets = "set allow net { max 16 }\nset block net { max 16 ELEMENTS }\n";
-        let old = files.write("old.pal", format!("{}pass src in allow\ndrop udp src in block\ndefault pass\n", sets.replace("ELEMENTS", "")));
+        let old = files.write(
+            "old.pal",
+            format!(
+                "{}pass src in allow\ndrop udp src in block\ndefault pass\n",
+                sets.replace("ELEMENTS", "")
+            ),
+        );
         let blocks = format!("{sets}pass src in allow\ndrop src in block\ndefault pass\n");
         let new = files.write("new.pal", blocks.replace("ELEMENTS", ""));
         let client = FAR_ADDRESSES[0].0.to_string();

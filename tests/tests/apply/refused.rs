@@ -61,23 +61,34 @@ fn a_file_that_is_no_policy_never_means_pass_all() {
         assert_eq!(pins(), before);
         assert_eq!(status(lab)["text"], OLD);
         // What editors of other systems put there is no mistake.
-        lab.palisade(&["apply", &files.write("crlf.pal", "\u{feff}drop udp dport 1002\r\ndefault pass\r\n")]).ok();
+        lab.palisade(&[
+            "apply",
+            &files.write("crlf.pal", "\u{feff}drop udp dport 1002\r\ndefault pass\r\n"),
+        ])
+        .ok();
     });
 }
 
 #[test]
 fn a_dry_run_says_what_would_change_and_changes_nothing() {
     Lab::run(|lab| {
-        attach(lab, "set a net { max 16 }\nset b net { max 16 }\ndrop src in a\ndrop src in b\ndefault pass\n");
+        attach(
+            lab,
+            "set a net { max 16 }\nset b net { max 16 }\ndrop src in a\ndrop src in b\ndefault pass\n",
+        );
         let before = (pins(), status(lab)["program"]["id"].clone());
         let new = "set a net { max 16 }\nset c net { max 16 elements { 203.0.113.5 } }\ndrop src in a\ndrop src in c\ndefault pass\n";
         let said = lab.palisade_with(&["apply", "-", "--dry-run"], new).ok();
         assert!(said.contains("would be replaced on pal0"), "{said}");
-        let said = lab.palisade_with(&["-j", "apply", "-", "--dry-run", "--confirm", "60s"], new).json();
+        let said =
+            lab.palisade_with(&["-j", "apply", "-", "--dry-run", "--confirm", "60s"], new).json();
         assert_eq!(said["dry_run"], true);
         assert_eq!(said["replaced"][0], NEAR);
         assert_eq!(said["sets"]["a"]["fate"], "carried");
-        assert_eq!((said["sets"]["c"]["fate"].as_str(), said["sets"]["c"]["new"].as_u64()), (Some("made"), Some(1)));
+        assert_eq!(
+            (said["sets"]["c"]["fate"].as_str(), said["sets"]["c"]["new"].as_u64()),
+            (Some("made"), Some(1))
+        );
         assert_eq!(said["dropped"][0], "b");
         assert_eq!(said["trial"]["seconds"], 60);
         assert_eq!((pins(), status(lab)["program"]["id"].clone()), before);
@@ -89,7 +100,8 @@ fn a_dry_run_says_what_would_change_and_changes_nothing() {
 fn a_policy_that_is_still_being_written_is_read_to_its_end() {
     Lab::run(|lab| {
         attach(lab, OLD);
-        let mut child = lab.command(&["apply", "-"]).stdin(Stdio::piped()).spawn().expect("it starts");
+        let mut child =
+            lab.command(&["apply", "-"]).stdin(Stdio::piped()).spawn().expect("it starts");
         let mut stdin = child.stdin.take().expect("a pipe");
         for part in ["drop udp dport 1002\n", "default ", "pass\n"] {
             stdin.write_all(part.as_bytes()).expect("written");

@@ -23,7 +23,7 @@ fn a_policy_that_is_as_it_expects_ends_with_0_and_says_why() {
     assert!(said.contains("line 7: expect drop from 10.1.2.3: ok"), "{said}");
     assert!(said.contains("line 4, `drop src in block`"), "{said}");
     assert!(said.contains("line 2: keep arp: holds"), "{said}");
-    assert!(said.contains("line 6") && said.contains("line 5 decides all"), "{said}");
+    assert!(said.contains("line 6") && said.contains("line 5 leaves nothing for it"), "{said}");
     assert!(said.contains("instructions"), "{said}");
     let (code, document) = check_json(POLICY);
     assert_eq!((code, &document["ok"]), (Some(0), &true.into()), "{document}");

@@ -6,3 +6,7 @@
 //! [`properties`] are what the planner may not change. [`wire`] is for what no test run shows.
 
 mod alike;
+mod properties;
+mod shapes;
+mod table;
+mod wire;

@@ -151,9 +151,30 @@ fn compared(quantity: Quantity, relation: Relation) -> String {
 /// Every form that there is.
 pub fn all() -> Shapes {
     const PLAIN: [&str; 24] = [
-        "ip4", "ip6", "arp", "ethertype", "nd", "dhcp", "tcp", "udp", "sctp", "proto", "icmp",
-        "icmp6", "service in", "type", "type code", "fragment", "options", "no term",
-        "terms side by side", "not", "or", "or within or", "vlan", "inner-vlan",
+        "ip4",
+        "ip6",
+        "arp",
+        "ethertype",
+        "nd",
+        "dhcp",
+        "tcp",
+        "udp",
+        "sctp",
+        "proto",
+        "icmp",
+        "icmp6",
+        "service in",
+        "type",
+        "type code",
+        "fragment",
+        "options",
+        "no term",
+        "terms side by side",
+        "not",
+        "or",
+        "or within or",
+        "vlan",
+        "inner-vlan",
     ];
     let mut all: Shapes = PLAIN.into_iter().map(str::to_owned).collect();
     assert!(all.contains(Tag::Outer.word()) && all.contains(Tag::Inner.word()));
@@ -173,8 +194,8 @@ pub fn all() -> Shapes {
             all.insert(compared(quantity, relation));
         }
     }
-    all.extend(TCP_FLAGS.iter().flat_map(|(name, _)| {
-        [format!("flags {name}"), format!("flags !{name}")]
-    }));
+    all.extend(
+        TCP_FLAGS.iter().flat_map(|(name, _)| [format!("flags {name}"), format!("flags !{name}")]),
+    );
     all
 }

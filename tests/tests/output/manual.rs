@@ -6,9 +6,12 @@ use std::process::{Command, Stdio};
 use super::{plain, wait};
 
 /// The commands of DESIGN.md that there are.
-const COMMANDS: [&str; 16] = [
+const COMMANDS: [&str; 22] = [
     "attach",
     "detach",
+    "apply",
+    "confirm",
+    "rollback",
     "add",
     "del",
     "get",
@@ -19,6 +22,9 @@ const COMMANDS: [&str; 16] = [
     "status",
     "stats",
     "mode",
+    "check",
+    "diff",
+    "dump",
     "try",
     "doctor",
     "completions",
@@ -39,8 +45,10 @@ fn every_command_has_help_that_names_its_options() {
         assert!(short.contains("Usage: "), "{short}");
     }
     for (command, options) in [
-        ("attach", &["--policy", "--mode", "--group", "--take-over"] as &[&str]),
+        ("attach", &["--policy", "--mode", "--group", "--take-over", "--force"] as &[&str]),
+        ("apply", &["--confirm", "--dry-run", "--force"]),
         ("detach", &["--all", "--keep"]),
+        ("dump", &["--policy", "--format", "--numbers", "--bytes"]),
         ("import", &["--set", "--format", "--replace", "--dry-run"]),
         ("export", &["--set", "--format"]),
         ("stats", &["--interval", "--count"]),

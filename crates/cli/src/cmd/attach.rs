@@ -88,10 +88,13 @@ fn report(policy: &str, mode: FilterMode, done: &Done, out: &mut Output) -> Outc
         .map(|d| json!({"name": d.name, "mode": d.mode.to_string(), "already": d.how == How::Already}))
         .collect();
     let replaced: Vec<_> = installed.replaced.iter().map(|link| &link.name).collect();
-    out.json(&json!({
-        "policy": policy, "mode": mode.word(), "interfaces": devices, "replaced": replaced,
-        "notes": notes,
-    }))?;
+    let mut document = json!({
+        "policy": policy, "mode": mode.word(), "interfaces": devices, "replaced": replaced
+    });
+    if !notes.is_empty() {
+        document["notes"] = json!(notes);
+    }
+    out.json(&document)?;
     for note in notes {
         out.say(format_args!("note: {note}"))?;
     }

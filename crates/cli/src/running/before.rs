@@ -26,7 +26,7 @@ pub const BACK: &str = "back:";
 
 /// The directory of the policy before, and its program; `None` if there is none, or what is left
 /// of one that was being removed.
-pub fn find(at: &PolicyDir) -> Outcome<Option<(PinDir, Program)>> {
+pub fn kept(at: &PolicyDir) -> Outcome<Option<(PinDir, Program)>> {
     for name in [BACK, OLD] {
         let Some(dir) = at.dir.subdir(name)? else { continue };
         match Program::open(&dir, PROGRAM) {
@@ -73,7 +73,7 @@ pub struct Returned {
 /// Puts the policy before in force again, in the place of the one that is. The caller holds the
 /// lock; `None` if nothing is kept.
 pub fn go_back(at: &PolicyDir) -> Outcome<Option<Returned>> {
-    let Some((kept, old)) = find(at)? else { return Ok(None) };
+    let Some((kept, old)) = kept(at)? else { return Ok(None) };
     if at.dir.subdir(BACK)?.is_none() {
         at.dir.rename(OLD, &at.dir, BACK)?;
     }
@@ -120,18 +120,23 @@ fn id(set: &OpenSet) -> Outcome<Option<u32>> {
     set.handles().first().map(|handle| Ok(handle.info()?.id)).transpose()
 }
 
-/// Adds to `then` what was added to `now` by hand, and deletes what was deleted.
+/// Adds to `then` what was added to `now` by hand, with the time that it stays, and deletes what was
+/// deleted.
 fn follow(now: &OpenSet, then: &OpenSet) -> Outcome {
     let (here, there) = (now.entries()?, then.entries()?);
     let added = |entry: &&Entry| entry.origin == Origin::Added;
-    let gone: Vec<Item> =
-        there.iter().filter(added).filter(|e| !has(&here, e)).map(|e| e.item).collect();
+    let gone = there.iter().filter(added).filter(|entry| find(&here, entry).is_none());
+    let gone: Vec<Item> = gone.map(|entry| entry.item).collect();
     then.remove(&gone)?;
-    let new = here.iter().filter(added).filter(|e| !has(&there, e)).copied();
-    then.add(new, Carry::Out).map(drop)
+    let differs = |entry: &&Entry| match find(&there, entry) {
+        Some(other) => other.origin == Origin::Added && other.ends != entry.ends,
+        None => true,
+    };
+    then.add(here.iter().filter(added).filter(differs).copied(), Carry::Out).map(drop)
 }
 
-/// Whether the item of an entry is among entries that are in order.
-fn has(entries: &[Entry], entry: &Entry) -> bool {
-    entries.binary_search_by_key(&entry.item, |other| other.item).is_ok()
+/// The entry of the same item among entries that are in order.
+fn find<'a>(entries: &'a [Entry], entry: &Entry) -> Option<&'a Entry> {
+    let at = entries.binary_search_by_key(&entry.item, |other| other.item).ok()?;
+    entries.get(at)
 }

@@ -7,7 +7,7 @@
 //! whether it still lets the neighbours ask for this host's address, without which no packet comes.
 
 use std::cell::RefCell;
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, SocketAddr};
 use std::os::fd::AsRawFd;
 use std::path::PathBuf;
 
@@ -217,7 +217,7 @@ fn peer_of_standard_input() -> Option<Session> {
     let raw = stdin.as_raw_fd();
     let end = |address: SockaddrStorage| {
         let (v4, v6) = (address.as_sockaddr_in(), address.as_sockaddr_in6());
-        let v4 = v4.map(|a| SocketAddr::new(Ipv4Addr::from(a.ip()).into(), a.port()));
+        let v4 = v4.map(|a| SocketAddr::new(a.ip().into(), a.port()));
         v4.or(v6.map(|a| SocketAddr::new(IpAddr::V6(a.ip()).to_canonical(), a.port())))
     };
     let client = getpeername::<SockaddrStorage>(raw).ok().and_then(end)?;
@@ -229,7 +229,7 @@ fn peer_of_standard_input() -> Option<Session> {
 fn addresses() -> Vec<IpAddr> {
     let Ok(interfaces) = getifaddrs() else { return Vec::new() };
     let address = |address: SockaddrStorage| {
-        let v4 = address.as_sockaddr_in().map(|a| IpAddr::V4(Ipv4Addr::from(a.ip())));
+        let v4 = address.as_sockaddr_in().map(|a| IpAddr::V4(a.ip()));
         v4.or(address.as_sockaddr_in6().map(|a| IpAddr::V6(a.ip())))
     };
     interfaces.filter_map(|interface| interface.address.and_then(address)).collect()

@@ -80,7 +80,7 @@ impl PolicyDir {
     /// The same with the pins of the policy before, where a trial has ended unconfirmed.
     fn in_force(self) -> Outcome<Self> {
         let Some(Trial::Over { since }) = self.trial()? else { return Ok(self) };
-        let (Some(program), Some((dir, _))) = (self.program()?, before::find(&self)?) else {
+        let (Some(program), Some((dir, _))) = (self.program()?, before::kept(&self)?) else {
             return Ok(self);
         };
         Ok(Self { dir, undone: Some(Undone { since, program }), ..self })

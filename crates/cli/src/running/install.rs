@@ -8,18 +8,16 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use palisade_asm::{Image, MapDecl};
-use palisade_filter::plan::{BEFORE, CONTROL, COUNTERS, Control, DEADLINE, Tenure};
-use palisade_filter::{Artifact, Mode, Name, Policy};
-use palisade_loader::{
-    Access, Insert, Link, LoadError, LoadOptions, Map, MapError, MapHandle, PinDir, PinError,
-    Program,
-};
+use palisade_asm::Image;
+use palisade_filter::plan::{BEFORE, DEADLINE, Tenure};
+use palisade_filter::{Artifact, Name, Policy};
+use palisade_loader::{Access, Link, LoadError, LoadOptions, Program};
 
 use super::before;
 use super::contents::{Contents, Fate, PlannedSet, fill_all};
 use super::exchange::{Change, Device, Placed};
-use super::home::{MAPS, PolicyDir, Running, carriers_of, program_id};
+use super::home::{PolicyDir, Running, carriers_of, program_id};
+use super::maps::Maps;
 use super::meta::{self, Meta};
 use super::publish::{self, Pins, Staged};
 use super::repro;
@@ -258,7 +256,7 @@ impl<'a> Prepared<'a> {
     /// Tells a program on trial where it returns to; the answer is its deadline, not set yet.
     fn return_path(&self, maps: &Maps, keep: Keep) -> Outcome<Deadline> {
         let kept = match keep {
-            Keep::Kept => before::find(self.at)?.map(|(_, program)| program),
+            Keep::Kept => before::kept(self.at)?.map(|(_, program)| program),
             Keep::Old => None,
         };
         let old = kept.as_ref().or(self.old.as_ref().map(|old| &old.program));
@@ -305,98 +303,6 @@ fn again(
 /// The name of the program in listings, of which the kernel keeps 15 characters.
 fn program_name(at: &PolicyDir) -> String {
     format!("palisade_{}", at.name).replace('-', "_")
-}
-
-/// The maps of a program.
-struct Maps {
-    all: Vec<(MapHandle, Age)>,
-}
-
-/// Whether a map is pinned already.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Age {
-    Carried,
-    Fresh,
-}
-
-impl Maps {
-    /// The maps as declared: those of the sets, the controls that are pinned in the same shape, and
-    /// new ones. The counters go on only under the same text, for their rows are its lines.
-    fn gather(
-        at: &PolicyDir,
-        artifact: &Artifact,
-        sets: &[PlannedSet<'_>],
-        same_text: bool,
-    ) -> Outcome<Self> {
-        let pinned = at.dir.subdir(MAPS)?;
-        let of_sets: Vec<_> = sets.iter().flat_map(PlannedSet::maps).collect();
-        let mut all = Vec::new();
-        for decl in &artifact.maps {
-            let of_set = of_sets.iter().find(|(handle, _)| handle.name() == decl.name);
-            let goes_on = decl.name == CONTROL || same_text && decl.name == COUNTERS;
-            let carried = match &pinned {
-                Some(dir) if of_set.is_none() && goes_on => open_if_alike(dir, decl)?,
-                _ => None,
-            };
-            all.push(match (of_set, carried) {
-                // Whether a set's map is pinned already is for the set to say.
-                (Some((handle, _)), _) => (handle.try_clone()?, Age::Carried),
-                (None, Some(old)) => (old, Age::Carried),
-                (None, None) => (MapHandle::create(decl)?, Age::Fresh),
-            });
-        }
-        let maps = Self { all };
-        for filling in &artifact.fillings {
-            if let Some((handle, _)) = maps.all.get(filling.map) {
-                handle.fill(&filling.entries)?;
-            }
-        }
-        Ok(maps)
-    }
-
-    /// Tells the program how ticks become a time. A map that goes on has been told: it is written
-    /// to only where that would be wrong, for the mode in it is written by whoever needs it now.
-    fn set_clock(&self) -> Outcome {
-        let control: Map<u32, [u64; 3]> = Map::new(self.get(CONTROL)?.try_clone()?)?;
-        let now = Control::from_words(control.get(&0)?.unwrap_or_default());
-        let right = machine::control(now.known_mode().unwrap_or(Mode::Enforce))?;
-        let close = right.first_tick.abs_diff(now.first_tick) <= CLOSE;
-        if close && right.tick == now.tick && now.known_mode().is_some() {
-            return Ok(());
-        }
-        Ok(control.insert(&0, &right.words(), Insert::Any)?)
-    }
-
-    fn get(&self, name: &str) -> Outcome<&MapHandle> {
-        let found = self.all.iter().find(|(handle, _)| handle.name() == name);
-        found
-            .map(|(handle, _)| handle)
-            .ok_or_else(|| Failure::bug(format!("the program declares no map `{name}`")))
-    }
-
-    /// The maps in the order of the program.
-    fn handles(&self) -> Outcome<Vec<MapHandle>> {
-        self.all.iter().map(|(handle, _)| Ok(handle.try_clone()?)).collect()
-    }
-
-    /// The maps that have to be pinned, those of new sets among them.
-    fn fresh<'a>(&'a self, sets: &'a [PlannedSet<'_>]) -> Vec<&'a MapHandle> {
-        let own = self.all.iter().filter(|(_, age)| *age == Age::Fresh).map(|(handle, _)| handle);
-        let of_sets = sets.iter().flat_map(PlannedSet::maps);
-        own.chain(of_sets.filter(|(_, fresh)| *fresh).map(|(handle, _)| handle)).collect()
-    }
-}
-
-/// How many ticks two measurements of the same clock may differ by.
-const CLOSE: u64 = 8;
-
-/// The pinned map, if there is one of the declared shape.
-fn open_if_alike(dir: &PinDir, decl: &MapDecl) -> Outcome<Option<MapHandle>> {
-    match MapHandle::open(dir, &decl.name) {
-        Ok(handle) if handle.check_shape(decl).is_ok() => Ok(Some(handle)),
-        Ok(_) | Err(MapError::Pin(PinError::Missing { .. })) => Ok(None),
-        Err(error) => Err(error.into()),
-    }
 }
 
 /// The verifier's refusal is a bug of the compiler, unless the caller lacks rights or memory.

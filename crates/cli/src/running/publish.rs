@@ -179,7 +179,7 @@ fn put_right(at: &PolicyDir) -> Outcome<Option<Duration>> {
     if over.is_none() && !returning {
         return Ok(None);
     }
-    let Some((kept, program)) = before::find(at)? else { return Ok(None) };
+    let Some((kept, program)) = before::kept(at)? else { return Ok(None) };
     let attached = !carriers_of(program_id(&program)?)?.is_empty();
     if over.is_some() || attached {
         Meta::open(&kept)?.of_this_namespace(&at.name)?;

@@ -8,6 +8,7 @@
 use palisade_asm::{Assembler, FP, Mem, R4, R6, R7, R8, R9, Reg, Size, Src};
 
 use crate::plan::{Access, MOST_HITS};
+use crate::value::Family;
 
 /// The mode, as the control map says it.
 pub const MODE: Reg = R6;
@@ -54,9 +55,11 @@ impl Slot {
         Self { off, size }
     }
 
-    /// The first half of a slot of eight bytes.
-    pub fn lower(self) -> Self {
-        Self { off: self.off, size: Size::W }
+    /// A word below `above` of which the verifier forgets what it knows: it remembers what is
+    /// stored on a multiple of eight, and this lies between two. A fact that it remembered would
+    /// make it follow the rules behind a comparison once for each number that they compare.
+    const fn forgetful(above: Self) -> Self {
+        Self { off: Self::below(above, Size::D).off + 4, size: Size::W }
     }
 
     /// Stores into the slot.
@@ -109,10 +112,8 @@ pub const HITS: [Slot; MOST_HITS] = {
     }
     slots
 };
-/// `u32`: a number of which the verifier is to forget what it knows. It remembers what is stored
-/// on a multiple of eight; this lies between two.
-pub const FORGETFUL: Slot = Slot::below(HITS[MOST_HITS - 1], Size::W);
-const _: () = assert!(FORGETFUL.off.rem_euclid(8) == 4);
+/// `u32`: a number of which the verifier is to forget what it knows.
+pub const FORGETFUL: Slot = Slot::forgetful(HITS[MOST_HITS - 1]);
 /// The most bytes of a header that are copied.
 pub const MOST_COPIED: i16 = 24;
 /// A header that no pointer reaches: the lowest of three slots in a row.
@@ -121,62 +122,84 @@ pub const COPY: Slot = {
     let second = Slot::below(first, Size::D);
     Slot::below(second, Size::D)
 };
-/// An address as the key of a trie: the number of bits, then 16 bytes of which IPv4 uses four.
-pub const SRC: AddressSlot = AddressSlot::below(COPY);
-/// The same of the destination.
-pub const DST: AddressSlot = AddressSlot::below(SRC.bits);
+/// The source address, as the key of a trie.
+pub const SRC: AddressPlace = AddressPlace::below(COPY);
+/// The destination address.
+pub const DST: AddressPlace = AddressPlace::below(SRC.bottom);
 /// Six bytes of the source Ethernet address, then two zeros; all ones where a frame has none.
-pub const SRC_MAC: Slot = Slot::below(DST.bits, Size::D);
+pub const SRC_MAC: Slot = Slot::below(DST.bottom, Size::D);
 /// The same of the destination.
 pub const DST_MAC: Slot = Slot::below(SRC_MAC, Size::D);
 /// `u32`: the row that counts the packet.
-pub const ROW: Slot = Slot::below(DST_MAC, Size::W);
+pub const ROW: Slot = Slot::forgetful(DST_MAC);
 /// `u32`: the row of a rule that counts and does not decide; the key of a service.
-pub const KEY: Slot = Slot::below(ROW, Size::W);
+pub const KEY: Slot = Slot::forgetful(ROW);
 /// `u32`: the offset of the IP header in the frame.
-pub const OFFSET: Slot = Slot::below(KEY, Size::W);
+pub const OFFSET: Slot = Slot::forgetful(KEY);
 /// `u32`: the protocol, where it is known.
-pub const PROTOCOL: Slot = Slot::below(OFFSET, Size::W);
+pub const PROTOCOL: Slot = Slot::forgetful(OFFSET);
 /// `u32`: the source port.
-pub const SPORT: Slot = Slot::below(PROTOCOL, Size::W);
+pub const SPORT: Slot = Slot::forgetful(PROTOCOL);
 /// `u32`: the destination port.
-pub const DPORT: Slot = Slot::below(SPORT, Size::W);
+pub const DPORT: Slot = Slot::forgetful(SPORT);
 /// `u32`: type and code of ICMP, the type in the upper byte of two.
-pub const ICMP: Slot = Slot::below(DPORT, Size::W);
+pub const ICMP: Slot = Slot::forgetful(DPORT);
 /// `u32`: bytes 12 and 13 of the TCP header, in the order of the machine.
-pub const FLAGS: Slot = Slot::below(ICMP, Size::W);
+pub const FLAGS: Slot = Slot::forgetful(ICMP);
 /// `u32`: not 0 for a piece of a fragmented packet.
-pub const FRAGMENT: Slot = Slot::below(FLAGS, Size::W);
+pub const FRAGMENT: Slot = Slot::forgetful(FLAGS);
 /// `u32`: 1 behind an IPv6 fragment header, else 0.
-pub const FRAGMENT_HEADER: Slot = Slot::below(FRAGMENT, Size::W);
+pub const FRAGMENT_HEADER: Slot = Slot::forgetful(FRAGMENT);
 /// `u32`: the bytes of IPv4 options.
-pub const OPTIONS: Slot = Slot::below(FRAGMENT_HEADER, Size::W);
+pub const OPTIONS: Slot = Slot::forgetful(FRAGMENT_HEADER);
 /// `u32`: time to live or hop limit.
-pub const TTL: Slot = Slot::below(OPTIONS, Size::W);
+pub const TTL: Slot = Slot::forgetful(OPTIONS);
 /// `u32`: the length of the packet.
-pub const LENGTH: Slot = Slot::below(TTL, Size::W);
+pub const LENGTH: Slot = Slot::forgetful(TTL);
 /// `u32`: the upper six bits of type of service or traffic class.
-pub const DSCP: Slot = Slot::below(LENGTH, Size::W);
+pub const DSCP: Slot = Slot::forgetful(LENGTH);
 /// `u32`: the identifier of the outermost VLAN tag, or [`NO_TAG`].
-pub const VLAN: Slot = Slot::below(DSCP, Size::W);
+pub const VLAN: Slot = Slot::forgetful(DSCP);
 /// `u32`: that of the next one.
-pub const INNER_VLAN: Slot = Slot::below(VLAN, Size::W);
+pub const INNER_VLAN: Slot = Slot::forgetful(VLAN);
 /// `u32`: the EtherType of a frame that is neither IP nor ARP, 0 if it has none.
-pub const ETHERTYPE: Slot = Slot::below(INNER_VLAN, Size::W);
+pub const ETHERTYPE: Slot = Slot::forgetful(INNER_VLAN);
 
-/// A place for an address, ready to be a key.
+/// A place for an address of either family.
+#[derive(Clone, Copy)]
+pub struct AddressPlace {
+    bottom: Slot,
+}
+
+/// An address in its place, ready to be a key.
 #[derive(Clone, Copy)]
 pub struct AddressSlot {
     /// `u32`: the bits of the address, before it as the kernel's trie wants it.
     pub bits: Slot,
-    /// The address, in the order of the packet; on a multiple of eight.
+    /// The address, in the order of the packet: one word, or two of eight bytes.
     pub addr: Slot,
 }
 
-impl AddressSlot {
+impl AddressPlace {
     const fn below(above: Slot) -> Self {
-        let addr = Slot::below(Slot::below(above, Size::D), Size::D);
-        Self { bits: Slot::below(addr, Size::W), addr }
+        let upper = Slot::below(Slot::below(above, Size::D), Size::D);
+        Self { bottom: Slot::below(upper, Size::D) }
+    }
+
+    /// The place as it holds an address of a family.
+    pub const fn of(self, family: Family) -> AddressSlot {
+        let Slot { off, .. } = self.bottom;
+        match family {
+            // The word is forgetful.
+            Family::V4 => AddressSlot {
+                bits: Slot { off, size: Size::W },
+                addr: Slot { off: off + 4, size: Size::W },
+            },
+            Family::V6 => AddressSlot {
+                bits: Slot { off: off + 4, size: Size::W },
+                addr: Slot { off: off + 8, size: Size::D },
+            },
+        }
     }
 }
 
@@ -215,10 +238,13 @@ mod tests {
         ];
         slots.extend(SAVED);
         slots.extend(HITS);
-        for address in [SRC, DST] {
-            assert_eq!(address.bits.off + 4, address.addr.off, "a key is in one piece");
-            slots.extend([address.bits, address.addr]);
-            slots.push(Slot { off: address.addr.off + 8, size: Size::D });
+        for place in [SRC, DST] {
+            for family in [Family::V4, Family::V6] {
+                let address = place.of(family);
+                assert_eq!(address.bits.off + 4, address.addr.off, "a key is in one piece");
+            }
+            let Slot { off, size } = place.bottom;
+            slots.extend([0, 8, 16].map(|more| Slot { off: off + more, size }));
         }
         slots.sort_by_key(|s| s.off);
         for slot in &slots {

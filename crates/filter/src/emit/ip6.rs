@@ -152,6 +152,7 @@ fn header(a: &mut Assembler, target: Target, way: &Way, needs: &Needs, ends: &En
 fn facts(a: &mut Assembler, needs: &Needs, ip: Readable) {
     for (needed, slot, halves) in [(needs.src, SRC, SOURCE), (needs.dst, DST, DESTINATION)] {
         if needed {
+            let slot = slot.of(Family::V6);
             for (half, at) in halves.into_iter().zip([0, 8]) {
                 ip.load(a, R3, half);
                 a.store(Size::D, slot.addr.at(at), R3);

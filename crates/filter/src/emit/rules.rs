@@ -13,6 +13,7 @@ use super::tests;
 use super::verdict::{Ends, add_to_counters};
 use crate::plan::{Cond, Key, Node, Plan, RowId, Step, TableId};
 use crate::policy::{Class, EntryCounters, Lane, Test, Verdict};
+use crate::value::Family;
 
 /// What the rules of a lane need to know.
 pub struct Rules<'a> {
@@ -119,7 +120,7 @@ impl Rules<'_> {
     fn look_up(&self, a: &mut Assembler, key: Key, table: TableId, verdict: Verdict) {
         let miss = a.label("not in list");
         let slot = match key {
-            Key::Address(end) => KeySlot::Address(tests::address_slot(end)),
+            Key::Address(end) => KeySlot::Address(tests::address_slot(end, self.family())),
             Key::Port(end) => KeySlot::Port(tests::port_slot(end)),
         };
         let at = table.index();
@@ -184,6 +185,11 @@ impl Rules<'_> {
         all.iter().flatten().map(hits).sum()
     }
 
+    /// The version of IP, where addresses are tested.
+    fn family(&self) -> Family {
+        self.class.family().expect("only packets of IP have addresses")
+    }
+
     /// Whether a test looks into a set whose hits are counted.
     fn counts(&self, test: &Test) -> bool {
         test.set().is_some_and(|set| self.maps.sets[set.index()].counters == EntryCounters::On)
@@ -195,8 +201,9 @@ impl Rules<'_> {
         let Maps { control, sets, .. } = self.maps;
         match test {
             Test::AddressIn(end, set) => {
-                let (slot, set) = (tests::address_slot(*end), &sets[set.index()]);
-                return Some(sets::address_in(a, *control, self.class, set, slot, miss));
+                let (family, set) = (self.family(), &sets[set.index()]);
+                let slot = tests::address_slot(*end, family);
+                return Some(sets::address_in(a, *control, family, set, slot, miss));
             }
             Test::ServiceIn(set) => {
                 let set = &sets[set.index()];

@@ -34,12 +34,11 @@ pub enum Hit {
 pub fn address_in(
     a: &mut Assembler,
     control: MapId,
-    class: Class,
+    family: Family,
     set: &SetMaps,
     slot: AddressSlot,
     miss: Label,
 ) -> Hit {
-    let family = class.family().unwrap_or(Family::V4);
     let (hosts, nets) = (NetPart::hosts(family), NetPart::nets(family));
     let (no_hosts, hit) = (a.label("no such host"), a.label("in set"));
     let fill = set.maps[NetPart::ALL.len()];

@@ -121,11 +121,13 @@ pub fn port(a: &mut Assembler, end: End, ports: &Ports, miss: Label) {
 
 /// One of the addresses, which are all of one family.
 pub fn address(a: &mut Assembler, order: ByteOrder, end: End, all: &Addresses, miss: Label) {
-    let slot = address_slot(end);
     let ranges: Vec<AddressRange> = all.ranges().collect();
-    one_of(a, &ranges, miss, |a, range, miss| match range.as_prefix() {
-        Some(prefix) => in_prefix(a, order, slot, &prefix, miss),
-        None => in_range(a, slot, range, miss),
+    one_of(a, &ranges, miss, |a, range, miss| {
+        let slot = address_slot(end, range.family());
+        match range.as_prefix() {
+            Some(prefix) => in_prefix(a, order, slot, &prefix, miss),
+            None => in_range(a, slot, range, miss),
+        }
     });
 }
 
@@ -225,10 +227,10 @@ pub fn mac_slot(end: End) -> Slot {
 }
 
 /// The slot of an address.
-pub fn address_slot(end: End) -> AddressSlot {
+pub fn address_slot(end: End, family: Family) -> AddressSlot {
     match end {
-        End::Source => SRC,
-        End::Destination | End::Either => DST,
+        End::Source => SRC.of(family),
+        End::Destination | End::Either => DST.of(family),
     }
 }
 

@@ -17,7 +17,7 @@ mod reach;
 mod terms;
 mod witness;
 
-use crate::policy::{Action, Fallback, Policy, Rule, Verdict};
+use crate::policy::{Fallback, Policy, Rule, Verdict};
 
 pub use contents::{Contents, Declared};
 pub use expect::{arp_request, expected_frame, neighbour_solicitation, session_frame};
@@ -178,9 +178,4 @@ fn first_match<'a>(
 
 fn fallback(decider: Decider, fallback: Fallback, counted: Vec<usize>) -> Decision {
     Decision { decider, verdict: fallback.verdict, counted, line: fallback.line }
-}
-
-/// Whether packets that match go no further.
-const fn is_terminal(action: Action) -> bool {
-    action.verdict().is_some()
 }

@@ -7,7 +7,7 @@
 
 use super::frame::{ARP, IP4, IP6, Kind};
 use super::terms::all_terms;
-use super::{Statement, is_terminal, statements};
+use super::{Statement, statements};
 use crate::policy::{Match, Policy, Protocol, Quantity, Relation, Test};
 use crate::value::Family;
 
@@ -48,7 +48,7 @@ impl<'a> Reach<'a> {
             if answer != Some(false) {
                 about.push(statement);
             }
-            if answer == Some(true) && is_terminal(rule.action) {
+            if answer == Some(true) && rule.action.verdict().is_some() {
                 break;
             }
         }

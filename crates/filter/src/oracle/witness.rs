@@ -23,8 +23,8 @@ use crate::value::{
 const MOST: usize = 64;
 /// The most frames that a term leaves for the next one.
 const MOST_BETWEEN: usize = 128;
-/// The most values of a list that are tried.
-const MOST_VALUES: usize = 16;
+/// The most ranges of a list of which the ends are tried.
+const MOST_RANGES: usize = 8;
 /// The most alternatives that are tried.
 const MOST_ALTERNATIVES: usize = 64;
 
@@ -130,9 +130,9 @@ fn meet(
             samples.iter().flat_map(|sample| variants(sample, test, contents)).collect()
         }
         (Term::Not(term), _) => meet(samples, term, wanted.opposite(), contents),
-        (Term::Any(all), Wanted::True) => thin(all.iter().collect(), MOST_ALTERNATIVES)
+        (Term::Any(all), Wanted::True) => spread(all, MOST_ALTERNATIVES)
             .into_iter()
-            .flat_map(|one| meet_all(samples.clone(), one, contents))
+            .flat_map(|one| meet_all(samples.clone(), &one, contents))
             .collect(),
         (Term::Any(all), Wanted::False) => {
             all.iter().fold(samples, |samples, one| miss(&samples, one, contents))
@@ -157,14 +157,16 @@ fn miss(samples: &[Sample], matching: &Match, contents: &impl Contents) -> Vec<S
 fn thin<T: Clone + Eq + Hash>(mut all: Vec<T>, most: usize) -> Vec<T> {
     let mut seen = HashSet::new();
     all.retain(|one| seen.insert(one.clone()));
+    spread(&all, most)
+}
+
+/// At most `most` of `all` (more than one), the first and the last among them.
+fn spread<T: Clone>(all: &[T], most: usize) -> Vec<T> {
     let last = all.len().saturating_sub(1);
     if last < most {
-        return all;
+        return all.to_vec();
     }
-    let mut at = 0..;
-    // Of every `last` steps, `most - 1` are taken.
-    all.retain(|_| at.next().is_some_and(|at: usize| at == 0 || at * (most - 1) % last < most - 1));
-    all
+    (0..most).filter_map(|at| all.get(at * last / (most - 1))).cloned().collect()
 }
 
 /// A plain frame of each kind.
@@ -268,8 +270,10 @@ fn packet_variants(packet: &Packet, test: &Test, contents: &impl Contents) -> Ve
             with_addresses(packet, *end, &around(&list, family))
         }
         Test::Port(end, list) => {
-            let ports = list.ranges().flat_map(|range| ends(range.first(), range.last())).collect();
-            with_ports(packet, *end, &thin(ports, MOST_VALUES))
+            let ranges: Vec<PortRange> = list.ranges().collect();
+            let ranges = spread(&ranges, MOST_RANGES).into_iter();
+            let ports: Vec<u16> = ranges.flat_map(|r| ends(r.first(), r.last())).collect();
+            with_ports(packet, *end, &ports)
         }
         Test::ServiceIn(set) => {
             let items = contents.some_items(*set);
@@ -351,12 +355,12 @@ fn around(list: &Addresses, family: Family) -> Vec<IpAddr> {
     let ends = |(first, last): &(u128, u128)| {
         [first.saturating_sub(1), *first, *last, last.saturating_add(1).min(most)]
     };
-    let numbers = list.bits(family).iter().flat_map(ends).collect();
+    let ranges = spread(list.bits(family), MOST_RANGES);
     let address = |bits: u128| match family {
         Family::V4 => u32::try_from(bits).ok().map(|bits| Ipv4Addr::from_bits(bits).into()),
         Family::V6 => Some(Ipv6Addr::from_bits(bits).into()),
     };
-    thin(numbers, MOST_VALUES).into_iter().filter_map(address).collect()
+    ranges.iter().flat_map(ends).filter_map(address).collect()
 }
 
 fn with_addresses(packet: &Packet, end: End, addresses: &[IpAddr]) -> Vec<Packet> {

@@ -117,7 +117,7 @@ impl Form {
 
     /// The same frames under the negated rule. What the class of a frame has decided is not looked
     /// at, so that nothing of it is malformed then.
-    fn negated(&self, cases: Cases) -> Cases {
+    fn negated(&self, mut cases: Cases) -> Cases {
         let policy = parse(&self.negated_policy()).expect("a policy");
         let sets = contents(&policy, &[]);
         let negated = |frame: &[u8], fate| match fate {
@@ -128,7 +128,10 @@ impl Form {
                 Match | Malformed(_) => Malformed(flaw),
             },
         };
-        cases.into_iter().map(|(frame, fate)| (negated(&frame, fate), frame)).map(|(f, x)| (x, f)).collect()
+        for (frame, fate) in &mut cases {
+            *fate = negated(frame, *fate);
+        }
+        cases
     }
 }
 

@@ -1,8 +1,8 @@
 //! Forms that the link's headers decide: the class of a frame, its tags, its addresses.
 
 use palisade_tests::packet::{
-    ARP_REPLY, ARP_REQUEST, Mac, Packet, arp, eth, icmp6, ipv4, ipv6, llc, service_vlan, snap,
-    tcp, udp, vlan,
+    ARP_REPLY, ARP_REQUEST, Mac, Packet, arp, eth, icmp6, ipv4, ipv6, llc, service_vlan, snap, tcp,
+    udp, vlan,
 };
 
 use super::Cut::{Link, Network};
@@ -86,7 +86,11 @@ fn tags() -> Vec<Form> {
             .near([outer(4), outer(0x105), outer(0x500), behind(5)])
             .wrong(untagged())
             .cut(Link(18)),
-        form("vlan 0").hits([outer(0)]).near([outer(1), outer(4095)]).wrong(untagged()).cut(Link(18)),
+        form("vlan 0")
+            .hits([outer(0)])
+            .near([outer(1), outer(4095)])
+            .wrong(untagged())
+            .cut(Link(18)),
         form("vlan 4094").hits([outer(4094)]).near([outer(4095)]).wrong(untagged()).cut(Link(18)),
         form("inner-vlan 5")
             .hits([behind(5), eth() / vlan(5) / vlan(5) / vlan(1) / arp(ARP_REQUEST)])

@@ -102,10 +102,10 @@ impl Findings {
 fn shadows(by: &[u32]) -> String {
     match by {
         [] => "nothing is left for it".to_owned(),
-        [line] => format!("line {line} decides all that it matches"),
+        [line] => format!("line {line} leaves nothing for it"),
         [lines @ .., last] => {
             let lines: Vec<String> = lines.iter().map(u32::to_string).collect();
-            format!("lines {} and {last} decide all that it matches", lines.join(", "))
+            format!("lines {} and {last} leave nothing for it", lines.join(", "))
         }
     }
 }

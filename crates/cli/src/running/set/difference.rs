@@ -3,6 +3,8 @@
 //! Entries past their time count as none: an addition of one makes it new, a deletion does not find
 //! it, and whichever of them an edit meets goes out with it.
 
+use std::cmp::Ordering;
+
 use palisade_filter::Item;
 use palisade_filter::structure::cover;
 use palisade_filter::value::Prefix;
@@ -62,30 +64,29 @@ impl Difference {
     /// once, and no item is in both.
     pub fn of(
         there: &[(Item, Held)],
-        add: Vec<(Item, Held)>,
+        mut add: Vec<(Item, Held)>,
         delete: &[Item],
         now: Now,
     ) -> (Self, Tally) {
         let (mut difference, mut tally) = (Self::default(), Tally::default());
-        let found = |item: &Item| there.binary_search_by_key(item, |(item, _)| *item).ok();
-        for (item, new) in &add {
-            match found(item).and_then(|at| there.get(at)) {
-                None => difference.new.push((*item, *new)),
-                Some((_, old)) => match again(*old, *new, now) {
-                    Some((new, why)) => {
-                        tally.present += usize::from(why == Why::Retimed);
-                        difference.changed.push(Changed { item: *item, old: *old, new, why });
-                    }
-                    None => tally.present += 1,
-                },
+        let mut there_too = Merge(there);
+        add.retain(|(item, new)| {
+            let Some(old) = there_too.find(item) else { return true };
+            let again = again(old, *new, now);
+            if let Some((new, why)) = again {
+                difference.changed.push(Changed { item: *item, old, new, why });
             }
-        }
-        let alive = |at: usize| there.get(at).is_some_and(|(_, held)| !now.is_past(held.ends));
-        tally.absent = delete.iter().filter(|i| !found(i).is_some_and(alive)).copied().collect();
+            tally.present += usize::from(again.is_none_or(|(_, why)| why == Why::Retimed));
+            false
+        });
+        difference.new = add;
+        let mut there_too = Merge(there);
+        let mut alive = |item| there_too.find(item).is_some_and(|held| !now.is_past(held.ends));
+        tally.absent = delete.iter().filter(|item| !alive(item)).copied().collect();
         tally.deleted = delete.len() - tally.absent.len();
-        let added = |item: &Item| add.binary_search_by_key(item, |(item, _)| *item).is_ok();
         let goes = |(item, held): &&(Item, Held)| {
-            delete.binary_search(item).is_ok() || now.is_past(held.ends) && !added(item)
+            delete.binary_search(item).is_ok()
+                || now.is_past(held.ends) && difference.changed(item).is_none()
         };
         difference.gone = there.iter().filter(goes).copied().collect();
         (difference, tally)
@@ -171,6 +172,22 @@ pub struct Growth {
     pub more: usize,
     /// By how much it shrinks.
     pub less: usize,
+}
+
+/// What is left of entries in order while items are looked up in the same order.
+struct Merge<'a>(&'a [(Item, Held)]);
+
+impl Merge<'_> {
+    fn find(&mut self, item: &Item) -> Option<Held> {
+        while let Some(((have, held), behind)) = self.0.split_first() {
+            match have.cmp(item) {
+                Ordering::Less => self.0 = behind,
+                Ordering::Equal => return Some(*held),
+                Ordering::Greater => return None,
+            }
+        }
+        None
+    }
 }
 
 /// The value of an entry that is added although it is there; `None` if that changes nothing.

@@ -98,10 +98,11 @@ impl EntrySet {
         let (fill, now) = (self.ledger.read()?, Now::read()?);
         let mut len = 0;
         for ((table, entries), timed) in self.tables.iter().zip(fill.entries).zip(fill.timed) {
-            len += match timed {
-                0 => entries,
-                _ => table.all()?.iter().filter(|(_, held)| !now.is_past(held.ends)).count() as u64,
-            };
+            if timed == 0 {
+                len += entries;
+                continue;
+            }
+            table.scan(&mut |_, held| len += u64::from(!now.is_past(held.ends)))?;
         }
         Ok(len)
     }
@@ -129,7 +130,7 @@ impl EntrySet {
         let mut differences = Vec::new();
         let mut sum = Tally::default();
         for (at, (add, delete)) in adds.into_iter().zip(&deletes).enumerate() {
-            let whole = self.is_read_whole(at, &before, &add, tight);
+            let whole = tight || self.is_read_whole(at, &before, &add, delete);
             let there = if whole { self.table(at).all()? } else { self.some(at, &add, delete)? };
             if whole {
                 recount(&mut before, at, &there);
@@ -156,12 +157,13 @@ impl EntrySet {
         })
     }
 
-    /// Whether all entries of a table have to be read, or may well be.
-    fn is_read_whole(&self, at: usize, fill: &Fill, add: &[(Item, Held)], tight: bool) -> bool {
+    /// Whether all entries of a table have to be read for an edit, or may well be.
+    fn is_read_whole(&self, at: usize, fill: &Fill, add: &[(Item, Held)], delete: &[Item]) -> bool {
         let (entries, timed) = (count(fill.entries, at), count(fill.timed, at));
-        let ends = timed > 0 || add.iter().any(|(_, held)| held.ends != End::Never);
-        let many = !add.is_empty() && add.len() as u64 * 8 >= entries;
-        tight || many || (self.is_trie(at) && ends) || (timed > 0 && entries <= CHEAP)
+        let ending = timed > 0 || add.iter().any(|(_, held)| held.ends != End::Never);
+        let many = add.len() as u64 * 8 >= entries;
+        let touched = !add.is_empty() || !delete.is_empty();
+        touched && (many || ending && self.is_trie(at)) || timed > 0 && entries <= CHEAP
     }
 
     /// Those entries of a table that are to be added or deleted.
@@ -220,9 +222,12 @@ impl EntrySet {
     pub fn clear(&self) -> Outcome<usize> {
         let (now, mut gone) = (Now::read()?, 0);
         for table in &self.tables {
-            let all = table.all()?;
-            table.remove(&items(&all))?;
-            gone += all.iter().filter(|(_, held)| !now.is_past(held.ends)).count();
+            let mut all = Vec::new();
+            table.scan(&mut |item, held| {
+                all.push(item);
+                gone += usize::from(!now.is_past(held.ends));
+            })?;
+            table.remove(&all)?;
         }
         let timeout = self.ledger.read()?.timeout;
         self.ledger.write(Fill { timeout, ..Fill::default() })?;
@@ -242,7 +247,7 @@ impl EntrySet {
         let mut shorter = Some(*wanted);
         while let Some(key) = shorter {
             let Some(held) = nets.find(&Item::Net(key))? else { return Ok(None) };
-            let Some(found) = shortened(key, held.stamp.len) else { return Ok(None) };
+            let Some(found) = shortened(key, held.stamp().len) else { return Ok(None) };
             if alive(&held) {
                 return Ok(Some(held.entry(Item::Net(found))));
             }

@@ -13,8 +13,8 @@ pub struct Held {
     pub packets: u64,
     /// Their bytes.
     pub bytes: u64,
-    /// What it says of itself.
-    pub stamp: Stamp,
+    /// What it says of itself: the word of a [`Stamp`].
+    stamp: u64,
     /// Until when it matches: as long as anything around it.
     pub until: End,
     /// When it ends itself.
@@ -28,13 +28,13 @@ impl Wire for Held {
 
     fn put(&self, out: &mut [u8]) {
         let Self { packets, bytes, stamp, until, ends } = *self;
-        [packets, bytes, stamp.word(), until.word(), ends.word()].put(out);
+        [packets, bytes, stamp, until.word(), ends.word()].put(out);
     }
 
     fn get(bytes: &[u8]) -> Self {
         let [packets, bytes, stamp, until, ends] = <[u64; 5]>::get(bytes);
         let [until, ends] = [until, ends].map(End::of);
-        Self { packets, bytes, stamp: Stamp::of(stamp), until, ends }
+        Self { packets, bytes, stamp, until, ends }
     }
 }
 
@@ -46,12 +46,19 @@ impl Held {
             Item::Net(prefix) => prefix.len(),
             Item::Service(_) | Item::Mac(_) => 0,
         };
-        Self { packets, bytes, stamp: Stamp { len, origin, added }, until: ends, ends }
+        let stamp = Stamp { len, origin, added }.word();
+        Self { packets, bytes, stamp, until: ends, ends }
+    }
+
+    /// What it says of itself.
+    pub fn stamp(&self) -> Stamp {
+        Stamp::of(self.stamp)
     }
 
     /// The entry of which this is the value.
     pub fn entry(&self, item: Item) -> Entry {
-        let Self { packets, bytes, stamp, until: _, ends } = *self;
-        Entry { item, packets, bytes, added: stamp.added, ends, origin: stamp.origin }
+        let Self { packets, bytes, stamp: _, until: _, ends } = *self;
+        let Stamp { added, origin, len: _ } = self.stamp();
+        Entry { item, packets, bytes, added, ends, origin }
     }
 }

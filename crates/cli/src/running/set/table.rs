@@ -26,8 +26,18 @@ pub trait Table: Send + Sync {
     /// What the program finds: in a trie, the value of the longest prefix that holds the item.
     fn find(&self, item: &Item) -> Result<Option<Held>, MapError>;
 
+    /// Shows every entry, in the kernel's order. While another one edits, it may hand out an entry
+    /// twice.
+    fn scan(&self, visit: &mut dyn FnMut(Item, Held)) -> Result<(), MapError>;
+
     /// All entries, in order, each once.
-    fn all(&self) -> Result<Vec<(Item, Held)>, MapError>;
+    fn all(&self) -> Result<Vec<(Item, Held)>, MapError> {
+        let mut all = Vec::new();
+        self.scan(&mut |item, held| all.push((item, held)))?;
+        all.sort_unstable_by_key(|(item, _)| rank(item));
+        all.dedup_by_key(|(item, _)| *item);
+        Ok(all)
+    }
 
     /// Writes entries, whether they are there or not.
     fn insert(&self, entries: &[(Item, Held)]) -> Result<(), MapError>;
@@ -109,7 +119,7 @@ impl Key for LpmKey<4> {
     }
 
     fn owns(&self, found: &Held) -> bool {
-        self.prefix_len == u32::from(found.stamp.len)
+        self.prefix_len == u32::from(found.stamp().len)
     }
 }
 
@@ -124,7 +134,7 @@ impl Key for LpmKey<16> {
     }
 
     fn owns(&self, found: &Held) -> bool {
-        self.prefix_len == u32::from(found.stamp.len)
+        self.prefix_len == u32::from(found.stamp().len)
     }
 }
 
@@ -140,6 +150,20 @@ where
     IpAddr: From<[u8; N]>,
 {
     Prefix::new(IpAddr::from(addr), u8::try_from(len).ok()?).map(Item::Net)
+}
+
+/// The place of an item among those of its table, quicker to compare than the items are.
+fn rank(item: &Item) -> (u128, u8) {
+    match item {
+        Item::Net(prefix) => match prefix.addr() {
+            IpAddr::V4(addr) => (addr.to_bits().into(), prefix.len()),
+            IpAddr::V6(addr) => (addr.to_bits(), prefix.len()),
+        },
+        Item::Mac(Mac([a, b, c, d, e, f])) => {
+            (u64::from_be_bytes([0, 0, *a, *b, *c, *d, *e, *f]).into(), 0)
+        }
+        Item::Service(service) => (service.ports.first().into(), 0),
+    }
 }
 
 struct Typed<K> {
@@ -160,16 +184,14 @@ impl<K: Key> Table for Typed<K> {
         K::of(item).map_or(Ok(None), |key| self.map.get(&key))
     }
 
-    fn all(&self) -> Result<Vec<(Item, Held)>, MapError> {
-        let mut all = Vec::new();
+    fn scan(&self, visit: &mut dyn FnMut(Item, Held)) -> Result<(), MapError> {
         for pair in self.map.iter() {
             let (key, held) = pair?;
-            all.extend(key.item().map(|item| (item, held)));
+            if let Some(item) = key.item() {
+                visit(item, held);
+            }
         }
-        all.sort_unstable_by_key(|(item, _)| *item);
-        // While another one edits, the kernel may hand out an entry twice.
-        all.dedup_by_key(|(item, _)| *item);
-        Ok(all)
+        Ok(())
     }
 
     /// Many entries go in from several threads: most of the time is the kernel's.

@@ -54,7 +54,7 @@ pub fn no_statement(word: &str, span: Range<usize>) -> Diagnostic {
     match meant(word, STATEMENTS) {
         Some(near) => wrong.help(format!("did you mean `{near}`?")),
         None => wrong.help(
-            "a statement begins with set, define, keep, drop, pass, abort, count, default, on or expect",
+            "expected one of: set, define, keep, drop, pass, abort, count, default, on, expect",
         ),
     }
 }

@@ -146,47 +146,49 @@ impl<'a> Reader<'a> {
         let line = statement.line;
         self.read(words, |reader, words| {
             let all = *words;
-            let word = words.word("a statement")?;
-            let mut start = word.text;
-            if let ("vlan", Some(how @ ("push" | "pop"))) = (start, words.peek()) {
-                return Err(not_yet(&format!("vlan {how}"), word.span).into());
-            }
-            if !STATEMENTS.contains(&start) {
-                let wrong = no_statement(start, word.span.clone());
-                let Some(near) = meant(start, STATEMENTS) else { return Err(wrong.into()) };
-                // The rest of the statement may hold further mistakes.
-                reader.wrong.add(wrong);
-                start = near;
-                if let ("default", Said::Not) = (near, reader.default) {
-                    reader.default = Said::Wrongly;
-                }
-            }
-            let fine = start == word.text;
-            match start {
-                "set" | "define" => Ok(()),
+            let (start, place) = (words.peek(), words.place());
+            let meant = reader.first_word(words)?;
+            match meant {
+                "set" | "define" => {}
+                // A guess decides nothing that may be said only once.
+                "default" | "on" if start != Some(meant) => {}
+                "default" => reader.default(line, all, words)?,
+                "on" => reader.on(line, all, words)?,
                 "keep" => {
-                    let rule = reader.keep(line, all, words)?;
-                    reader.keeps.extend(fine.then_some(rule));
-                    Ok(())
+                    let keep = reader.keep(line, all, words)?;
+                    reader.keeps.push(keep);
                 }
-                "default" | "on" if !fine => Ok(()),
-                "default" => reader.default(line, all, words),
-                "on" => reader.on(line, all, words),
                 "expect" => {
                     let expect = reader.expect(line, all, words)?;
                     reader.expects.push(expect);
-                    Ok(())
                 }
-                _ => match action(start) {
-                    Some(action) => {
-                        let rule = reader.rule(action, line, all, words)?;
-                        reader.rules.extend(fine.then_some(rule));
-                        Ok(())
-                    }
-                    None => Err(not_yet(start, word.span).into()),
-                },
+                word => {
+                    let action = action(word).ok_or_else(|| not_yet(word, place))?;
+                    let rule = reader.rule(action, line, all, words)?;
+                    reader.rules.push(rule);
+                }
             }
+            Ok(())
         });
+    }
+
+    /// The word that begins a statement, or the one that was probably meant: the rest of the
+    /// statement may hold further mistakes.
+    fn first_word(&mut self, words: &mut Words<'a>) -> Step<&'static str> {
+        let word = words.word("a statement")?;
+        if let Some(known) = STATEMENTS.iter().find(|known| **known == word.text) {
+            return Ok(known);
+        }
+        if let ("vlan", Some(how @ ("push" | "pop"))) = (word.text, words.peek()) {
+            return Err(not_yet(&format!("vlan {how}"), word.span).into());
+        }
+        let wrong = no_statement(word.text, word.span);
+        let Some(near) = meant(word.text, STATEMENTS) else { return Err(wrong.into()) };
+        self.wrong.add(wrong);
+        if let ("default", Said::Not) = (near, self.default) {
+            self.default = Said::Wrongly;
+        }
+        Ok(near)
     }
 
     fn default(&mut self, line: u32, all: Words<'a>, words: &mut Words<'a>) -> Step {

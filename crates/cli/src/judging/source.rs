@@ -1,0 +1,177 @@
+//! Reading policies, and the lists that they name, from files.
+//!
+//! Only regular files and standard input are read, each with a bound, so that neither a pipe nobody
+//! writes to nor an endless device holds a command up. What cannot be read is never taken for empty.
+
+use std::fs::{File, OpenOptions};
+use std::io::{ErrorKind, Read};
+use std::os::unix::fs::{FileTypeExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+
+use palisade_filter::Policy;
+use palisade_filter::diag::{Diagnostic, Diagnostics};
+use palisade_loader::Errno;
+
+use crate::failure::{Failure, Outcome};
+
+/// No policy that can be compiled is longer.
+const MOST_TEXT: u64 = 16 << 20;
+/// No list is longer that a set could take: sixty-four million addresses are more than any does.
+pub(super) const MOST_LIST: u64 = 256 << 20;
+
+/// A policy as it was read.
+pub struct Source {
+    /// What messages call the text.
+    pub name: String,
+    /// The text.
+    pub text: String,
+    /// The text, parsed.
+    pub policy: Policy,
+    /// What the files of its sets are relative to.
+    pub dir: PathBuf,
+}
+
+impl Source {
+    /// Parses a text; the failure shows all of its mistakes.
+    pub fn parse(name: impl Into<String>, text: String, dir: PathBuf) -> Outcome<Self> {
+        let name = name.into();
+        match palisade_filter::parse(&text) {
+            Ok(policy) => Ok(Self { name, text, policy, dir }),
+            Err(wrong) => Err(Failure::text(&name, &text, &wrong)),
+        }
+    }
+
+    /// Mistakes that show only beside the file, at their places in the text.
+    pub(super) fn wrong(&self, mistakes: Vec<Diagnostic>) -> Outcome {
+        match Diagnostics::of(mistakes) {
+            Some(all) => Err(Failure::text(&self.name, &self.text, &all)),
+            None => Ok(()),
+        }
+    }
+}
+
+/// Reads the policy in a file; `-` and `/dev/stdin` are standard input.
+pub fn read_policy(path: &Path) -> Outcome<Source> {
+    let stdin = path == Path::new("-") || path == Path::new("/dev/stdin");
+    let (name, bytes) = if stdin {
+        ("standard input".to_owned(), bounded(std::io::stdin().lock(), MOST_TEXT))
+    } else {
+        (path.display().to_string(), regular(path).and_then(|file| bounded(file, MOST_TEXT)))
+    };
+    let bytes = bytes.map_err(|why| why.of(&name))?;
+    let text = text(&name, bytes)?;
+    let dir = if stdin { None } else { path.parent() };
+    Source::parse(name, text, dir.unwrap_or(Path::new("")).to_owned())
+}
+
+/// The bytes as text; the first that is none is shown with its place.
+fn text(name: &str, bytes: Vec<u8>) -> Outcome<String> {
+    let wrong = |text: &str, at: usize, message: &str| {
+        let one = Diagnostics::of(vec![Diagnostic::new(at..at + 1, message)]);
+        match one {
+            Some(all) => Failure::text(name, text, &all),
+            None => Failure::usage(format!("{name}: {message}")),
+        }
+    };
+    let text = String::from_utf8(bytes).map_err(|error| {
+        let at = error.utf8_error().valid_up_to();
+        let shown = String::from_utf8_lossy(error.as_bytes());
+        wrong(&shown, at, "this is not text in UTF-8")
+    })?;
+    match text.find('\0') {
+        Some(at) => Err(wrong(&text, at, "a NUL byte, which no text has")),
+        None => Ok(text),
+    }
+}
+
+/// Why a file was not read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Unread {
+    /// It is something else than a file.
+    Kind(&'static str),
+    /// It is longer than so many bytes.
+    Long(u64),
+    /// The system said so.
+    Refused(Errno),
+    /// There is no room for it.
+    Memory,
+}
+
+impl Unread {
+    pub(super) fn in_words(self, name: &str) -> String {
+        match self {
+            Self::Kind(kind) => format!("{name} is {kind}, not a file"),
+            Self::Long(most) => format!("{name} is longer than {} MiB", most >> 20),
+            Self::Refused(errno) => format!("cannot read {name}: {errno}"),
+            Self::Memory => format!("there is not enough memory to read {name}"),
+        }
+    }
+
+    fn of(self, name: &str) -> Failure {
+        match self {
+            Self::Memory => Failure::refused(self.in_words(name)),
+            Self::Kind("a pipe") => Failure::usage(self.in_words(name))
+                .note("help", "`-` reads standard input, wherever that comes from"),
+            _ => Failure::usage(self.in_words(name)),
+        }
+    }
+}
+
+impl From<std::io::Error> for Unread {
+    fn from(error: std::io::Error) -> Self {
+        match error.kind() {
+            ErrorKind::OutOfMemory => Self::Memory,
+            _ => Self::Refused(Errno::from_io(&error)),
+        }
+    }
+}
+
+/// Opens a regular file. Opening never waits, and nothing but a regular file is ever read.
+pub(super) fn regular(path: &Path) -> Result<File, Unread> {
+    let flags = nix::fcntl::OFlag::O_NONBLOCK | nix::fcntl::OFlag::O_NOCTTY;
+    let file = OpenOptions::new().read(true).custom_flags(flags.bits()).open(path)?;
+    let kind = file.metadata()?.file_type();
+    match kind {
+        _ if kind.is_file() => Ok(file),
+        _ if kind.is_dir() => Err(Unread::Kind("a directory")),
+        _ if kind.is_fifo() => Err(Unread::Kind("a pipe")),
+        _ if kind.is_socket() => Err(Unread::Kind("a socket")),
+        _ => Err(Unread::Kind("a device")),
+    }
+}
+
+pub(super) fn bounded(from: impl Read, most: u64) -> Result<Vec<u8>, Unread> {
+    let mut bytes = Vec::new();
+    match from.take(most + 1).read_to_end(&mut bytes)? {
+        length if length as u64 <= most => Ok(bytes),
+        _ => Err(Unread::Long(most)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn told(done: Outcome<impl Sized>) -> String {
+        done.err().map(|failure| failure.to_string()).unwrap_or_default()
+    }
+
+    #[test]
+    fn what_is_no_text_is_refused_with_its_place() {
+        let wrong = told(text("p.pal", b"default pass\n\xff\n".to_vec()));
+        assert!(wrong.contains("UTF-8") && wrong.contains("p.pal:2:1"), "{wrong}");
+        let wrong = told(text("p.pal", b"default\0pass\n".to_vec()));
+        assert!(wrong.contains("NUL") && wrong.contains("p.pal:1:8"), "{wrong}");
+        assert_eq!(text("p.pal", b"default pass".to_vec()).expect("text"), "default pass");
+    }
+
+    #[test]
+    fn only_regular_files_are_read_and_only_so_far() {
+        assert_eq!(regular(Path::new("/")).err(), Some(Unread::Kind("a directory")));
+        assert_eq!(regular(Path::new("/dev/zero")).err(), Some(Unread::Kind("a device")));
+        let missing = regular(Path::new("/nowhere/at/all")).err();
+        assert_eq!(missing, Some(Unread::Refused(Errno::ENOENT)));
+        assert_eq!(bounded(&b"four"[..], 4), Ok(b"four".to_vec()));
+        assert_eq!(bounded(&b"five!"[..], 4), Err(Unread::Long(4)));
+    }
+}
