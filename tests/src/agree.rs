@@ -11,7 +11,7 @@ use palisade_filter::plan::Decider as Counted;
 use palisade_filter::{Item, Policy, Row, Target, parse};
 use palisade_loader::LoadError;
 
-use crate::engine::{Engine, Fault, Half, Outcome, Stay, hex};
+use crate::engine::{Counts, Engine, Fault, Half, Outcome, Stay, hex};
 use crate::privilege::Kernel;
 
 /// An entry of a set.
@@ -99,6 +99,11 @@ impl Readings {
             return Ok(oracle);
         }
         Err(Box::new(Difference { kernel, oracle, frame: frame.to_vec() }))
+    }
+
+    /// What was counted in an entry of a set.
+    pub fn hits(&self, set: &str, item: &str) -> Counts {
+        self.engine.hits(set, item)
     }
 
     fn agree(&self, outcome: &Outcome, decision: &Decision) -> bool {

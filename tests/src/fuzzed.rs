@@ -3,12 +3,15 @@
 //! Each function takes bytes of any origin. It returns when all is as it should be, and panics when
 //! it is not.
 
+mod verdict;
+
 use std::collections::BTreeMap;
 
 use palisade_asm::{Image, decode_image};
 use palisade_filter::diag::place;
 use palisade_filter::import::{self, Format, Imported};
 use palisade_filter::{Item, Policy, Target, compile, parse};
+pub use verdict::verdict;
 
 /// A text that is a policy is one for ever: printed and parsed again it compiles to the same
 /// program, and the program survives its encoding.

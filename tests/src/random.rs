@@ -13,20 +13,32 @@ pub use frame::frame;
 pub use policy::{Made, policy, rules};
 pub use term::matching;
 
-/// Numbers by chance: SplitMix64.
+/// Numbers by chance: those that were given, then SplitMix64.
 #[derive(Clone, Debug)]
-pub struct Chance(u64);
+pub struct Chance {
+    /// The last one comes first.
+    given: Vec<u8>,
+    state: u64,
+}
 
 impl Chance {
     /// Chance that begins with this seed.
     pub fn new(seed: u64) -> Self {
-        Self(seed)
+        Self { given: Vec::new(), state: seed }
+    }
+
+    /// Chance that takes its first numbers from these bytes, one from each.
+    pub fn of(bytes: &[u8]) -> Self {
+        Self { given: bytes.iter().rev().copied().collect(), state: 0 }
     }
 
     /// A number of 64 bits.
     pub fn number(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut mixed = self.0;
+        if let Some(byte) = self.given.pop() {
+            return byte.into();
+        }
+        self.state = self.state.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut mixed = self.state;
         mixed = (mixed ^ mixed >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);
         mixed = (mixed ^ mixed >> 27).wrapping_mul(0x94d0_49bb_1331_11eb);
         mixed ^ mixed >> 31

@@ -17,8 +17,8 @@ const LONGEST: usize = 3520;
 
 /// A frame of at least 14 bytes that fits into one buffer.
 pub fn frame(chance: &mut Chance) -> Vec<u8> {
-    let mut frame = if chance.once_in(8) { odd_frame(chance) } else { packet(chance).build() };
-    match chance.below(12) {
+    let mut frame = if chance.once_in(20) { odd_frame(chance) } else { packet(chance).build() };
+    match chance.below(24) {
         0 => {
             let len = 14 + chance.below(frame.len() - 13);
             frame.truncate(len);
@@ -51,7 +51,12 @@ fn odd_frame(chance: &mut Chance) -> Vec<u8> {
 
 fn packet(chance: &mut Chance) -> Packet {
     let mut packet = Packet::new() / eth().src(mac(chance)).dst(mac(chance));
-    for _ in 0..chance.one(&[0, 0, 0, 0, 0, 1, 1, 2, 3, 8, 9]) {
+    let tags = if chance.once_in(25) {
+        7 + chance.below(3)
+    } else {
+        chance.one(&[0, 0, 0, 0, 1, 1, 2, 3])
+    };
+    for _ in 0..tags {
         let vid = vlan(chance);
         packet = packet / if chance.once_in(3) { service_vlan(vid) } else { tag(vid) };
     }
@@ -59,6 +64,7 @@ fn packet(chance: &mut Chance) -> Packet {
         0 => packet / arp(ARP_REQUEST),
         1 => other(chance, packet),
         2..=6 => four(chance, packet),
+        7 => discovery(chance, packet),
         _ => six(chance, packet),
     };
     if chance.once_in(6) { packet / pad(filler(chance.below(20))) } else { packet }
@@ -79,9 +85,9 @@ fn four(chance: &mut Chance, packet: Packet) -> Packet {
     ip = ip.tos(dscp(chance) << 2 | chance.byte() & 3);
     match chance.below(10) {
         0 => ip = ip.more_fragments(),
-        1 => ip = ip.offset(1 + u16::from(chance.byte())),
-        2 => ip = ip.offset(0x1fff).more_fragments(),
-        3 => ip = ip.dont_fragment(),
+        1 | 2 => ip = ip.offset(1 + u16::from(chance.byte())),
+        3 => ip = ip.offset(0x1fff).more_fragments(),
+        4 => ip = ip.dont_fragment(),
         _ => {}
     }
     if chance.once_in(6) {
@@ -100,22 +106,33 @@ fn six(chance: &mut Chance, packet: Packet) -> Packet {
         return packet / ip.next(protocol(chance)) / filler(1 + chance.below(40));
     }
     let mut packet = packet / ip;
-    for _ in 0..chance.one(&[0, 0, 0, 0, 1, 1, 2, 3, 8, 9]) {
+    for _ in 0..chance.one(&[0, 0, 0, 0, 0, 0, 1, 1, 1, 1, 1, 2, 2, 2, 3, 3, 4, 8, 9]) {
         packet = packet / extension(chance);
     }
     transport(chance, packet)
 }
 
+/// Something like neighbour discovery: it may come from afar, in pieces, or be of a type beside.
+fn discovery(chance: &mut Chance, packet: Packet) -> Packet {
+    let hops = if chance.once_in(4) { 254 } else { 255 };
+    let mut packet = packet / ipv6().src(v6(chance)).hop_limit(hops);
+    for _ in 0..chance.below(3) {
+        packet = packet / extension(chance);
+    }
+    let kind = chance.one(&[132, 133, 134, 135, 136, 137, 138]);
+    packet / icmp6(kind, 0) / filler(20)
+}
+
 fn extension(chance: &mut Chance) -> Ext {
     match chance.below(10) {
         0 => hop_by_hop(0),
-        1 => routing(0, u8::from(chance.once_in(4))),
+        1 => routing(0, u8::from(chance.once_in(8))),
         2 => auth(chance.one(&[1, 2, 4])),
         3 => mobility(),
         4 => ext(chance.one(&[50, 59, 140]), [0; 7]),
         5 => frag(0).into(),
         6 => frag(0).more().into(),
-        7 => frag(1 + u16::from(chance.byte())).into(),
+        7 | 8 => frag(1 + u16::from(chance.byte())).into(),
         _ => destination(chance.one(&[0, 1])),
     }
 }

@@ -16,7 +16,8 @@ const WORDS: [&str; 14] = [
 
 /// A match: no term to four of them. Parentheses stand no deeper than `depth`.
 pub fn matching(chance: &mut Chance, depth: usize) -> String {
-    let terms = chance.one(&[0, 1, 1, 1, 1, 2, 2, 2, 3, 4]);
+    // One without terms ends a policy: seldom.
+    let terms = if chance.once_in(40) { 0 } else { chance.one(&[1, 1, 1, 2, 2, 2, 3, 4]) };
     let terms: Vec<String> = (0..terms).map(|_| term(chance, depth)).collect();
     terms.join(" ")
 }

@@ -5,9 +5,8 @@ use std::net::{Ipv4Addr, Ipv6Addr};
 use super::Chance;
 use crate::packet::Mac;
 
-/// Ports: those that the language knows by itself, both ends, and a run of neighbours.
-const PORTS: [u16; 20] =
-    [0, 22, 53, 66, 67, 68, 69, 80, 81, 82, 83, 84, 443, 545, 546, 547, 548, 8080, 65534, 65535];
+/// Ports: those that the language knows by itself, both ends, and some neighbours.
+const PORTS: [u16; 12] = [0, 22, 53, 67, 68, 80, 81, 443, 546, 547, 8080, 65535];
 /// Protocols: those with a name, extension headers, tunnels, and the last ones.
 const PROTOCOLS: [u8; 14] = [1, 6, 17, 58, 132, 0, 4, 41, 43, 44, 47, 60, 253, 255];
 /// EtherTypes that are no tag's.

@@ -69,6 +69,7 @@ fn statements_and_sets_are_told_apart_by_what_becomes_of_them() {
         assert_eq!(document["sets"]["block"]["change"], "carried");
         assert_eq!(document["sets"]["hosts"]["change"], "resized");
         assert_eq!(document["sets"]["extra"]["change"], "new");
+        assert_eq!(document["sets"]["extra"]["new"], 2);
         assert_eq!(document["sets"]["gone"]["change"], "dropped");
         let moved = document["statements"].as_array().expect("a list").iter();
         let moved: Vec<_> = moved.filter(|one| one["change"] == "moved").collect();

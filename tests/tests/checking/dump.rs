@@ -114,6 +114,14 @@ fn the_running_program_is_dumped_as_it_was_loaded() {
         assert_eq!(file["digest"], running["digest"]);
         let listing = lab.palisade(&["dump"]).ok();
         assert!(listing.starts_with("; main\n") && !listing.contains("note:"), "{listing}");
+        // On trial it has a deadline besides, which is the program's own.
+        let other = dir.write("other.pal", POLICY.replace("dport 9", "dport 19"));
+        lab.palisade(&["apply", "--confirm", "10m", &other]).ok();
+        let trial = lab.palisade(&["dump", "-j"]).json();
+        assert_eq!(trial["as_loaded"], true);
+        assert!(
+            trial["maps"].as_array().expect("a list").iter().any(|map| map["name"] == "_deadline")
+        );
         lab.palisade(&["detach", "--all"]).ok();
         lab.palisade(&["dump"]).failed(2);
     });

@@ -45,6 +45,10 @@ fn a_hundred_thousand_rules_are_compiled_or_refused_by_the_rule_that_is_too_much
         .map(|i| format!("drop src 10.{}.{}.{}\n", i >> 16, i >> 8 & 255, i & 255))
         .collect();
     bounded("a hundred thousand addresses", &format!("{alike}default pass\n")).ok();
+    let keeps = alike.replace("drop", "keep");
+    bounded("a hundred thousand `keep`s", &format!("{keeps}default drop\n")).ok();
+    let dead = "drop udp\n".repeat(100_000);
+    bounded("a hundred thousand dead rules", &format!("{dead}default pass\n")).ok();
     let output = bounded("a hundred thousand mixed rules", &mixed(100_000));
     if output.code != Some(0) {
         assert!(output.stderr.contains("line "), "{}", output.stderr);

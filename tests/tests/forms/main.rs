@@ -3,9 +3,10 @@
 //!
 //! [`table`] has a row for every form, with the five cases of each; [`shapes`] knows which forms
 //! there are. [`alike`] puts policies and frames by chance to the kernel and to the oracle;
-//! [`properties`] are what the planner may not change. [`wire`] is for what no test run shows.
+//! [`hits`] is what entries count, [`properties`] what the planner may not change. [`wire`] is for what no test run shows.
 
 mod alike;
+mod hits;
 mod properties;
 mod shapes;
 mod table;

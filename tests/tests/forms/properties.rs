@@ -1,7 +1,8 @@
 //! What the planner may not change, whatever it puts together or leaves out.
 
-use palisade_filter::oracle::{Declared, decide};
+use palisade_filter::oracle::decide;
 use palisade_filter::{PlanError, Policy, Target, compile, parse};
+use palisade_tests::agree::contents;
 use palisade_tests::engine::{Engine, hex};
 use palisade_tests::privilege::Kernel;
 use palisade_tests::random::{Chance, frame, matching, policy, rules};
@@ -97,6 +98,24 @@ fn dead_lines(policy: &Policy) -> Vec<u32> {
 }
 
 #[test]
+fn a_policy_that_was_printed_and_read_again_decides_the_same() {
+    for seed in 0..250 {
+        let mut chance = Chance::new(seed);
+        let made = policy(&mut chance);
+        let policy = parse(&made.text).expect("a policy");
+        let printed = policy.to_string();
+        let again = parse(&printed).unwrap_or_else(|e| panic!("{}", e.report("printed", &printed)));
+        let sets = contents(&policy, &made.entries);
+        for _ in 0..40 {
+            let frame = frame(&mut chance);
+            let [one, other] = [&policy, &again].map(|policy| decide(policy, &sets, &frame));
+            let same = (one.decider, &one.counted) == (other.decider, &other.counted);
+            assert!(same, "{}\nof:\n{}\nand:\n{printed}", hex(&frame), made.text);
+        }
+    }
+}
+
+#[test]
 fn what_is_called_dead_decides_and_counts_nothing() {
     let (mut dead_rules, mut asked) = (0, 0);
     for seed in 0..250 {
@@ -108,7 +127,7 @@ fn what_is_called_dead_decides_and_counts_nothing() {
             continue;
         }
         dead_rules += dead.len();
-        let sets: Declared = palisade_tests::agree::contents(&policy, &made.entries);
+        let sets = contents(&policy, &made.entries);
         for _ in 0..150 {
             asked += 1;
             let frame = frame(&mut chance);

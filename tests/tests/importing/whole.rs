@@ -17,14 +17,20 @@ fn a_dry_run_tells_what_would_change_and_changes_nothing() {
         assert!(said.contains("would add 1 to `ports`; 0 already"), "{said}");
         let said = lab.palisade_with(&["-j", "import", "--dry-run", "-"], list).json();
         assert_eq!(said["dry_run"], true);
-        assert_eq!(said["sets"]["block"], serde_json::json!({"added": 2, "present": 2}));
+        assert_eq!(
+            said["sets"]["block"],
+            serde_json::json!({"added": 2, "present": 2, "retimed": 0})
+        );
         let said = lab.palisade_with(&["import", "--replace", "--dry-run", "-"], list).ok();
         assert!(said.contains("`block` would hold 3 entries in the place of 1"), "{said}");
         assert_eq!(lab.palisade(&["export"]).ok(), before);
         assert_eq!(lab.palisade(&["status", "-j"]).json()["program"], status["program"]);
         let said = lab.palisade_with(&["-j", "import", "-"], list).json();
         assert_eq!(said["dry_run"], false);
-        assert_eq!(said["sets"]["block"], serde_json::json!({"added": 2, "present": 2}));
+        assert_eq!(
+            said["sets"]["block"],
+            serde_json::json!({"added": 2, "present": 2, "retimed": 0})
+        );
         assert_eq!(lab.items("block"), ["10.0.0.0/8", "10.0.0.1", "10.0.0.2"]);
     });
 }

@@ -49,7 +49,10 @@ fn an_export_is_imported_with_the_same_times() {
         let exported = lab.palisade(&["export"]).ok();
         let before: Value = serde_json::from_str(&exported).expect("JSON");
         let same = lab.palisade_with(&["import", "-j", "-"], &exported).json();
-        assert_eq!(same["sets"]["block"], serde_json::json!({"added": 0, "present": 3}));
+        assert_eq!(
+            same["sets"]["block"],
+            serde_json::json!({"added": 0, "present": 3, "retimed": 0})
+        );
         for set in ["block", "ports", "macs"] {
             lab.palisade(&["flush", "--set", set]).ok();
         }
@@ -75,6 +78,8 @@ fn an_import_keeps_the_times_of_the_file_and_gives_the_others_its_own() {
         let want = [("10.0.0.1", Some(600)), ("10.0.0.2", None), ("10.0.0.3", Some(7200))];
         let want = want.map(|(item, left)| (item.to_owned(), left.map(|left| now() + left)));
         assert!(apart(&ends(&listing, "block"), &want) <= 10, "{listing}");
+        let said = lab.palisade_with(&["import", "--timeout", "3h", "-"], saved).ok();
+        assert!(said.contains("3 already there") && said.ends_with(" with a new time\n"), "{said}");
         let past = now() - 5;
         let list = format!(
             r#"{{"sets":{{"block":{{"type":"net","entries":[{{"item":"10.0.0.8","expires":{past}}},{{"item":"10.0.0.9","expires":null}}]}}}}}}"#

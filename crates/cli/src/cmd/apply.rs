@@ -14,6 +14,7 @@ use crate::running::guard;
 use crate::running::home::PolicyDir;
 use crate::running::install::{Prepared, Wanted};
 use crate::running::publish::{self, Writing};
+use crate::running::trial::Trial;
 
 /// Reads, checks, and puts in force; or says what that would change.
 pub fn run(global: &Global, args: &Apply, out: &mut Output) -> Outcome {
@@ -34,6 +35,9 @@ pub fn run(global: &Global, args: &Apply, out: &mut Output) -> Outcome {
             return Err(cut.refused("`--confirm 60s` puts the policy on trial, after which the kernel goes back by itself; `--force` if being cut off is meant"));
         }
         notes.push(cut.in_words());
+    }
+    if prepared.is_in_force() && matches!(at.trial()?, Some(Trial::On { .. })) {
+        notes.push("it is on trial: `palisade confirm` keeps it".to_owned());
     }
     let mut change = Change::of(&prepared, notes, args)?;
     if args.dry_run {

@@ -180,7 +180,8 @@ fn merge(
     let sets: serde_json::Map<_, _> = done
         .iter()
         .map(|(part, change)| {
-            (part.name.to_string(), json!({"added": change.new, "present": change.present}))
+            let Change { new, present, retimed, .. } = change;
+            (part.name.to_string(), json!({"added": new, "present": present, "retimed": retimed}))
         })
         .collect();
     out.json(
@@ -190,8 +191,12 @@ fn merge(
     for (Part { name, .. }, change) in &done {
         let (new, present) =
             (human::grouped(change.new as u64), human::grouped(change.present as u64));
+        let retimed = match change.retimed {
+            0 => String::new(),
+            count => format!(", {} of them with a new time", human::grouped(count as u64)),
+        };
         out.say(format_args!(
-            "{would} {new} to `{name}`; {present} already there or twice in the file"
+            "{would} {new} to `{name}`; {present} already there or twice in the file{retimed}"
         ))?;
     }
     if done.is_empty() {

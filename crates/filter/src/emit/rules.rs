@@ -12,7 +12,7 @@ use super::tables::{self, KeySlot};
 use super::tests;
 use super::verdict::{Ends, add_to_counters};
 use crate::plan::{Cond, Key, Node, Plan, RowId, Step, TableId};
-use crate::policy::{Class, EntryCounters, Lane, Test, Verdict};
+use crate::policy::{Class, EntryCounters, Lane, Test};
 use crate::value::Family;
 
 /// What the rules of a lane need to know.
@@ -75,9 +75,18 @@ impl Rules<'_> {
                     self.nodes(a, nodes);
                     a.place(miss);
                 }
-                Node::LookUp { key, table, verdict, first } => {
+                Node::LookUp { conds, key, table, verdict, first } => {
                     self.note(a, *first);
-                    self.look_up(a, *key, *table, *verdict);
+                    let miss = a.label("not in list");
+                    let mut kept = Vec::new();
+                    for cond in conds {
+                        self.cond(a, cond, miss, When::Always, &mut kept);
+                    }
+                    self.look_up(a, *key, *table, miss);
+                    for kept in &kept {
+                        count_kept(a, kept);
+                    }
+                    a.jump(self.ends.verdict(*verdict)).place(miss);
                 }
             }
         }
@@ -117,8 +126,8 @@ impl Rules<'_> {
         a.place(done);
     }
 
-    fn look_up(&self, a: &mut Assembler, key: Key, table: TableId, verdict: Verdict) {
-        let miss = a.label("not in list");
+    /// Stores the row that the key belongs to, or goes to `miss`.
+    fn look_up(&self, a: &mut Assembler, key: Key, table: TableId, miss: Label) {
         let slot = match key {
             Key::Address(end) => KeySlot::Address(tests::address_slot(end, self.family())),
             Key::Port(end) => KeySlot::Port(tests::port_slot(end)),
@@ -126,8 +135,6 @@ impl Rules<'_> {
         let at = table.index();
         tables::look_up(a, self.maps.tables[at], &self.plan.tables[at], &slot, miss);
         ROW.store(a, R1);
-        a.jump(self.ends.verdict(verdict));
-        a.place(miss);
     }
 
     /// One condition; what it hits is kept.

@@ -20,8 +20,10 @@ pub enum Node {
     Rule(Step),
     /// What is under the condition meets only packets that it is true of.
     Under(Cond, Vec<Node>),
-    /// The key decides which rule it is, if any.
+    /// Where all conditions hold, the key decides which rule it is, if any.
     LookUp {
+        /// What is tested before.
+        conds: Vec<Cond>,
         /// What is looked up.
         key: Key,
         /// Where.
@@ -79,7 +81,7 @@ pub fn group(
     let mut left = steps.as_slice();
     while let Some(step) = left.first() {
         let (node, taken) = if let Some(run) = run(left) {
-            (run.into_node(left, class, tables, shadowed), run.len)
+            (run.node(left, class, tables, shadowed), run.len)
         } else if let Some((cond, len)) = shared(left) {
             let inner = left[..len].iter().map(|step| step.without(&cond)).collect();
             (Node::Under(cond, group(inner, class, tables, shadowed)), len)
@@ -172,7 +174,7 @@ fn alike(a: &Step, a_but: &Cond, b: &Step, b_but: &Cond) -> bool {
 }
 
 impl Run {
-    fn into_node(
+    fn node(
         &self,
         steps: &[Step],
         class: Class,
@@ -198,12 +200,10 @@ impl Run {
             shadowed(*row, owner.unwrap_or(first.row));
         }
         let verdict = first.action.verdict().expect("no run of rules that only count");
-        let node =
-            Node::LookUp { key: self.key, table: tables.id_of(table), verdict, first: first.row };
-        // The others are tested first: they are cheaper.
-        let others =
-            first.conds.iter().filter(|c| key_of(c).is_none_or(|(key, _)| key != self.key));
-        others.rev().fold(node, |node, cond| Node::Under(cond.clone(), vec![node]))
+        let other = |cond: &&Cond| key_of(cond).is_none_or(|(key, _)| key != self.key);
+        let conds = first.conds.iter().filter(other).cloned().collect();
+        let table = tables.id_of(table);
+        Node::LookUp { conds, key: self.key, table, verdict, first: first.row }
     }
 }
 

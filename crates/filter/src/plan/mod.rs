@@ -114,7 +114,7 @@ impl Node {
                     node.each_test(visit);
                 }
             }
-            Self::LookUp { .. } => {}
+            Self::LookUp { conds, .. } => conds.iter().for_each(|cond| cond.each(visit)),
         }
     }
 
@@ -326,9 +326,10 @@ impl Plan<'_> {
                     take(left, branches(cond), node.first_row())?;
                     self.spend(nodes, left)?;
                 }
-                Node::LookUp { table, first, .. } => {
+                Node::LookUp { conds, table, first, .. } => {
                     let halvings = self.tables[table.index()].layout().halvings as usize;
-                    take(left, 4 + 4 * halvings, *first)?;
+                    let tested = conds.iter().map(branches).sum::<usize>();
+                    take(left, tested + 4 + 4 * halvings, *first)?;
                 }
             }
         }

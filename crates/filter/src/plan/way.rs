@@ -6,6 +6,7 @@
 
 use std::collections::HashMap;
 
+use super::group::looks_into_a_set;
 use super::imply::{all_imply, excludes, implies, is_point};
 use super::reduce::{Cond, Reduced, reduce};
 use super::rows::{FIRST_RULE, RowId};
@@ -206,7 +207,9 @@ fn settle(conds: Vec<Cond>, known: &[Known]) -> Result<Vec<Cond>, RowId> {
         if let Some(by) = known.iter().find(|k| excludes(&k.cond, &cond)) {
             return Err(by.row);
         }
-        if !known.iter().any(|k| implies(&k.cond, &cond)) {
+        // A look-up in a set counts the entry that it finds, whatever is known of it.
+        let counts = !matches!(cond, Cond::IsNot(_)) && looks_into_a_set(&cond);
+        if counts || !known.iter().any(|k| implies(&k.cond, &cond)) {
             left.push(cond);
         }
     }

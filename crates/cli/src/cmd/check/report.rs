@@ -1,7 +1,9 @@
 //! What `check` prints, for people and as a document.
 
+use palisade_filter::Dead;
 use serde_json::{Value, json};
 
+use super::warnings::Warning;
 use super::{Findings, Kept, Proof};
 use crate::cmd::dump::{target_json, target_text};
 use crate::failure::{Failure, Mistake, Outcome};
@@ -59,24 +61,10 @@ impl Findings {
 
     /// All of it for people.
     pub fn say(&self, out: &mut Output) -> Outcome {
-        for warning in &self.warnings {
-            match warning.line {
-                Some(line) => {
-                    out.say(format_args!("warning: line {line}: {}", warning.message))?;
-                }
-                None => out.say(format_args!("warning: {}", warning.message))?,
-            }
-        }
-        for dead in &self.dead {
-            out.say(format_args!(
-                "warning: line {}: `{}` never decides: {}",
-                dead.line,
-                dead.text,
-                shadows(&dead.by)
-            ))?;
-        }
-        self.keeps.iter().try_for_each(|keep| say_keep(keep, out))?;
-        self.expects.iter().try_for_each(|expect| say_expect(expect, out))?;
+        told(self.warnings.iter().map(warning_text), "warnings", out)?;
+        told(self.dead.iter().map(dead_text), "rules that never decide", out)?;
+        told(self.keeps.iter().map(keep_text), "`keep`s", out)?;
+        told(self.expects.iter().map(expect_text), "expectations", out)?;
         self.say_cost(out)
     }
 
@@ -98,6 +86,29 @@ impl Findings {
     }
 }
 
+/// More of a kind than this are counted instead of told.
+const MOST_TOLD: usize = 20;
+
+fn told(lines: impl ExactSizeIterator<Item = String>, what: &str, out: &mut Output) -> Outcome {
+    let more = lines.len().saturating_sub(MOST_TOLD);
+    lines.take(MOST_TOLD).try_for_each(|line| out.say(line))?;
+    match more {
+        0 => Ok(()),
+        more => out.say(format_args!("and {} more {what}", human::grouped(more as u64))),
+    }
+}
+
+fn warning_text(warning: &Warning) -> String {
+    match warning.line {
+        Some(line) => format!("warning: line {line}: {}", warning.message),
+        None => format!("warning: {}", warning.message),
+    }
+}
+
+fn dead_text(Dead { line, text, by }: &Dead) -> String {
+    format!("warning: line {line}: `{text}` never decides: {}", shadows(by))
+}
+
 /// How it comes that a rule never decides.
 fn shadows(by: &[u32]) -> String {
     match by {
@@ -110,23 +121,23 @@ fn shadows(by: &[u32]) -> String {
     }
 }
 
-fn say_keep(keep: &Kept, out: &mut Output) -> Outcome {
+fn keep_text(keep: &Kept) -> String {
     let (line, text) = (keep.line, &keep.text);
     match &keep.proof {
-        Proof::Holds(packets) => out.say(format_args!(
-            "line {line}: {text}: holds for {}",
-            human::counted(*packets as u64, "packet", "packets")
-        )),
-        Proof::Fails { packet, by } => {
-            out.say(format_args!("line {line}: {text}: FAILS, this packet meets {by}"))?;
-            out.say(format_args!("  {}", human::hex(packet)))
+        Proof::Holds(packets) => {
+            let packets = human::counted(*packets as u64, "packet", "packets");
+            format!("line {line}: {text}: holds for {packets}")
         }
+        Proof::Fails { packet, by } => {
+            format!("line {line}: {text}: FAILS, by {by}, for this packet: {}", human::hex(packet))
+        }
+        Proof::Unsought => format!("line {line}: {text}: not tried"),
     }
 }
 
-fn say_expect(expect: &Expected, out: &mut Output) -> Outcome {
+fn expect_text(expect: &Expected) -> String {
     let result = if expect.ok { "ok" } else { "FAILS" };
-    out.say(format_args!("line {}: {}: {result}, by {}", expect.line, expect.text, expect.by))
+    format!("line {}: {}: {result}, by {}", expect.line, expect.text, expect.by)
 }
 
 fn expect_json(expect: &Expected) -> Value {
@@ -147,7 +158,9 @@ fn keep_json(keep: &Kept) -> Value {
             json!({"line": line, "text": text, "ok": true, "packets": packets})
         }
         Proof::Fails { packet, by } => {
-            json!({"line": line, "text": text, "ok": false, "witness": human::hex(packet), "by": deciding_json(by)})
+            let (witness, by) = (human::hex(packet), deciding_json(by));
+            json!({"line": line, "text": text, "ok": false, "witness": witness, "by": by})
         }
+        Proof::Unsought => json!({"line": line, "text": text, "ok": null}),
     }
 }

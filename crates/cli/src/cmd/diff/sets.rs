@@ -27,8 +27,8 @@ pub struct SetChange {
 /// How many declared entries come and go.
 #[derive(Clone, Copy, Default, PartialEq, Eq)]
 struct Declared {
-    put_in: usize,
-    taken_out: usize,
+    new: usize,
+    gone: usize,
 }
 
 impl Declared {
@@ -36,12 +36,9 @@ impl Declared {
     fn of(there: &[Entry], named: &[Item]) -> Self {
         let held: HashSet<Item> = there.iter().map(|entry| entry.item).collect();
         let named: HashSet<Item> = named.iter().copied().collect();
-        let gone =
+        let unnamed =
             |entry: &&Entry| entry.origin == Origin::Declared && !named.contains(&entry.item);
-        Self {
-            put_in: named.difference(&held).count(),
-            taken_out: there.iter().filter(gone).count(),
-        }
+        Self { new: named.difference(&held).count(), gone: there.iter().filter(unnamed).count() }
     }
 }
 
@@ -112,10 +109,10 @@ impl SetChange {
             Fate::New { kind } => ("new", Value::Null, kind.word().into()),
             Fate::Dropped => ("dropped", Value::Null, Value::Null),
         };
-        let Declared { put_in, taken_out } = self.declared;
+        let Declared { new, gone } = self.declared;
         json!({
             "change": change, "from": from, "to": to, "entries": self.entries,
-            "put_in": put_in, "taken_out": taken_out,
+            "new": new, "gone": gone,
         })
     }
 
@@ -133,12 +130,12 @@ impl SetChange {
             Fate::New { kind } => format!("new, a {} set", kind.word()),
             Fate::Dropped => format!("dropped, {entries} LOST"),
         };
-        let Declared { put_in, taken_out } = self.declared;
+        let Declared { new, gone } = self.declared;
         let counted = |number: usize| human::counted(number as u64, "entry", "entries");
-        let put_in = (put_in > 0).then(|| format!("; {} put in by the text", counted(put_in)));
-        let taken_out = (taken_out > 0)
-            .then(|| format!("; {} taken out, which the text names no more", counted(taken_out)));
-        [Some(fate), put_in, taken_out].into_iter().flatten().collect()
+        let new = (new > 0).then(|| format!("; {} put in by the text", counted(new)));
+        let gone = (gone > 0)
+            .then(|| format!("; {} taken out, which the text names no more", counted(gone)));
+        [Some(fate), new, gone].into_iter().flatten().collect()
     }
 }
 

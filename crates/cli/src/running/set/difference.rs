@@ -52,6 +52,8 @@ pub enum Why {
 pub struct Tally {
     /// Additions that were there.
     pub present: usize,
+    /// Those of them that get another time.
+    pub retimed: usize,
     /// Deletions of what was there.
     pub deleted: usize,
     /// Deletions of what was not.
@@ -76,7 +78,9 @@ impl Difference {
             if let Some((new, why)) = again {
                 difference.changed.push(Changed { item: *item, old, new, why });
             }
-            tally.present += usize::from(again.is_none_or(|(_, why)| why == Why::Retimed));
+            let retimed = again.is_some_and(|(_, why)| why == Why::Retimed);
+            tally.retimed += usize::from(retimed);
+            tally.present += usize::from(retimed || again.is_none());
             false
         });
         difference.new = add;
@@ -279,7 +283,7 @@ mod tests {
         let why: Vec<_> = all.changed.iter().map(|c| (c.item.to_string(), c.why)).collect();
         let retimed = |text: &str| (text.to_owned(), Why::Retimed);
         assert_eq!(why, [retimed("10.0.0.1"), retimed("10.0.0.2"), retimed("10.0.0.3")]);
-        assert_eq!((tally.present, all.made()), (4, 0));
+        assert_eq!((tally.present, tally.retimed, all.made()), (4, 3, 0));
         assert!(all.changed.iter().all(|c| c.new.packets == 7 && c.new.until == c.new.ends));
         let (count, timed) = all.growth();
         assert_eq!(count, Growth { more: 0, less: 0 });

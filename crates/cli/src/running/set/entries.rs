@@ -35,6 +35,9 @@ pub struct EntrySet {
     ledger: Ledger,
 }
 
+/// Entries of one table.
+type Entries = Vec<(Item, Held)>;
+
 /// An edit of such a set.
 pub struct Edit {
     /// By table.
@@ -115,7 +118,8 @@ impl EntrySet {
             let alive = table.all()?.into_iter().filter(|(_, held)| !now.is_past(held.ends));
             entries.extend(alive.map(|(item, held)| held.entry(item)));
         }
-        entries.sort_unstable();
+        // Each table gave its own in order, which this sort makes use of.
+        entries.sort_by_key(|entry| entry.item);
         Ok(entries)
     }
 
@@ -140,7 +144,7 @@ impl EntrySet {
                 difference.settle(&there);
             }
             differences.push(difference);
-            sum.present += tally.present;
+            sum.retimed += tally.retimed;
             sum.deleted += tally.deleted;
             sum.absent.extend(tally.absent);
         }
@@ -150,6 +154,7 @@ impl EntrySet {
         Ok(Change {
             new,
             present: all - new,
+            retimed: sum.retimed,
             deleted: sum.deleted,
             absent: sum.absent,
             timeout: before.timeout,
@@ -277,11 +282,8 @@ impl EntrySet {
     }
 
     /// The entries by table, in order, each item once; and how many there were.
-    fn sorted(
-        &self,
-        entries: impl IntoIterator<Item = Entry>,
-    ) -> Outcome<(Vec<Vec<(Item, Held)>>, usize)> {
-        let mut sorted: Vec<Vec<(Item, Held)>> = self.tables.iter().map(|_| Vec::new()).collect();
+    fn sorted(&self, entries: impl IntoIterator<Item = Entry>) -> Outcome<(Vec<Entries>, usize)> {
+        let mut sorted: Vec<Entries> = self.tables.iter().map(|_| Vec::new()).collect();
         let mut all = 0;
         for entry in entries {
             all += 1;

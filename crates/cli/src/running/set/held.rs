@@ -14,7 +14,7 @@ pub struct Held {
     /// Their bytes.
     pub bytes: u64,
     /// What it says of itself: the word of a [`Stamp`].
-    stamp: u64,
+    pub(super) stamp: u64,
     /// Until when it matches: as long as anything around it.
     pub until: End,
     /// When it ends itself.

@@ -66,6 +66,8 @@ pub struct Change {
     pub new: usize,
     /// Additions that were there already, or stood twice in what was to be added.
     pub present: usize,
+    /// Those of them that got another time.
+    pub retimed: usize,
     /// Entries that were deleted.
     pub deleted: usize,
     /// Deletions of what was not there.

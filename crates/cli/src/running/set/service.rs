@@ -145,7 +145,7 @@ impl ServiceSet {
                 None => absent.push(*item),
             }
         }
-        let (mut hits, mut all, mut missing) = (Vec::new(), 0, 0);
+        let (mut hits, mut all, mut retimed, mut missing) = (Vec::new(), 0, 0, 0);
         let unused = free_slots(&before, self.max).count();
         let given_up: Vec<u16> = deleted.iter().map(|(_, slot)| *slot).collect();
         let mut free = free_slots(&before, self.max).chain(given_up);
@@ -155,7 +155,10 @@ impl ServiceSet {
             let stamp = Stamp { len: 0, origin: entry.origin, added: entry.added };
             match after.get_mut(&item) {
                 Some(held) if held.ends.is_about(entry.ends) => {}
-                Some(held) => held.ends = entry.ends,
+                Some(held) => {
+                    held.ends = entry.ends;
+                    retimed += 1;
+                }
                 None => match free.next() {
                     Some(slot) => {
                         after.insert(item, Slot { slot, stamp, ends: entry.ends });
@@ -179,6 +182,7 @@ impl ServiceSet {
         Ok(Change {
             new,
             present: all - new,
+            retimed,
             deleted: deleted.len(),
             absent,
             timeout,
