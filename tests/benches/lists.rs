@@ -48,7 +48,7 @@ fn listed(n: u32) -> Ipv4Addr {
 fn frame(n: u32) -> Vec<u8> {
     let bits = listed(n / 2 % LINES).to_bits();
     let from = if n % 2 == 0 { bits } else { bits & !1 };
-    (eth() / ipv4().src(from.into()) / udp(4000, 9)).build()
+    (eth() / ipv4().src(Ipv4Addr::from(from)) / udp(4000, 9)).build()
 }
 
 /// The time of one run, as the kernel measured it.

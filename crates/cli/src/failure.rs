@@ -9,7 +9,9 @@ use std::io;
 use palisade_filter::PlanError;
 use palisade_filter::diag::{Diagnostic, Diagnostics, Place};
 use palisade_loader::xdp::AttachError;
-use palisade_loader::{BatchError, ClockError, Errno, LinkError, LoadError, MapError, NetlinkError, PinError};
+use palisade_loader::{
+    BatchError, ClockError, Errno, LinkError, LoadError, MapError, NetlinkError, PinError,
+};
 
 /// What kind of failure, and so the exit code.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

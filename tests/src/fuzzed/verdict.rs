@@ -46,3 +46,21 @@ fn kernel() -> Option<&'static Kernel> {
     static KERNEL: OnceLock<Option<Kernel>> = OnceLock::new();
     KERNEL.get_or_init(Kernel::or_skip).as_ref()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bytes_of_any_kind_are_a_policy_and_a_frame_on_which_all_agree() {
+        verdict(b"");
+        for byte in [0, 1, 7, 60, 255] {
+            verdict(&[byte; 300]);
+        }
+        for step in 1..12u8 {
+            let bytes: Vec<u8> =
+                (0..400u16).map(|at| at.to_le_bytes()[0].wrapping_mul(step)).collect();
+            verdict(&bytes);
+        }
+    }
+}

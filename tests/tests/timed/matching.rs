@@ -86,10 +86,12 @@ fn an_address_is_in_the_set_as_long_as_any_prefix_around_it() {
     let Some(kernel) = Kernel::or_skip() else { return };
     let prefixes = ["10.0.0.0/8", "10.1.0.0/16", "10.1.1.0/24", "10.2.0.0/16"];
     let addresses = ["10.1.1.1", "10.1.2.1", "10.2.0.1", "10.3.0.1", "11.0.0.1"];
+    // Small, for it is loaded 256 times.
+    let policy = "set block net\ndrop ip4 src in block\ndefault pass\n";
     let target = kernel.best();
     let mut choice = [0usize; 4];
     loop {
-        let mut engine = Engine::load(&kernel, POLICY, target);
+        let mut engine = Engine::load(&kernel, policy, target);
         for (prefix, choice) in prefixes.iter().zip(choice) {
             match choice {
                 0 => engine.add("block", &[prefix]),
@@ -99,12 +101,12 @@ fn an_address_is_in_the_set_as_long_as_any_prefix_around_it() {
             }
         }
         for address in addresses {
-            let alive = prefixes.iter().zip(choice).filter(|(_, choice)| *choice < 2);
+            let mut alive = prefixes.iter().zip(choice).filter(|(_, choice)| *choice < 2);
             let inside = |text: &str| {
                 let prefix: Prefix = text.parse().expect("a prefix");
                 prefix.contains(address.parse().expect("an address"))
             };
-            let covered = alive.map(|(prefix, _)| inside(prefix)).any(|inside| inside);
+            let covered = alive.any(|(prefix, _)| inside(prefix));
             assert_eq!(drops(&mut engine, &from4(address)), covered, "{address} {choice:?}");
         }
         let Some(at) = choice.iter().position(|choice| *choice < 3) else { break };

@@ -92,12 +92,11 @@ fn longest(shape: &str, target: Target) -> u32 {
 fn the_longest_policies_that_the_plan_takes_are_taken_by_the_verifier() {
     let Some(kernel) = Kernel::or_skip() else { return };
     for shape in [
-        "drop length = {n} ttl < 200",
+        "drop length = {n} src {4}",
         "drop src {4} dport {n}",
         "drop src {6}/127 dst {6}",
-        "drop src in a length = {n}",
-        "drop service in p src {4}",
-        "drop src in a dst in a service in p",
+        "drop service in p length = {n}",
+        "drop src in a dst in a service in p length = {n}",
     ] {
         let count = longest(shape, kernel.best());
         let policy = of(shape, count);

@@ -65,7 +65,7 @@ enum Proof {
 
 /// How many `keep`s are asked in all to prove some: beyond it the time would grow with the square
 /// of their number.
-const MOST_ASKED: usize = 2_000_000;
+const MOST_ASKED: usize = 500_000;
 
 impl Findings {
     fn of(args: &Check) -> Outcome<Self> {
