@@ -42,16 +42,17 @@ fn a_policy_that_looks_at_no_header_has_no_parser() {
           r1 = map[_control]+0
           r6 = *(u64 *)(r1 +0)
           if r6 == 0x2 goto off
-        ; default
-          *(u32 *)(r10 -196) = 11
+        ; 1: default pass
+          r7 = 11
           goto pass
         off:
         ; off
-          *(u32 *)(r10 -196) = 0
+          r7 = 0
           goto pass
         pass:
         ; verdict
-          r7 = 2
+          r8 = 2
+          *(u32 *)(r10 -196) = r7
           r1 = map[_counters]
           r2 = r10
           r2 += -196
@@ -64,7 +65,7 @@ fn a_policy_that_looks_at_no_header_has_no_parser() {
           r1 += r9
           *(u64 *)(r0 +8) = r1
         done:
-          r0 = r7
+          r0 = r8
           exit
     "#]]
     .assert_eq(&listing("default pass"));
@@ -98,12 +99,71 @@ fn a_prefix_is_compared_by_its_fixed_bits() {
         "; default",
         expect![[r#"
             ; 1: drop src 10.0.0.0/9
-              r1 = *(u32 *)(r10 -144)
+              r1 = *(u32 *)(r10 -148)
               w1 &= 33023
               if w1 != 0xa goto past line 1
-              *(u32 *)(r10 -196) = 11
+              r7 = 11
               goto drop
             past line 1:
+            ; 2: default pass
+              r7 = 12
+              goto pass
+            other:
+              r7 = 12
+              goto pass
+            short-l2:
+            ; short-l2
+              r7 = 1
+              goto drop
+            vlan-too-deep:
+            ; vlan-too-deep
+              r7 = 2
+              goto drop
+            short-l3:
+            ; short-l3
+              r7 = 3
+              goto drop
+            bad-version:
+            ; bad-version
+              r7 = 4
+              goto drop
+            bad-ihl:
+            ; bad-ihl
+              r7 = 5
+              goto drop
+            bad-length:
+            ; bad-length
+              r7 = 6
+              goto drop
+            off:
+            ; off
+              r7 = 0
+              goto pass
+            drop:
+            ; verdict
+              r8 = 1
+              if r6 != 0x0 goto shadow
+            count:
+              *(u32 *)(r10 -196) = r7
+              r1 = map[_counters]
+              r2 = r10
+              r2 += -196
+              call bpf_map_lookup_elem#1
+              if r0 == 0x0 goto done
+              r1 = *(u64 *)(r0 +0)
+              r1 += 1
+              *(u64 *)(r0 +0) = r1
+              r1 = *(u64 *)(r0 +8)
+              r1 += r9
+              *(u64 *)(r0 +8) = r1
+            done:
+              r0 = r8
+              exit
+            shadow:
+              r7 += 13
+            pass:
+              r8 = 2
+              goto count
         "#]],
     );
     part(
@@ -117,9 +177,64 @@ fn a_prefix_is_compared_by_its_fixed_bits() {
               r1 = *(u32 *)(r10 -164)
               w1 &= 128
               if w1 != 0x0 goto past line 1
-              *(u32 *)(r10 -196) = 11
+              r7 = 11
               goto drop
             past line 1:
+            ; 2: default pass
+              r7 = 12
+              goto pass
+            other:
+              r7 = 12
+              goto pass
+            short-l2:
+            ; short-l2
+              r7 = 1
+              goto drop
+            vlan-too-deep:
+            ; vlan-too-deep
+              r7 = 2
+              goto drop
+            short-l3:
+            ; short-l3
+              r7 = 3
+              goto drop
+            bad-version:
+            ; bad-version
+              r7 = 4
+              goto drop
+            bad-length:
+            ; bad-length
+              r7 = 6
+              goto drop
+            off:
+            ; off
+              r7 = 0
+              goto pass
+            drop:
+            ; verdict
+              r8 = 1
+              if r6 != 0x0 goto shadow
+            count:
+              *(u32 *)(r10 -196) = r7
+              r1 = map[_counters]
+              r2 = r10
+              r2 += -196
+              call bpf_map_lookup_elem#1
+              if r0 == 0x0 goto done
+              r1 = *(u64 *)(r0 +0)
+              r1 += 1
+              *(u64 *)(r0 +0) = r1
+              r1 = *(u64 *)(r0 +8)
+              r1 += r9
+              *(u64 *)(r0 +8) = r1
+            done:
+              r0 = r8
+              exit
+            shadow:
+              r7 += 13
+            pass:
+              r8 = 2
+              goto count
         "#]],
     );
 }
@@ -132,16 +247,16 @@ fn cheap_tests_come_before_look_ups_and_hits_wait_for_the_whole_rule() {
         "; default",
         expect![[r#"
             ; 3: drop dst in a service in w sport 1024-65535
-              r1 = *(u32 *)(r10 -212)
+              r1 = *(u32 *)(r10 -220)
               if r1 < 0x400 goto past line 3
               r1 = map[w]
               r2 = r10
-              r2 += -216
+              r2 += -228
               call bpf_map_lookup_elem#1
               if r0 == 0x0 goto past line 3
               r0 = *(u64 *)(r0 +0)
               if r0 == 0x0 goto past line 3
-              r1 = *(u32 *)(r10 -208)
+              r1 = *(u32 *)(r10 -212)
               if r1 == 0x6 goto service cell
               r0 >>= 16
               if r1 == 0x11 goto service cell
@@ -149,10 +264,10 @@ fn cheap_tests_come_before_look_ups_and_hits_wait_for_the_whole_rule() {
             service cell:
               r0 &= 65535
               if r0 == 0x0 goto past line 3
-              *(u32 *)(r10 -200) = r0
+              *(u32 *)(r10 -196) = r0
               r1 = map[w:items]
               r2 = r10
-              r2 += -200
+              r2 += -196
               call bpf_map_lookup_elem#1
               if r0 == 0x0 goto past line 3
               r1 = *(u64 *)(r0 +16)
@@ -170,14 +285,14 @@ fn cheap_tests_come_before_look_ups_and_hits_wait_for_the_whole_rule() {
               if r1 > r2 goto service
               goto past line 3
             service:
-              r0 = *(u32 *)(r10 -200)
+              r0 = *(u32 *)(r10 -196)
               *(u64 *)(r10 -40) = r0
               r1 = map[a:fill]+0
               r1 = *(u64 *)(r1 +0)
               if r1 == 0x0 goto no such host
               r1 = map[a]
               r2 = r10
-              r2 += -168
+              r2 += -172
               call bpf_map_lookup_elem#1
               if r0 == 0x0 goto no such host
               r1 = *(u64 *)(r0 +24)
@@ -199,7 +314,7 @@ fn cheap_tests_come_before_look_ups_and_hits_wait_for_the_whole_rule() {
               if r1 == 0x0 goto past line 3
               r1 = map[a:net4]
               r2 = r10
-              r2 += -172
+              r2 += -176
               call bpf_map_lookup_elem#1
               if r0 == 0x0 goto past line 3
               r1 = *(u64 *)(r0 +24)
@@ -219,10 +334,10 @@ fn cheap_tests_come_before_look_ups_and_hits_wait_for_the_whole_rule() {
             in set:
               *(u64 *)(r10 -48) = r0
               r0 = *(u64 *)(r10 -40)
-              *(u32 *)(r10 -200) = r0
+              *(u32 *)(r10 -196) = r0
               r1 = map[w:hits]
               r2 = r10
-              r2 += -200
+              r2 += -196
               call bpf_map_lookup_elem#1
               if r0 == 0x0 goto service counted
               r1 = *(u64 *)(r0 +0)
@@ -236,9 +351,1236 @@ fn cheap_tests_come_before_look_ups_and_hits_wait_for_the_whole_rule() {
               r1 = 1
               lock *(u64 *)(r0 +0) += r1
               lock *(u64 *)(r0 +8) += r9
-              *(u32 *)(r10 -196) = 11
+              r7 = 11
               goto drop
             past line 3:
+            ; 4: default pass
+              r7 = 12
+              goto pass
+            careful:
+            ; ethernet
+              r1 = r7
+              r1 += 14
+              if r1 > r8 goto short-l2
+              r2 = *(u16 *)(r7 +12)
+              r7 += 14
+              if r2 == 0x8 goto ip4
+              if r2 == 0xdd86 goto ip6
+              if r2 == 0x81 goto vlan
+              if r2 != 0xa888 goto other
+            vlan:
+              r1 = r7
+              r1 += 4
+              if r1 > r8 goto short-l2
+              r2 = *(u16 *)(r7 +2)
+              r7 += 4
+              if r2 == 0x8 goto ip4
+              if r2 == 0xdd86 goto ip6
+              if r2 == 0x81 goto vlan.2
+              if r2 != 0xa888 goto other
+            vlan.2:
+              r1 = r7
+              r1 += 4
+              if r1 > r8 goto short-l2
+              r2 = *(u16 *)(r7 +2)
+              r7 += 4
+              if r2 == 0x8 goto ip4
+              if r2 == 0xdd86 goto ip6
+              if r2 == 0x81 goto vlan.3
+              if r2 != 0xa888 goto other
+            vlan.3:
+              r1 = r7
+              r1 += 4
+              if r1 > r8 goto short-l2
+              r2 = *(u16 *)(r7 +2)
+              r7 += 4
+              if r2 == 0x8 goto ip4
+              if r2 == 0xdd86 goto ip6
+              if r2 == 0x81 goto vlan.4
+              if r2 != 0xa888 goto other
+            vlan.4:
+              r1 = r7
+              r1 += 4
+              if r1 > r8 goto short-l2
+              r2 = *(u16 *)(r7 +2)
+              r7 += 4
+              if r2 == 0x8 goto ip4
+              if r2 == 0xdd86 goto ip6
+              if r2 == 0x81 goto vlan.5
+              if r2 != 0xa888 goto other
+            vlan.5:
+              r1 = r7
+              r1 += 4
+              if r1 > r8 goto short-l2
+              r2 = *(u16 *)(r7 +2)
+              r7 += 4
+              if r2 == 0x8 goto ip4
+              if r2 == 0xdd86 goto ip6
+              if r2 == 0x81 goto vlan.6
+              if r2 != 0xa888 goto other
+            vlan.6:
+              r1 = r7
+              r1 += 4
+              if r1 > r8 goto short-l2
+              r2 = *(u16 *)(r7 +2)
+              r7 += 4
+              if r2 == 0x8 goto ip4
+              if r2 == 0xdd86 goto ip6
+              if r2 == 0x81 goto vlan.7
+              if r2 != 0xa888 goto other
+            vlan.7:
+              r1 = r7
+              r1 += 4
+              if r1 > r8 goto short-l2
+              r2 = *(u16 *)(r7 +2)
+              r7 += 4
+              if r2 == 0x8 goto ip4
+              if r2 == 0xdd86 goto ip6
+              if r2 == 0x81 goto vlan.8
+              if r2 != 0xa888 goto other
+            vlan.8:
+              r1 = r7
+              r1 += 4
+              if r1 > r8 goto short-l2
+              r2 = *(u16 *)(r7 +2)
+              r7 += 4
+              if r2 == 0x8 goto ip4
+              if r2 == 0xdd86 goto ip6
+              if r2 == 0x81 goto vlan-too-deep
+              if r2 == 0xa888 goto vlan-too-deep
+              goto other
+            ip4:
+            ; ip4
+              r1 = r7
+              r1 += 20
+              if r1 > r8 goto short-l3
+              r1 = *(u8 *)(r7 +0)
+              if r1 != 0x45 goto ip4 unusual
+              r1 = 20
+              goto ip4 length
+            ip4 unusual:
+              r3 = r1
+              r3 >>= 4
+              if r3 != 0x4 goto bad-version
+              r1 &= 15
+              r1 <<= 2
+              if r1 < 0x14 goto bad-ihl
+              r3 = r7
+              r3 += r1
+              if r3 > r8 goto short-l3
+            ip4 length:
+              r2 = *(u16 *)(r7 +2)
+              r2 = be16 r2
+              if r2 < r1 goto bad-length
+              r3 = r8
+              r3 -= r7
+              if r2 s> r3 goto bad-length
+              r3 = *(u32 *)(r7 +16)
+              *(u32 *)(r10 -172) = r3
+              *(u32 *)(r10 -176) = 32
+              r5 = *(u8 *)(r7 +9)
+              *(u32 *)(r10 -212) = r5
+              r3 = *(u16 *)(r7 +6)
+              if r3 & 0xff1f goto icmp/other/later fragment rules
+              r4 = r2
+              r4 -= r1
+              r7 += r1
+            transport:
+              if r5 == 0x11 goto udp
+              if r5 == 0x6 goto tcp
+              if r5 == 0x1 goto icmp
+              if r5 == 0x84 goto sctp
+              goto icmp/other/later fragment rules
+            udp:
+              if r4 < 0x8 goto short-l4
+              r1 = r7
+              r1 += 8
+              if r1 > r8 goto short-l4
+              r2 = *(u16 *)(r7 +0)
+              r2 = be16 r2
+              *(u32 *)(r10 -220) = r2
+              r1 = *(u16 *)(r7 +2)
+              r1 = be16 r1
+              *(u32 *)(r10 -228) = r1
+              goto tcp/udp/sctp rules
+            tcp:
+              if r4 < 0x14 goto short-l4
+              r1 = r7
+              r1 += 20
+              if r1 > r8 goto short-l4
+              r1 = *(u8 *)(r7 +12)
+              r1 >>= 4
+              r1 <<= 2
+              if r1 < 0x14 goto bad-offset
+              if r1 > r4 goto bad-offset
+              r2 = *(u16 *)(r7 +0)
+              r2 = be16 r2
+              *(u32 *)(r10 -220) = r2
+              r1 = *(u16 *)(r7 +2)
+              r1 = be16 r1
+              *(u32 *)(r10 -228) = r1
+              goto tcp/udp/sctp rules
+            icmp:
+              if r4 < 0x8 goto short-l4
+              r1 = r7
+              r1 += 8
+              if r1 > r8 goto short-l4
+              goto icmp/other/later fragment rules
+            sctp:
+              if r4 < 0xc goto short-l4
+              r1 = r7
+              r1 += 12
+              if r1 > r8 goto short-l4
+              r2 = *(u16 *)(r7 +0)
+              r2 = be16 r2
+              *(u32 *)(r10 -220) = r2
+              r1 = *(u16 *)(r7 +2)
+              r1 = be16 r1
+              *(u32 *)(r10 -228) = r1
+              goto tcp/udp/sctp rules
+            icmp/other/later fragment rules:
+            ; 4: default pass
+              r7 = 12
+              goto pass
+            ip6:
+            ; ip6
+              r1 = r7
+              r1 += 40
+              if r1 > r8 goto short-l3
+              r1 = *(u8 *)(r7 +0)
+              r1 >>= 4
+              if r1 != 0x6 goto bad-version
+              r2 = *(u16 *)(r7 +4)
+              r2 = be16 r2
+              if r2 == 0x0 goto bad-length
+              r3 = r8
+              r3 -= r7
+              r3 -= 40
+              if r2 s> r3 goto bad-length
+              r3 = *(u64 *)(r7 +24)
+              *(u64 *)(r10 -168) = r3
+              r3 = *(u64 *)(r7 +32)
+              *(u64 *)(r10 -160) = r3
+              *(u32 *)(r10 -172) = 128
+              *(u32 *)(r10 -260) = 0
+              r5 = *(u8 *)(r7 +6)
+              r3 = r7
+              r0 = 40
+              r7 += 40
+              r4 = r2
+              if r5 == 0x11 goto ip6 transport
+              if r5 == 0x6 goto ip6 transport
+              if r5 == 0x0 goto hop-by-hop
+              if r5 == 0x3c goto destination options
+              if r5 == 0x2b goto routing
+              if r5 == 0x2c goto fragment
+              if r5 == 0x33 goto authentication
+              goto ip6 transport
+            hop-by-hop:
+              if r4 < 0x8 goto short-l4
+              r1 = r7
+              r1 += 8
+              if r1 > r8 goto short-l4
+              r1 = *(u8 *)(r7 +1)
+              r1 += 1
+              r1 <<= 3
+              if r1 > r4 goto short-l4
+              r4 -= r1
+              r5 = *(u8 *)(r7 +0)
+              r1 = *(u8 *)(r7 +1)
+              r1 += 1
+              r1 <<= 3
+              r0 += r1
+              *(u32 *)(r10 -100) = r0
+              r0 = *(u32 *)(r10 -100)
+              r0 &= 32767
+              r7 = r3
+              r7 += r0
+              goto next header
+            destination options:
+              if r4 < 0x8 goto short-l4
+              r1 = r7
+              r1 += 8
+              if r1 > r8 goto short-l4
+              r1 = *(u8 *)(r7 +1)
+              r1 += 1
+              r1 <<= 3
+              if r1 > r4 goto short-l4
+              r4 -= r1
+              r5 = *(u8 *)(r7 +0)
+              r1 = *(u8 *)(r7 +1)
+              r1 += 1
+              r1 <<= 3
+              r0 += r1
+              *(u32 *)(r10 -100) = r0
+              r0 = *(u32 *)(r10 -100)
+              r0 &= 32767
+              r7 = r3
+              r7 += r0
+              goto next header
+            routing:
+              if r4 < 0x8 goto short-l4
+              r1 = r7
+              r1 += 8
+              if r1 > r8 goto short-l4
+              r2 = *(u8 *)(r7 +3)
+              if r2 != 0x0 goto bad-ext-hdr
+              r1 = *(u8 *)(r7 +1)
+              r1 += 1
+              r1 <<= 3
+              if r1 > r4 goto short-l4
+              r4 -= r1
+              r5 = *(u8 *)(r7 +0)
+              r1 = *(u8 *)(r7 +1)
+              r1 += 1
+              r1 <<= 3
+              r0 += r1
+              *(u32 *)(r10 -100) = r0
+              r0 = *(u32 *)(r10 -100)
+              r0 &= 32767
+              r7 = r3
+              r7 += r0
+              goto next header
+            fragment:
+              r1 = *(u32 *)(r10 -260)
+              if r1 != 0x0 goto bad-ext-hdr
+              *(u32 *)(r10 -260) = 1
+              if r4 < 0x8 goto short-l4
+              r1 = r7
+              r1 += 8
+              if r1 > r8 goto short-l4
+              r2 = *(u16 *)(r7 +2)
+              if r2 & 0xf8ff goto icmp/other/later fragment rules.2
+              r1 = 8
+              r4 -= r1
+              r5 = *(u8 *)(r7 +0)
+              r1 = 8
+              r0 += r1
+              *(u32 *)(r10 -100) = r0
+              r0 = *(u32 *)(r10 -100)
+              r0 &= 32767
+              r7 = r3
+              r7 += r0
+              goto next header
+            authentication:
+              if r4 < 0x8 goto short-l4
+              r1 = r7
+              r1 += 8
+              if r1 > r8 goto short-l4
+              r1 = *(u8 *)(r7 +1)
+              r1 += 2
+              r1 <<= 2
+              if r1 > r4 goto short-l4
+              r4 -= r1
+              r5 = *(u8 *)(r7 +0)
+              r1 = *(u8 *)(r7 +1)
+              r1 += 2
+              r1 <<= 2
+              r0 += r1
+              *(u32 *)(r10 -100) = r0
+              r0 = *(u32 *)(r10 -100)
+              r0 &= 32767
+              r7 = r3
+              r7 += r0
+              goto next header
+            next header:
+              if r5 == 0x3c goto destination options.2
+              if r5 == 0x2b goto routing.2
+              if r5 == 0x2c goto fragment.2
+              if r5 == 0x33 goto authentication.2
+              if r5 == 0x0 goto bad-ext-hdr
+              goto ip6 transport
+            destination options.2:
+              if r4 < 0x8 goto short-l4
+              r1 = r7
+              r1 += 8
+              if r1 > r8 goto short-l4
+              r1 = *(u8 *)(r7 +1)
+              r1 += 1
+              r1 <<= 3
+              if r1 > r4 goto short-l4
+              r4 -= r1
+              r5 = *(u8 *)(r7 +0)
+              r1 = *(u8 *)(r7 +1)
+              r1 += 1
+              r1 <<= 3
+              r0 += r1
+              *(u32 *)(r10 -100) = r0
+              r0 = *(u32 *)(r10 -100)
+              r0 &= 32767
+              r7 = r3
+              r7 += r0
+              goto next header.2
+            routing.2:
+              if r4 < 0x8 goto short-l4
+              r1 = r7
+              r1 += 8
+              if r1 > r8 goto short-l4
+              r2 = *(u8 *)(r7 +3)
+              if r2 != 0x0 goto bad-ext-hdr
+              r1 = *(u8 *)(r7 +1)
+              r1 += 1
+              r1 <<= 3
+              if r1 > r4 goto short-l4
+              r4 -= r1
+              r5 = *(u8 *)(r7 +0)
+              r1 = *(u8 *)(r7 +1)
+              r1 += 1
+              r1 <<= 3
+              r0 += r1
+              *(u32 *)(r10 -100) = r0
+              r0 = *(u32 *)(r10 -100)
+              r0 &= 32767
+              r7 = r3
+              r7 += r0
+              goto next header.2
+            fragment.2:
+              r1 = *(u32 *)(r10 -260)
+              if r1 != 0x0 goto bad-ext-hdr
+              *(u32 *)(r10 -260) = 1
+              if r4 < 0x8 goto short-l4
+              r1 = r7
+              r1 += 8
+              if r1 > r8 goto short-l4
+              r2 = *(u16 *)(r7 +2)
+              if r2 & 0xf8ff goto icmp/other/later fragment rules.2
+              r1 = 8
+              r4 -= r1
+              r5 = *(u8 *)(r7 +0)
+              r1 = 8
+              r0 += r1
+              *(u32 *)(r10 -100) = r0
+              r0 = *(u32 *)(r10 -100)
+              r0 &= 32767
+              r7 = r3
+              r7 += r0
+              goto next header.2
+            authentication.2:
+              if r4 < 0x8 goto short-l4
+              r1 = r7
+              r1 += 8
+              if r1 > r8 goto short-l4
+              r1 = *(u8 *)(r7 +1)
+              r1 += 2
+              r1 <<= 2
+              if r1 > r4 goto short-l4
+              r4 -= r1
+              r5 = *(u8 *)(r7 +0)
+              r1 = *(u8 *)(r7 +1)
+              r1 += 2
+              r1 <<= 2
+              r0 += r1
+              *(u32 *)(r10 -100) = r0
+              r0 = *(u32 *)(r10 -100)
+              r0 &= 32767
+              r7 = r3
+              r7 += r0
+              goto next header.2
+            next header.2:
+              if r5 == 0x3c goto destination options.3
+              if r5 == 0x2b goto routing.3
+              if r5 == 0x2c goto fragment.3
+              if r5 == 0x33 goto authentication.3
+              if r5 == 0x0 goto bad-ext-hdr
+              goto ip6 transport
+            destination options.3:
+              if r4 < 0x8 goto short-l4
+              r1 = r7
+              r1 += 8
+              if r1 > r8 goto short-l4
+              r1 = *(u8 *)(r7 +1)
+              r1 += 1
+              r1 <<= 3
+              if r1 > r4 goto short-l4
+              r4 -= r1
+              r5 = *(u8 *)(r7 +0)
+              r1 = *(u8 *)(r7 +1)
+              r1 += 1
+              r1 <<= 3
+              r0 += r1
+              *(u32 *)(r10 -100) = r0
+              r0 = *(u32 *)(r10 -100)
+              r0 &= 32767
+              r7 = r3
+              r7 += r0
+              goto next header.3
+            routing.3:
+              if r4 < 0x8 goto short-l4
+              r1 = r7
+              r1 += 8
+              if r1 > r8 goto short-l4
+              r2 = *(u8 *)(r7 +3)
+              if r2 != 0x0 goto bad-ext-hdr
+              r1 = *(u8 *)(r7 +1)
+              r1 += 1
+              r1 <<= 3
+              if r1 > r4 goto short-l4
+              r4 -= r1
+              r5 = *(u8 *)(r7 +0)
+              r1 = *(u8 *)(r7 +1)
+              r1 += 1
+              r1 <<= 3
+              r0 += r1
+              *(u32 *)(r10 -100) = r0
+              r0 = *(u32 *)(r10 -100)
+              r0 &= 32767
+              r7 = r3
+              r7 += r0
+              goto next header.3
+            fragment.3:
+              r1 = *(u32 *)(r10 -260)
+              if r1 != 0x0 goto bad-ext-hdr
+              *(u32 *)(r10 -260) = 1
+              if r4 < 0x8 goto short-l4
+              r1 = r7
+              r1 += 8
+              if r1 > r8 goto short-l4
+              r2 = *(u16 *)(r7 +2)
+              if r2 & 0xf8ff goto icmp/other/later fragment rules.2
+              r1 = 8
+              r4 -= r1
+              r5 = *(u8 *)(r7 +0)
+              r1 = 8
+              r0 += r1
+              *(u32 *)(r10 -100) = r0
+              r0 = *(u32 *)(r10 -100)
+              r0 &= 32767
+              r7 = r3
+              r7 += r0
+              goto next header.3
+            authentication.3:
+              if r4 < 0x8 goto short-l4
+              r1 = r7
+              r1 += 8
+              if r1 > r8 goto short-l4
+              r1 = *(u8 *)(r7 +1)
+              r1 += 2
+              r1 <<= 2
+              if r1 > r4 goto short-l4
+              r4 -= r1
+              r5 = *(u8 *)(r7 +0)
+              r1 = *(u8 *)(r7 +1)
+              r1 += 2
+              r1 <<= 2
+              r0 += r1
+              *(u32 *)(r10 -100) = r0
+              r0 = *(u32 *)(r10 -100)
+              r0 &= 32767
+              r7 = r3
+              r7 += r0
+              goto next header.3
+            next header.3:
+              if r5 == 0x3c goto destination options.4
+              if r5 == 0x2b goto routing.4
+              if r5 == 0x2c goto fragment.4
+              if r5 == 0x33 goto authentication.4
+              if r5 == 0x0 goto bad-ext-hdr
+              goto ip6 transport
+            destination options.4:
+              if r4 < 0x8 goto short-l4
+              r1 = r7
+              r1 += 8
+              if r1 > r8 goto short-l4
+              r1 = *(u8 *)(r7 +1)
+              r1 += 1
+              r1 <<= 3
+              if r1 > r4 goto short-l4
+              r4 -= r1
+              r5 = *(u8 *)(r7 +0)
+              r1 = *(u8 *)(r7 +1)
+              r1 += 1
+              r1 <<= 3
+              r0 += r1
+              *(u32 *)(r10 -100) = r0
+              r0 = *(u32 *)(r10 -100)
+              r0 &= 32767
+              r7 = r3
+              r7 += r0
+              goto next header.4
+            routing.4:
+              if r4 < 0x8 goto short-l4
+              r1 = r7
+              r1 += 8
+              if r1 > r8 goto short-l4
+              r2 = *(u8 *)(r7 +3)
+              if r2 != 0x0 goto bad-ext-hdr
+              r1 = *(u8 *)(r7 +1)
+              r1 += 1
+              r1 <<= 3
+              if r1 > r4 goto short-l4
+              r4 -= r1
+              r5 = *(u8 *)(r7 +0)
+              r1 = *(u8 *)(r7 +1)
+              r1 += 1
+              r1 <<= 3
+              r0 += r1
+              *(u32 *)(r10 -100) = r0
+              r0 = *(u32 *)(r10 -100)
+              r0 &= 32767
+              r7 = r3
+              r7 += r0
+              goto next header.4
+            fragment.4:
+              r1 = *(u32 *)(r10 -260)
+              if r1 != 0x0 goto bad-ext-hdr
+              *(u32 *)(r10 -260) = 1
+              if r4 < 0x8 goto short-l4
+              r1 = r7
+              r1 += 8
+              if r1 > r8 goto short-l4
+              r2 = *(u16 *)(r7 +2)
+              if r2 & 0xf8ff goto icmp/other/later fragment rules.2
+              r1 = 8
+              r4 -= r1
+              r5 = *(u8 *)(r7 +0)
+              r1 = 8
+              r0 += r1
+              *(u32 *)(r10 -100) = r0
+              r0 = *(u32 *)(r10 -100)
+              r0 &= 32767
+              r7 = r3
+              r7 += r0
+              goto next header.4
+            authentication.4:
+              if r4 < 0x8 goto short-l4
+              r1 = r7
+              r1 += 8
+              if r1 > r8 goto short-l4
+              r1 = *(u8 *)(r7 +1)
+              r1 += 2
+              r1 <<= 2
+              if r1 > r4 goto short-l4
+              r4 -= r1
+              r5 = *(u8 *)(r7 +0)
+              r1 = *(u8 *)(r7 +1)
+              r1 += 2
+              r1 <<= 2
+              r0 += r1
+              *(u32 *)(r10 -100) = r0
+              r0 = *(u32 *)(r10 -100)
+              r0 &= 32767
+              r7 = r3
+              r7 += r0
+              goto next header.4
+            next header.4:
+              if r5 == 0x3c goto destination options.5
+              if r5 == 0x2b goto routing.5
+              if r5 == 0x2c goto fragment.5
+              if r5 == 0x33 goto authentication.5
+              if r5 == 0x0 goto bad-ext-hdr
+              goto ip6 transport
+            destination options.5:
+              if r4 < 0x8 goto short-l4
+              r1 = r7
+              r1 += 8
+              if r1 > r8 goto short-l4
+              r1 = *(u8 *)(r7 +1)
+              r1 += 1
+              r1 <<= 3
+              if r1 > r4 goto short-l4
+              r4 -= r1
+              r5 = *(u8 *)(r7 +0)
+              r1 = *(u8 *)(r7 +1)
+              r1 += 1
+              r1 <<= 3
+              r0 += r1
+              *(u32 *)(r10 -100) = r0
+              r0 = *(u32 *)(r10 -100)
+              r0 &= 32767
+              r7 = r3
+              r7 += r0
+              goto next header.5
+            routing.5:
+              if r4 < 0x8 goto short-l4
+              r1 = r7
+              r1 += 8
+              if r1 > r8 goto short-l4
+              r2 = *(u8 *)(r7 +3)
+              if r2 != 0x0 goto bad-ext-hdr
+              r1 = *(u8 *)(r7 +1)
+              r1 += 1
+              r1 <<= 3
+              if r1 > r4 goto short-l4
+              r4 -= r1
+              r5 = *(u8 *)(r7 +0)
+              r1 = *(u8 *)(r7 +1)
+              r1 += 1
+              r1 <<= 3
+              r0 += r1
+              *(u32 *)(r10 -100) = r0
+              r0 = *(u32 *)(r10 -100)
+              r0 &= 32767
+              r7 = r3
+              r7 += r0
+              goto next header.5
+            fragment.5:
+              r1 = *(u32 *)(r10 -260)
+              if r1 != 0x0 goto bad-ext-hdr
+              *(u32 *)(r10 -260) = 1
+              if r4 < 0x8 goto short-l4
+              r1 = r7
+              r1 += 8
+              if r1 > r8 goto short-l4
+              r2 = *(u16 *)(r7 +2)
+              if r2 & 0xf8ff goto icmp/other/later fragment rules.2
+              r1 = 8
+              r4 -= r1
+              r5 = *(u8 *)(r7 +0)
+              r1 = 8
+              r0 += r1
+              *(u32 *)(r10 -100) = r0
+              r0 = *(u32 *)(r10 -100)
+              r0 &= 32767
+              r7 = r3
+              r7 += r0
+              goto next header.5
+            authentication.5:
+              if r4 < 0x8 goto short-l4
+              r1 = r7
+              r1 += 8
+              if r1 > r8 goto short-l4
+              r1 = *(u8 *)(r7 +1)
+              r1 += 2
+              r1 <<= 2
+              if r1 > r4 goto short-l4
+              r4 -= r1
+              r5 = *(u8 *)(r7 +0)
+              r1 = *(u8 *)(r7 +1)
+              r1 += 2
+              r1 <<= 2
+              r0 += r1
+              *(u32 *)(r10 -100) = r0
+              r0 = *(u32 *)(r10 -100)
+              r0 &= 32767
+              r7 = r3
+              r7 += r0
+              goto next header.5
+            next header.5:
+              if r5 == 0x3c goto destination options.6
+              if r5 == 0x2b goto routing.6
+              if r5 == 0x2c goto fragment.6
+              if r5 == 0x33 goto authentication.6
+              if r5 == 0x0 goto bad-ext-hdr
+              goto ip6 transport
+            destination options.6:
+              if r4 < 0x8 goto short-l4
+              r1 = r7
+              r1 += 8
+              if r1 > r8 goto short-l4
+              r1 = *(u8 *)(r7 +1)
+              r1 += 1
+              r1 <<= 3
+              if r1 > r4 goto short-l4
+              r4 -= r1
+              r5 = *(u8 *)(r7 +0)
+              r1 = *(u8 *)(r7 +1)
+              r1 += 1
+              r1 <<= 3
+              r0 += r1
+              *(u32 *)(r10 -100) = r0
+              r0 = *(u32 *)(r10 -100)
+              r0 &= 32767
+              r7 = r3
+              r7 += r0
+              goto next header.6
+            routing.6:
+              if r4 < 0x8 goto short-l4
+              r1 = r7
+              r1 += 8
+              if r1 > r8 goto short-l4
+              r2 = *(u8 *)(r7 +3)
+              if r2 != 0x0 goto bad-ext-hdr
+              r1 = *(u8 *)(r7 +1)
+              r1 += 1
+              r1 <<= 3
+              if r1 > r4 goto short-l4
+              r4 -= r1
+              r5 = *(u8 *)(r7 +0)
+              r1 = *(u8 *)(r7 +1)
+              r1 += 1
+              r1 <<= 3
+              r0 += r1
+              *(u32 *)(r10 -100) = r0
+              r0 = *(u32 *)(r10 -100)
+              r0 &= 32767
+              r7 = r3
+              r7 += r0
+              goto next header.6
+            fragment.6:
+              r1 = *(u32 *)(r10 -260)
+              if r1 != 0x0 goto bad-ext-hdr
+              *(u32 *)(r10 -260) = 1
+              if r4 < 0x8 goto short-l4
+              r1 = r7
+              r1 += 8
+              if r1 > r8 goto short-l4
+              r2 = *(u16 *)(r7 +2)
+              if r2 & 0xf8ff goto icmp/other/later fragment rules.2
+              r1 = 8
+              r4 -= r1
+              r5 = *(u8 *)(r7 +0)
+              r1 = 8
+              r0 += r1
+              *(u32 *)(r10 -100) = r0
+              r0 = *(u32 *)(r10 -100)
+              r0 &= 32767
+              r7 = r3
+              r7 += r0
+              goto next header.6
+            authentication.6:
+              if r4 < 0x8 goto short-l4
+              r1 = r7
+              r1 += 8
+              if r1 > r8 goto short-l4
+              r1 = *(u8 *)(r7 +1)
+              r1 += 2
+              r1 <<= 2
+              if r1 > r4 goto short-l4
+              r4 -= r1
+              r5 = *(u8 *)(r7 +0)
+              r1 = *(u8 *)(r7 +1)
+              r1 += 2
+              r1 <<= 2
+              r0 += r1
+              *(u32 *)(r10 -100) = r0
+              r0 = *(u32 *)(r10 -100)
+              r0 &= 32767
+              r7 = r3
+              r7 += r0
+              goto next header.6
+            next header.6:
+              if r5 == 0x3c goto destination options.7
+              if r5 == 0x2b goto routing.7
+              if r5 == 0x2c goto fragment.7
+              if r5 == 0x33 goto authentication.7
+              if r5 == 0x0 goto bad-ext-hdr
+              goto ip6 transport
+            destination options.7:
+              if r4 < 0x8 goto short-l4
+              r1 = r7
+              r1 += 8
+              if r1 > r8 goto short-l4
+              r1 = *(u8 *)(r7 +1)
+              r1 += 1
+              r1 <<= 3
+              if r1 > r4 goto short-l4
+              r4 -= r1
+              r5 = *(u8 *)(r7 +0)
+              r1 = *(u8 *)(r7 +1)
+              r1 += 1
+              r1 <<= 3
+              r0 += r1
+              *(u32 *)(r10 -100) = r0
+              r0 = *(u32 *)(r10 -100)
+              r0 &= 32767
+              r7 = r3
+              r7 += r0
+              goto next header.7
+            routing.7:
+              if r4 < 0x8 goto short-l4
+              r1 = r7
+              r1 += 8
+              if r1 > r8 goto short-l4
+              r2 = *(u8 *)(r7 +3)
+              if r2 != 0x0 goto bad-ext-hdr
+              r1 = *(u8 *)(r7 +1)
+              r1 += 1
+              r1 <<= 3
+              if r1 > r4 goto short-l4
+              r4 -= r1
+              r5 = *(u8 *)(r7 +0)
+              r1 = *(u8 *)(r7 +1)
+              r1 += 1
+              r1 <<= 3
+              r0 += r1
+              *(u32 *)(r10 -100) = r0
+              r0 = *(u32 *)(r10 -100)
+              r0 &= 32767
+              r7 = r3
+              r7 += r0
+              goto next header.7
+            fragment.7:
+              r1 = *(u32 *)(r10 -260)
+              if r1 != 0x0 goto bad-ext-hdr
+              *(u32 *)(r10 -260) = 1
+              if r4 < 0x8 goto short-l4
+              r1 = r7
+              r1 += 8
+              if r1 > r8 goto short-l4
+              r2 = *(u16 *)(r7 +2)
+              if r2 & 0xf8ff goto icmp/other/later fragment rules.2
+              r1 = 8
+              r4 -= r1
+              r5 = *(u8 *)(r7 +0)
+              r1 = 8
+              r0 += r1
+              *(u32 *)(r10 -100) = r0
+              r0 = *(u32 *)(r10 -100)
+              r0 &= 32767
+              r7 = r3
+              r7 += r0
+              goto next header.7
+            authentication.7:
+              if r4 < 0x8 goto short-l4
+              r1 = r7
+              r1 += 8
+              if r1 > r8 goto short-l4
+              r1 = *(u8 *)(r7 +1)
+              r1 += 2
+              r1 <<= 2
+              if r1 > r4 goto short-l4
+              r4 -= r1
+              r5 = *(u8 *)(r7 +0)
+              r1 = *(u8 *)(r7 +1)
+              r1 += 2
+              r1 <<= 2
+              r0 += r1
+              *(u32 *)(r10 -100) = r0
+              r0 = *(u32 *)(r10 -100)
+              r0 &= 32767
+              r7 = r3
+              r7 += r0
+              goto next header.7
+            next header.7:
+              if r5 == 0x3c goto destination options.8
+              if r5 == 0x2b goto routing.8
+              if r5 == 0x2c goto fragment.8
+              if r5 == 0x33 goto authentication.8
+              if r5 == 0x0 goto bad-ext-hdr
+              goto ip6 transport
+            destination options.8:
+              if r4 < 0x8 goto short-l4
+              r1 = r7
+              r1 += 8
+              if r1 > r8 goto short-l4
+              r1 = *(u8 *)(r7 +1)
+              r1 += 1
+              r1 <<= 3
+              if r1 > r4 goto short-l4
+              r4 -= r1
+              r5 = *(u8 *)(r7 +0)
+              r1 = *(u8 *)(r7 +1)
+              r1 += 1
+              r1 <<= 3
+              r0 += r1
+              *(u32 *)(r10 -100) = r0
+              r0 = *(u32 *)(r10 -100)
+              r0 &= 32767
+              r7 = r3
+              r7 += r0
+              goto next header.8
+            routing.8:
+              if r4 < 0x8 goto short-l4
+              r1 = r7
+              r1 += 8
+              if r1 > r8 goto short-l4
+              r2 = *(u8 *)(r7 +3)
+              if r2 != 0x0 goto bad-ext-hdr
+              r1 = *(u8 *)(r7 +1)
+              r1 += 1
+              r1 <<= 3
+              if r1 > r4 goto short-l4
+              r4 -= r1
+              r5 = *(u8 *)(r7 +0)
+              r1 = *(u8 *)(r7 +1)
+              r1 += 1
+              r1 <<= 3
+              r0 += r1
+              *(u32 *)(r10 -100) = r0
+              r0 = *(u32 *)(r10 -100)
+              r0 &= 32767
+              r7 = r3
+              r7 += r0
+              goto next header.8
+            fragment.8:
+              r1 = *(u32 *)(r10 -260)
+              if r1 != 0x0 goto bad-ext-hdr
+              *(u32 *)(r10 -260) = 1
+              if r4 < 0x8 goto short-l4
+              r1 = r7
+              r1 += 8
+              if r1 > r8 goto short-l4
+              r2 = *(u16 *)(r7 +2)
+              if r2 & 0xf8ff goto icmp/other/later fragment rules.2
+              r1 = 8
+              r4 -= r1
+              r5 = *(u8 *)(r7 +0)
+              r1 = 8
+              r0 += r1
+              *(u32 *)(r10 -100) = r0
+              r0 = *(u32 *)(r10 -100)
+              r0 &= 32767
+              r7 = r3
+              r7 += r0
+              goto next header.8
+            authentication.8:
+              if r4 < 0x8 goto short-l4
+              r1 = r7
+              r1 += 8
+              if r1 > r8 goto short-l4
+              r1 = *(u8 *)(r7 +1)
+              r1 += 2
+              r1 <<= 2
+              if r1 > r4 goto short-l4
+              r4 -= r1
+              r5 = *(u8 *)(r7 +0)
+              r1 = *(u8 *)(r7 +1)
+              r1 += 2
+              r1 <<= 2
+              r0 += r1
+              *(u32 *)(r10 -100) = r0
+              r0 = *(u32 *)(r10 -100)
+              r0 &= 32767
+              r7 = r3
+              r7 += r0
+              goto next header.8
+            next header.8:
+              if r5 == 0x0 goto bad-ext-hdr
+              if r5 == 0x3c goto ext-hdr-too-deep
+              if r5 == 0x2b goto ext-hdr-too-deep
+              if r5 == 0x2c goto ext-hdr-too-deep
+              if r5 == 0x33 goto ext-hdr-too-deep
+            ip6 transport:
+              *(u32 *)(r10 -212) = r5
+              if r5 == 0x11 goto udp.2
+              if r5 == 0x6 goto tcp.2
+              if r5 == 0x3a goto icmp.2
+              if r5 == 0x84 goto sctp.2
+              goto icmp/other/later fragment rules.2
+            udp.2:
+              if r4 < 0x8 goto short-l4
+              r1 = r7
+              r1 += 8
+              if r1 > r8 goto short-l4
+              r2 = *(u16 *)(r7 +0)
+              r2 = be16 r2
+              *(u32 *)(r10 -220) = r2
+              r1 = *(u16 *)(r7 +2)
+              r1 = be16 r1
+              *(u32 *)(r10 -228) = r1
+              goto tcp/udp/sctp rules.2
+            tcp.2:
+              if r4 < 0x14 goto short-l4
+              r1 = r7
+              r1 += 20
+              if r1 > r8 goto short-l4
+              r1 = *(u8 *)(r7 +12)
+              r1 >>= 4
+              r1 <<= 2
+              if r1 < 0x14 goto bad-offset
+              if r1 > r4 goto bad-offset
+              r2 = *(u16 *)(r7 +0)
+              r2 = be16 r2
+              *(u32 *)(r10 -220) = r2
+              r1 = *(u16 *)(r7 +2)
+              r1 = be16 r1
+              *(u32 *)(r10 -228) = r1
+              goto tcp/udp/sctp rules.2
+            icmp.2:
+              if r4 < 0x8 goto short-l4
+              r1 = r7
+              r1 += 8
+              if r1 > r8 goto short-l4
+              goto icmp/other/later fragment rules.2
+            sctp.2:
+              if r4 < 0xc goto short-l4
+              r1 = r7
+              r1 += 12
+              if r1 > r8 goto short-l4
+              r2 = *(u16 *)(r7 +0)
+              r2 = be16 r2
+              *(u32 *)(r10 -220) = r2
+              r1 = *(u16 *)(r7 +2)
+              r1 = be16 r1
+              *(u32 *)(r10 -228) = r1
+              goto tcp/udp/sctp rules.2
+            tcp/udp/sctp rules.2:
+            ; 3: drop dst in a service in w sport 1024-65535
+              r1 = *(u32 *)(r10 -220)
+              if r1 < 0x400 goto past line 3.2
+              r1 = map[w]
+              r2 = r10
+              r2 += -228
+              call bpf_map_lookup_elem#1
+              if r0 == 0x0 goto past line 3.2
+              r0 = *(u64 *)(r0 +0)
+              if r0 == 0x0 goto past line 3.2
+              r1 = *(u32 *)(r10 -212)
+              if r1 == 0x6 goto service cell.2
+              r0 >>= 16
+              if r1 == 0x11 goto service cell.2
+              r0 >>= 16
+            service cell.2:
+              r0 &= 65535
+              if r0 == 0x0 goto past line 3.2
+              *(u32 *)(r10 -196) = r0
+              r1 = map[w:items]
+              r2 = r10
+              r2 += -196
+              call bpf_map_lookup_elem#1
+              if r0 == 0x0 goto past line 3.2
+              r1 = *(u64 *)(r0 +16)
+              if r1 == 0x0 goto service.2
+              *(u64 *)(r10 -16) = r0
+              call bpf_jiffies64#118
+              r3 = map[_control]+0
+              r1 = *(u64 *)(r3 +8)
+              r2 = *(u64 *)(r3 +16)
+              r0 -= r1
+              r0 *= r2
+              r2 = r0
+              r0 = *(u64 *)(r10 -16)
+              r1 = *(u64 *)(r0 +16)
+              if r1 > r2 goto service.2
+              goto past line 3.2
+            service.2:
+              r0 = *(u32 *)(r10 -196)
+              *(u64 *)(r10 -40) = r0
+              r1 = map[a:fill]+8
+              r1 = *(u64 *)(r1 +0)
+              if r1 == 0x0 goto no such host.2
+              r1 = map[a:host6]
+              r2 = r10
+              r2 += -168
+              call bpf_map_lookup_elem#1
+              if r0 == 0x0 goto no such host.2
+              r1 = *(u64 *)(r0 +24)
+              if r1 == 0x0 goto in set.2
+              *(u64 *)(r10 -16) = r0
+              call bpf_jiffies64#118
+              r3 = map[_control]+0
+              r1 = *(u64 *)(r3 +8)
+              r2 = *(u64 *)(r3 +16)
+              r0 -= r1
+              r0 *= r2
+              r2 = r0
+              r0 = *(u64 *)(r10 -16)
+              r1 = *(u64 *)(r0 +24)
+              if r1 > r2 goto in set.2
+            no such host.2:
+              r1 = map[a:fill]+24
+              r1 = *(u64 *)(r1 +0)
+              if r1 == 0x0 goto past line 3.2
+              r1 = map[a:net6]
+              r2 = r10
+              r2 += -172
+              call bpf_map_lookup_elem#1
+              if r0 == 0x0 goto past line 3.2
+              r1 = *(u64 *)(r0 +24)
+              if r1 == 0x0 goto in set.2
+              *(u64 *)(r10 -16) = r0
+              call bpf_jiffies64#118
+              r3 = map[_control]+0
+              r1 = *(u64 *)(r3 +8)
+              r2 = *(u64 *)(r3 +16)
+              r0 -= r1
+              r0 *= r2
+              r2 = r0
+              r0 = *(u64 *)(r10 -16)
+              r1 = *(u64 *)(r0 +24)
+              if r1 > r2 goto in set.2
+              goto past line 3.2
+            in set.2:
+              *(u64 *)(r10 -48) = r0
+              r0 = *(u64 *)(r10 -40)
+              *(u32 *)(r10 -196) = r0
+              r1 = map[w:hits]
+              r2 = r10
+              r2 += -196
+              call bpf_map_lookup_elem#1
+              if r0 == 0x0 goto service counted.2
+              r1 = *(u64 *)(r0 +0)
+              r1 += 1
+              *(u64 *)(r0 +0) = r1
+              r1 = *(u64 *)(r0 +8)
+              r1 += r9
+              *(u64 *)(r0 +8) = r1
+            service counted.2:
+              r0 = *(u64 *)(r10 -48)
+              r1 = 1
+              lock *(u64 *)(r0 +0) += r1
+              lock *(u64 *)(r0 +8) += r9
+              r7 = 11
+              goto drop
+            past line 3.2:
+            ; 4: default pass
+              r7 = 12
+              goto pass
+            icmp/other/later fragment rules.2:
+              r7 = 12
+              goto pass
+            other:
+              r7 = 12
+              goto pass
+            short-l2:
+            ; short-l2
+              r7 = 1
+              goto drop
+            vlan-too-deep:
+            ; vlan-too-deep
+              r7 = 2
+              goto drop
+            short-l3:
+            ; short-l3
+              r7 = 3
+              goto drop
+            bad-version:
+            ; bad-version
+              r7 = 4
+              goto drop
+            bad-ihl:
+            ; bad-ihl
+              r7 = 5
+              goto drop
+            bad-length:
+            ; bad-length
+              r7 = 6
+              goto drop
+            ext-hdr-too-deep:
+            ; ext-hdr-too-deep
+              r7 = 7
+              goto drop
+            bad-ext-hdr:
+            ; bad-ext-hdr
+              r7 = 8
+              goto drop
+            short-l4:
+            ; short-l4
+              r7 = 9
+              goto drop
+            bad-offset:
+            ; bad-offset
+              r7 = 10
+              goto drop
+            off:
+            ; off
+              r7 = 0
+              goto pass
+            drop:
+            ; verdict
+              r8 = 1
+              if r6 != 0x0 goto shadow
+            count:
+              *(u32 *)(r10 -196) = r7
+              r1 = map[_counters]
+              r2 = r10
+              r2 += -196
+              call bpf_map_lookup_elem#1
+              if r0 == 0x0 goto done
+              r1 = *(u64 *)(r0 +0)
+              r1 += 1
+              *(u64 *)(r0 +0) = r1
+              r1 = *(u64 *)(r0 +8)
+              r1 += r9
+              *(u64 *)(r0 +8) = r1
+            done:
+              r0 = r8
+              exit
+            shadow:
+              r7 += 13
+            pass:
+              r8 = 2
+              goto count
         "#]],
     );
 }

@@ -96,20 +96,968 @@ fn a_condition_that_neighbours_share_is_tested_once() {
         expect![[r#"
             tcp rules:
             ; 1: drop tcp dport 22 ttl < 9
-              r1 = *(u32 *)(r10 -216)
+              r1 = *(u32 *)(r10 -228)
               if r1 != 0x16 goto not under
-              r1 = *(u32 *)(r10 -240)
+              r1 = *(u32 *)(r10 -276)
               if r1 >= 0x9 goto past line 1
-              *(u32 *)(r10 -196) = 11
+              r7 = 11
               goto drop
             past line 1:
             ; 2: drop tcp dport 22 ttl > 200
-              r1 = *(u32 *)(r10 -240)
+              r1 = *(u32 *)(r10 -276)
               if r1 <= 0xc8 goto past line 2
-              *(u32 *)(r10 -196) = 12
+              r7 = 12
               goto drop
             not under:
             past line 2:
+            ; 3: default pass
+              r7 = 13
+              goto pass
+            ip6:
+            ; ip6
+              r1 = r7
+              r1 += 40
+              if r1 > r8 goto short-l3
+              r1 = *(u8 *)(r7 +0)
+              r1 >>= 4
+              if r1 != 0x6 goto bad-version
+              r2 = *(u16 *)(r7 +4)
+              r2 = be16 r2
+              if r2 == 0x0 goto bad-length
+              r3 = r8
+              r3 -= r7
+              r3 -= 40
+              if r2 s<= r3 goto packet in frame.2
+              *(u64 *)(r10 -16) = r1
+              *(u64 *)(r10 -24) = r2
+              *(u64 *)(r10 -32) = r3
+              r1 = *(u64 *)(r10 -8)
+              call bpf_xdp_get_buff_len#188
+              r1 = *(u64 *)(r10 -16)
+              r2 = *(u64 *)(r10 -24)
+              r3 = *(u64 *)(r10 -32)
+              r3 += r0
+              r3 -= r9
+              r9 = r0
+              if r2 s> r3 goto bad-length
+            packet in frame.2:
+              r3 = *(u8 *)(r7 +7)
+              *(u32 *)(r10 -276) = r3
+              *(u32 *)(r10 -260) = 0
+              r5 = *(u8 *)(r7 +6)
+              r3 = r7
+              r0 = 40
+              r7 += 40
+              r4 = r2
+              if r5 == 0x11 goto ip6 transport
+              if r5 == 0x6 goto ip6 transport
+              if r5 == 0x0 goto hop-by-hop
+              if r5 == 0x3c goto destination options
+              if r5 == 0x2b goto routing
+              if r5 == 0x2c goto fragment
+              if r5 == 0x33 goto authentication
+              goto ip6 transport
+            hop-by-hop:
+              if r4 < 0x8 goto short-l4
+              r1 = r7
+              r1 += 8
+              if r1 > r8 goto short-l4
+              r1 = *(u8 *)(r7 +1)
+              r1 += 1
+              r1 <<= 3
+              if r1 > r4 goto short-l4
+              r4 -= r1
+              r5 = *(u8 *)(r7 +0)
+              r1 = *(u8 *)(r7 +1)
+              r1 += 1
+              r1 <<= 3
+              r0 += r1
+              *(u32 *)(r10 -100) = r0
+              r0 = *(u32 *)(r10 -100)
+              r0 &= 32767
+              r7 = r3
+              r7 += r0
+              goto next header
+            destination options:
+              if r4 < 0x8 goto short-l4
+              r1 = r7
+              r1 += 8
+              if r1 > r8 goto short-l4
+              r1 = *(u8 *)(r7 +1)
+              r1 += 1
+              r1 <<= 3
+              if r1 > r4 goto short-l4
+              r4 -= r1
+              r5 = *(u8 *)(r7 +0)
+              r1 = *(u8 *)(r7 +1)
+              r1 += 1
+              r1 <<= 3
+              r0 += r1
+              *(u32 *)(r10 -100) = r0
+              r0 = *(u32 *)(r10 -100)
+              r0 &= 32767
+              r7 = r3
+              r7 += r0
+              goto next header
+            routing:
+              if r4 < 0x8 goto short-l4
+              r1 = r7
+              r1 += 8
+              if r1 > r8 goto short-l4
+              r2 = *(u8 *)(r7 +3)
+              if r2 != 0x0 goto bad-ext-hdr
+              r1 = *(u8 *)(r7 +1)
+              r1 += 1
+              r1 <<= 3
+              if r1 > r4 goto short-l4
+              r4 -= r1
+              r5 = *(u8 *)(r7 +0)
+              r1 = *(u8 *)(r7 +1)
+              r1 += 1
+              r1 <<= 3
+              r0 += r1
+              *(u32 *)(r10 -100) = r0
+              r0 = *(u32 *)(r10 -100)
+              r0 &= 32767
+              r7 = r3
+              r7 += r0
+              goto next header
+            fragment:
+              r1 = *(u32 *)(r10 -260)
+              if r1 != 0x0 goto bad-ext-hdr
+              *(u32 *)(r10 -260) = 1
+              if r4 < 0x8 goto short-l4
+              r1 = r7
+              r1 += 8
+              if r1 > r8 goto short-l4
+              r2 = *(u16 *)(r7 +2)
+              if r2 & 0xf8ff goto udp/sctp/icmp/other/later fragment rules.2
+              r1 = 8
+              r4 -= r1
+              r5 = *(u8 *)(r7 +0)
+              r1 = 8
+              r0 += r1
+              *(u32 *)(r10 -100) = r0
+              r0 = *(u32 *)(r10 -100)
+              r0 &= 32767
+              r7 = r3
+              r7 += r0
+              goto next header
+            authentication:
+              if r4 < 0x8 goto short-l4
+              r1 = r7
+              r1 += 8
+              if r1 > r8 goto short-l4
+              r1 = *(u8 *)(r7 +1)
+              r1 += 2
+              r1 <<= 2
+              if r1 > r4 goto short-l4
+              r4 -= r1
+              r5 = *(u8 *)(r7 +0)
+              r1 = *(u8 *)(r7 +1)
+              r1 += 2
+              r1 <<= 2
+              r0 += r1
+              *(u32 *)(r10 -100) = r0
+              r0 = *(u32 *)(r10 -100)
+              r0 &= 32767
+              r7 = r3
+              r7 += r0
+              goto next header
+            next header:
+              if r5 == 0x3c goto destination options.2
+              if r5 == 0x2b goto routing.2
+              if r5 == 0x2c goto fragment.2
+              if r5 == 0x33 goto authentication.2
+              if r5 == 0x0 goto bad-ext-hdr
+              goto ip6 transport
+            destination options.2:
+              if r4 < 0x8 goto short-l4
+              r1 = r7
+              r1 += 8
+              if r1 > r8 goto short-l4
+              r1 = *(u8 *)(r7 +1)
+              r1 += 1
+              r1 <<= 3
+              if r1 > r4 goto short-l4
+              r4 -= r1
+              r5 = *(u8 *)(r7 +0)
+              r1 = *(u8 *)(r7 +1)
+              r1 += 1
+              r1 <<= 3
+              r0 += r1
+              *(u32 *)(r10 -100) = r0
+              r0 = *(u32 *)(r10 -100)
+              r0 &= 32767
+              r7 = r3
+              r7 += r0
+              goto next header.2
+            routing.2:
+              if r4 < 0x8 goto short-l4
+              r1 = r7
+              r1 += 8
+              if r1 > r8 goto short-l4
+              r2 = *(u8 *)(r7 +3)
+              if r2 != 0x0 goto bad-ext-hdr
+              r1 = *(u8 *)(r7 +1)
+              r1 += 1
+              r1 <<= 3
+              if r1 > r4 goto short-l4
+              r4 -= r1
+              r5 = *(u8 *)(r7 +0)
+              r1 = *(u8 *)(r7 +1)
+              r1 += 1
+              r1 <<= 3
+              r0 += r1
+              *(u32 *)(r10 -100) = r0
+              r0 = *(u32 *)(r10 -100)
+              r0 &= 32767
+              r7 = r3
+              r7 += r0
+              goto next header.2
+            fragment.2:
+              r1 = *(u32 *)(r10 -260)
+              if r1 != 0x0 goto bad-ext-hdr
+              *(u32 *)(r10 -260) = 1
+              if r4 < 0x8 goto short-l4
+              r1 = r7
+              r1 += 8
+              if r1 > r8 goto short-l4
+              r2 = *(u16 *)(r7 +2)
+              if r2 & 0xf8ff goto udp/sctp/icmp/other/later fragment rules.2
+              r1 = 8
+              r4 -= r1
+              r5 = *(u8 *)(r7 +0)
+              r1 = 8
+              r0 += r1
+              *(u32 *)(r10 -100) = r0
+              r0 = *(u32 *)(r10 -100)
+              r0 &= 32767
+              r7 = r3
+              r7 += r0
+              goto next header.2
+            authentication.2:
+              if r4 < 0x8 goto short-l4
+              r1 = r7
+              r1 += 8
+              if r1 > r8 goto short-l4
+              r1 = *(u8 *)(r7 +1)
+              r1 += 2
+              r1 <<= 2
+              if r1 > r4 goto short-l4
+              r4 -= r1
+              r5 = *(u8 *)(r7 +0)
+              r1 = *(u8 *)(r7 +1)
+              r1 += 2
+              r1 <<= 2
+              r0 += r1
+              *(u32 *)(r10 -100) = r0
+              r0 = *(u32 *)(r10 -100)
+              r0 &= 32767
+              r7 = r3
+              r7 += r0
+              goto next header.2
+            next header.2:
+              if r5 == 0x3c goto destination options.3
+              if r5 == 0x2b goto routing.3
+              if r5 == 0x2c goto fragment.3
+              if r5 == 0x33 goto authentication.3
+              if r5 == 0x0 goto bad-ext-hdr
+              goto ip6 transport
+            destination options.3:
+              if r4 < 0x8 goto short-l4
+              r1 = r7
+              r1 += 8
+              if r1 > r8 goto short-l4
+              r1 = *(u8 *)(r7 +1)
+              r1 += 1
+              r1 <<= 3
+              if r1 > r4 goto short-l4
+              r4 -= r1
+              r5 = *(u8 *)(r7 +0)
+              r1 = *(u8 *)(r7 +1)
+              r1 += 1
+              r1 <<= 3
+              r0 += r1
+              *(u32 *)(r10 -100) = r0
+              r0 = *(u32 *)(r10 -100)
+              r0 &= 32767
+              r7 = r3
+              r7 += r0
+              goto next header.3
+            routing.3:
+              if r4 < 0x8 goto short-l4
+              r1 = r7
+              r1 += 8
+              if r1 > r8 goto short-l4
+              r2 = *(u8 *)(r7 +3)
+              if r2 != 0x0 goto bad-ext-hdr
+              r1 = *(u8 *)(r7 +1)
+              r1 += 1
+              r1 <<= 3
+              if r1 > r4 goto short-l4
+              r4 -= r1
+              r5 = *(u8 *)(r7 +0)
+              r1 = *(u8 *)(r7 +1)
+              r1 += 1
+              r1 <<= 3
+              r0 += r1
+              *(u32 *)(r10 -100) = r0
+              r0 = *(u32 *)(r10 -100)
+              r0 &= 32767
+              r7 = r3
+              r7 += r0
+              goto next header.3
+            fragment.3:
+              r1 = *(u32 *)(r10 -260)
+              if r1 != 0x0 goto bad-ext-hdr
+              *(u32 *)(r10 -260) = 1
+              if r4 < 0x8 goto short-l4
+              r1 = r7
+              r1 += 8
+              if r1 > r8 goto short-l4
+              r2 = *(u16 *)(r7 +2)
+              if r2 & 0xf8ff goto udp/sctp/icmp/other/later fragment rules.2
+              r1 = 8
+              r4 -= r1
+              r5 = *(u8 *)(r7 +0)
+              r1 = 8
+              r0 += r1
+              *(u32 *)(r10 -100) = r0
+              r0 = *(u32 *)(r10 -100)
+              r0 &= 32767
+              r7 = r3
+              r7 += r0
+              goto next header.3
+            authentication.3:
+              if r4 < 0x8 goto short-l4
+              r1 = r7
+              r1 += 8
+              if r1 > r8 goto short-l4
+              r1 = *(u8 *)(r7 +1)
+              r1 += 2
+              r1 <<= 2
+              if r1 > r4 goto short-l4
+              r4 -= r1
+              r5 = *(u8 *)(r7 +0)
+              r1 = *(u8 *)(r7 +1)
+              r1 += 2
+              r1 <<= 2
+              r0 += r1
+              *(u32 *)(r10 -100) = r0
+              r0 = *(u32 *)(r10 -100)
+              r0 &= 32767
+              r7 = r3
+              r7 += r0
+              goto next header.3
+            next header.3:
+              if r5 == 0x3c goto destination options.4
+              if r5 == 0x2b goto routing.4
+              if r5 == 0x2c goto fragment.4
+              if r5 == 0x33 goto authentication.4
+              if r5 == 0x0 goto bad-ext-hdr
+              goto ip6 transport
+            destination options.4:
+              if r4 < 0x8 goto short-l4
+              r1 = r7
+              r1 += 8
+              if r1 > r8 goto short-l4
+              r1 = *(u8 *)(r7 +1)
+              r1 += 1
+              r1 <<= 3
+              if r1 > r4 goto short-l4
+              r4 -= r1
+              r5 = *(u8 *)(r7 +0)
+              r1 = *(u8 *)(r7 +1)
+              r1 += 1
+              r1 <<= 3
+              r0 += r1
+              *(u32 *)(r10 -100) = r0
+              r0 = *(u32 *)(r10 -100)
+              r0 &= 32767
+              r7 = r3
+              r7 += r0
+              goto next header.4
+            routing.4:
+              if r4 < 0x8 goto short-l4
+              r1 = r7
+              r1 += 8
+              if r1 > r8 goto short-l4
+              r2 = *(u8 *)(r7 +3)
+              if r2 != 0x0 goto bad-ext-hdr
+              r1 = *(u8 *)(r7 +1)
+              r1 += 1
+              r1 <<= 3
+              if r1 > r4 goto short-l4
+              r4 -= r1
+              r5 = *(u8 *)(r7 +0)
+              r1 = *(u8 *)(r7 +1)
+              r1 += 1
+              r1 <<= 3
+              r0 += r1
+              *(u32 *)(r10 -100) = r0
+              r0 = *(u32 *)(r10 -100)
+              r0 &= 32767
+              r7 = r3
+              r7 += r0
+              goto next header.4
+            fragment.4:
+              r1 = *(u32 *)(r10 -260)
+              if r1 != 0x0 goto bad-ext-hdr
+              *(u32 *)(r10 -260) = 1
+              if r4 < 0x8 goto short-l4
+              r1 = r7
+              r1 += 8
+              if r1 > r8 goto short-l4
+              r2 = *(u16 *)(r7 +2)
+              if r2 & 0xf8ff goto udp/sctp/icmp/other/later fragment rules.2
+              r1 = 8
+              r4 -= r1
+              r5 = *(u8 *)(r7 +0)
+              r1 = 8
+              r0 += r1
+              *(u32 *)(r10 -100) = r0
+              r0 = *(u32 *)(r10 -100)
+              r0 &= 32767
+              r7 = r3
+              r7 += r0
+              goto next header.4
+            authentication.4:
+              if r4 < 0x8 goto short-l4
+              r1 = r7
+              r1 += 8
+              if r1 > r8 goto short-l4
+              r1 = *(u8 *)(r7 +1)
+              r1 += 2
+              r1 <<= 2
+              if r1 > r4 goto short-l4
+              r4 -= r1
+              r5 = *(u8 *)(r7 +0)
+              r1 = *(u8 *)(r7 +1)
+              r1 += 2
+              r1 <<= 2
+              r0 += r1
+              *(u32 *)(r10 -100) = r0
+              r0 = *(u32 *)(r10 -100)
+              r0 &= 32767
+              r7 = r3
+              r7 += r0
+              goto next header.4
+            next header.4:
+              if r5 == 0x3c goto destination options.5
+              if r5 == 0x2b goto routing.5
+              if r5 == 0x2c goto fragment.5
+              if r5 == 0x33 goto authentication.5
+              if r5 == 0x0 goto bad-ext-hdr
+              goto ip6 transport
+            destination options.5:
+              if r4 < 0x8 goto short-l4
+              r1 = r7
+              r1 += 8
+              if r1 > r8 goto short-l4
+              r1 = *(u8 *)(r7 +1)
+              r1 += 1
+              r1 <<= 3
+              if r1 > r4 goto short-l4
+              r4 -= r1
+              r5 = *(u8 *)(r7 +0)
+              r1 = *(u8 *)(r7 +1)
+              r1 += 1
+              r1 <<= 3
+              r0 += r1
+              *(u32 *)(r10 -100) = r0
+              r0 = *(u32 *)(r10 -100)
+              r0 &= 32767
+              r7 = r3
+              r7 += r0
+              goto next header.5
+            routing.5:
+              if r4 < 0x8 goto short-l4
+              r1 = r7
+              r1 += 8
+              if r1 > r8 goto short-l4
+              r2 = *(u8 *)(r7 +3)
+              if r2 != 0x0 goto bad-ext-hdr
+              r1 = *(u8 *)(r7 +1)
+              r1 += 1
+              r1 <<= 3
+              if r1 > r4 goto short-l4
+              r4 -= r1
+              r5 = *(u8 *)(r7 +0)
+              r1 = *(u8 *)(r7 +1)
+              r1 += 1
+              r1 <<= 3
+              r0 += r1
+              *(u32 *)(r10 -100) = r0
+              r0 = *(u32 *)(r10 -100)
+              r0 &= 32767
+              r7 = r3
+              r7 += r0
+              goto next header.5
+            fragment.5:
+              r1 = *(u32 *)(r10 -260)
+              if r1 != 0x0 goto bad-ext-hdr
+              *(u32 *)(r10 -260) = 1
+              if r4 < 0x8 goto short-l4
+              r1 = r7
+              r1 += 8
+              if r1 > r8 goto short-l4
+              r2 = *(u16 *)(r7 +2)
+              if r2 & 0xf8ff goto udp/sctp/icmp/other/later fragment rules.2
+              r1 = 8
+              r4 -= r1
+              r5 = *(u8 *)(r7 +0)
+              r1 = 8
+              r0 += r1
+              *(u32 *)(r10 -100) = r0
+              r0 = *(u32 *)(r10 -100)
+              r0 &= 32767
+              r7 = r3
+              r7 += r0
+              goto next header.5
+            authentication.5:
+              if r4 < 0x8 goto short-l4
+              r1 = r7
+              r1 += 8
+              if r1 > r8 goto short-l4
+              r1 = *(u8 *)(r7 +1)
+              r1 += 2
+              r1 <<= 2
+              if r1 > r4 goto short-l4
+              r4 -= r1
+              r5 = *(u8 *)(r7 +0)
+              r1 = *(u8 *)(r7 +1)
+              r1 += 2
+              r1 <<= 2
+              r0 += r1
+              *(u32 *)(r10 -100) = r0
+              r0 = *(u32 *)(r10 -100)
+              r0 &= 32767
+              r7 = r3
+              r7 += r0
+              goto next header.5
+            next header.5:
+              if r5 == 0x3c goto destination options.6
+              if r5 == 0x2b goto routing.6
+              if r5 == 0x2c goto fragment.6
+              if r5 == 0x33 goto authentication.6
+              if r5 == 0x0 goto bad-ext-hdr
+              goto ip6 transport
+            destination options.6:
+              if r4 < 0x8 goto short-l4
+              r1 = r7
+              r1 += 8
+              if r1 > r8 goto short-l4
+              r1 = *(u8 *)(r7 +1)
+              r1 += 1
+              r1 <<= 3
+              if r1 > r4 goto short-l4
+              r4 -= r1
+              r5 = *(u8 *)(r7 +0)
+              r1 = *(u8 *)(r7 +1)
+              r1 += 1
+              r1 <<= 3
+              r0 += r1
+              *(u32 *)(r10 -100) = r0
+              r0 = *(u32 *)(r10 -100)
+              r0 &= 32767
+              r7 = r3
+              r7 += r0
+              goto next header.6
+            routing.6:
+              if r4 < 0x8 goto short-l4
+              r1 = r7
+              r1 += 8
+              if r1 > r8 goto short-l4
+              r2 = *(u8 *)(r7 +3)
+              if r2 != 0x0 goto bad-ext-hdr
+              r1 = *(u8 *)(r7 +1)
+              r1 += 1
+              r1 <<= 3
+              if r1 > r4 goto short-l4
+              r4 -= r1
+              r5 = *(u8 *)(r7 +0)
+              r1 = *(u8 *)(r7 +1)
+              r1 += 1
+              r1 <<= 3
+              r0 += r1
+              *(u32 *)(r10 -100) = r0
+              r0 = *(u32 *)(r10 -100)
+              r0 &= 32767
+              r7 = r3
+              r7 += r0
+              goto next header.6
+            fragment.6:
+              r1 = *(u32 *)(r10 -260)
+              if r1 != 0x0 goto bad-ext-hdr
+              *(u32 *)(r10 -260) = 1
+              if r4 < 0x8 goto short-l4
+              r1 = r7
+              r1 += 8
+              if r1 > r8 goto short-l4
+              r2 = *(u16 *)(r7 +2)
+              if r2 & 0xf8ff goto udp/sctp/icmp/other/later fragment rules.2
+              r1 = 8
+              r4 -= r1
+              r5 = *(u8 *)(r7 +0)
+              r1 = 8
+              r0 += r1
+              *(u32 *)(r10 -100) = r0
+              r0 = *(u32 *)(r10 -100)
+              r0 &= 32767
+              r7 = r3
+              r7 += r0
+              goto next header.6
+            authentication.6:
+              if r4 < 0x8 goto short-l4
+              r1 = r7
+              r1 += 8
+              if r1 > r8 goto short-l4
+              r1 = *(u8 *)(r7 +1)
+              r1 += 2
+              r1 <<= 2
+              if r1 > r4 goto short-l4
+              r4 -= r1
+              r5 = *(u8 *)(r7 +0)
+              r1 = *(u8 *)(r7 +1)
+              r1 += 2
+              r1 <<= 2
+              r0 += r1
+              *(u32 *)(r10 -100) = r0
+              r0 = *(u32 *)(r10 -100)
+              r0 &= 32767
+              r7 = r3
+              r7 += r0
+              goto next header.6
+            next header.6:
+              if r5 == 0x3c goto destination options.7
+              if r5 == 0x2b goto routing.7
+              if r5 == 0x2c goto fragment.7
+              if r5 == 0x33 goto authentication.7
+              if r5 == 0x0 goto bad-ext-hdr
+              goto ip6 transport
+            destination options.7:
+              if r4 < 0x8 goto short-l4
+              r1 = r7
+              r1 += 8
+              if r1 > r8 goto short-l4
+              r1 = *(u8 *)(r7 +1)
+              r1 += 1
+              r1 <<= 3
+              if r1 > r4 goto short-l4
+              r4 -= r1
+              r5 = *(u8 *)(r7 +0)
+              r1 = *(u8 *)(r7 +1)
+              r1 += 1
+              r1 <<= 3
+              r0 += r1
+              *(u32 *)(r10 -100) = r0
+              r0 = *(u32 *)(r10 -100)
+              r0 &= 32767
+              r7 = r3
+              r7 += r0
+              goto next header.7
+            routing.7:
+              if r4 < 0x8 goto short-l4
+              r1 = r7
+              r1 += 8
+              if r1 > r8 goto short-l4
+              r2 = *(u8 *)(r7 +3)
+              if r2 != 0x0 goto bad-ext-hdr
+              r1 = *(u8 *)(r7 +1)
+              r1 += 1
+              r1 <<= 3
+              if r1 > r4 goto short-l4
+              r4 -= r1
+              r5 = *(u8 *)(r7 +0)
+              r1 = *(u8 *)(r7 +1)
+              r1 += 1
+              r1 <<= 3
+              r0 += r1
+              *(u32 *)(r10 -100) = r0
+              r0 = *(u32 *)(r10 -100)
+              r0 &= 32767
+              r7 = r3
+              r7 += r0
+              goto next header.7
+            fragment.7:
+              r1 = *(u32 *)(r10 -260)
+              if r1 != 0x0 goto bad-ext-hdr
+              *(u32 *)(r10 -260) = 1
+              if r4 < 0x8 goto short-l4
+              r1 = r7
+              r1 += 8
+              if r1 > r8 goto short-l4
+              r2 = *(u16 *)(r7 +2)
+              if r2 & 0xf8ff goto udp/sctp/icmp/other/later fragment rules.2
+              r1 = 8
+              r4 -= r1
+              r5 = *(u8 *)(r7 +0)
+              r1 = 8
+              r0 += r1
+              *(u32 *)(r10 -100) = r0
+              r0 = *(u32 *)(r10 -100)
+              r0 &= 32767
+              r7 = r3
+              r7 += r0
+              goto next header.7
+            authentication.7:
+              if r4 < 0x8 goto short-l4
+              r1 = r7
+              r1 += 8
+              if r1 > r8 goto short-l4
+              r1 = *(u8 *)(r7 +1)
+              r1 += 2
+              r1 <<= 2
+              if r1 > r4 goto short-l4
+              r4 -= r1
+              r5 = *(u8 *)(r7 +0)
+              r1 = *(u8 *)(r7 +1)
+              r1 += 2
+              r1 <<= 2
+              r0 += r1
+              *(u32 *)(r10 -100) = r0
+              r0 = *(u32 *)(r10 -100)
+              r0 &= 32767
+              r7 = r3
+              r7 += r0
+              goto next header.7
+            next header.7:
+              if r5 == 0x3c goto destination options.8
+              if r5 == 0x2b goto routing.8
+              if r5 == 0x2c goto fragment.8
+              if r5 == 0x33 goto authentication.8
+              if r5 == 0x0 goto bad-ext-hdr
+              goto ip6 transport
+            destination options.8:
+              if r4 < 0x8 goto short-l4
+              r1 = r7
+              r1 += 8
+              if r1 > r8 goto short-l4
+              r1 = *(u8 *)(r7 +1)
+              r1 += 1
+              r1 <<= 3
+              if r1 > r4 goto short-l4
+              r4 -= r1
+              r5 = *(u8 *)(r7 +0)
+              r1 = *(u8 *)(r7 +1)
+              r1 += 1
+              r1 <<= 3
+              r0 += r1
+              *(u32 *)(r10 -100) = r0
+              r0 = *(u32 *)(r10 -100)
+              r0 &= 32767
+              r7 = r3
+              r7 += r0
+              goto next header.8
+            routing.8:
+              if r4 < 0x8 goto short-l4
+              r1 = r7
+              r1 += 8
+              if r1 > r8 goto short-l4
+              r2 = *(u8 *)(r7 +3)
+              if r2 != 0x0 goto bad-ext-hdr
+              r1 = *(u8 *)(r7 +1)
+              r1 += 1
+              r1 <<= 3
+              if r1 > r4 goto short-l4
+              r4 -= r1
+              r5 = *(u8 *)(r7 +0)
+              r1 = *(u8 *)(r7 +1)
+              r1 += 1
+              r1 <<= 3
+              r0 += r1
+              *(u32 *)(r10 -100) = r0
+              r0 = *(u32 *)(r10 -100)
+              r0 &= 32767
+              r7 = r3
+              r7 += r0
+              goto next header.8
+            fragment.8:
+              r1 = *(u32 *)(r10 -260)
+              if r1 != 0x0 goto bad-ext-hdr
+              *(u32 *)(r10 -260) = 1
+              if r4 < 0x8 goto short-l4
+              r1 = r7
+              r1 += 8
+              if r1 > r8 goto short-l4
+              r2 = *(u16 *)(r7 +2)
+              if r2 & 0xf8ff goto udp/sctp/icmp/other/later fragment rules.2
+              r1 = 8
+              r4 -= r1
+              r5 = *(u8 *)(r7 +0)
+              r1 = 8
+              r0 += r1
+              *(u32 *)(r10 -100) = r0
+              r0 = *(u32 *)(r10 -100)
+              r0 &= 32767
+              r7 = r3
+              r7 += r0
+              goto next header.8
+            authentication.8:
+              if r4 < 0x8 goto short-l4
+              r1 = r7
+              r1 += 8
+              if r1 > r8 goto short-l4
+              r1 = *(u8 *)(r7 +1)
+              r1 += 2
+              r1 <<= 2
+              if r1 > r4 goto short-l4
+              r4 -= r1
+              r5 = *(u8 *)(r7 +0)
+              r1 = *(u8 *)(r7 +1)
+              r1 += 2
+              r1 <<= 2
+              r0 += r1
+              *(u32 *)(r10 -100) = r0
+              r0 = *(u32 *)(r10 -100)
+              r0 &= 32767
+              r7 = r3
+              r7 += r0
+              goto next header.8
+            next header.8:
+              if r5 == 0x0 goto bad-ext-hdr
+              if r5 == 0x3c goto ext-hdr-too-deep
+              if r5 == 0x2b goto ext-hdr-too-deep
+              if r5 == 0x2c goto ext-hdr-too-deep
+              if r5 == 0x33 goto ext-hdr-too-deep
+            ip6 transport:
+              if r5 == 0x11 goto udp.2
+              if r5 == 0x6 goto tcp.2
+              if r5 == 0x3a goto icmp.2
+              if r5 == 0x84 goto sctp.2
+              goto udp/sctp/icmp/other/later fragment rules.2
+            udp.2:
+              if r4 < 0x8 goto short-l4
+              r1 = r7
+              r1 += 8
+              if r1 > r8 goto short-l4
+              goto udp/sctp/icmp/other/later fragment rules.2
+            tcp.2:
+              if r4 < 0x14 goto short-l4
+              r1 = r7
+              r1 += 20
+              if r1 > r8 goto short-l4
+              r1 = *(u8 *)(r7 +12)
+              r1 >>= 4
+              r1 <<= 2
+              if r1 < 0x14 goto bad-offset
+              if r1 > r4 goto bad-offset
+              r1 = *(u16 *)(r7 +2)
+              r1 = be16 r1
+              *(u32 *)(r10 -228) = r1
+              goto tcp rules.2
+            icmp.2:
+              if r4 < 0x8 goto short-l4
+              r1 = r7
+              r1 += 8
+              if r1 > r8 goto short-l4
+              goto udp/sctp/icmp/other/later fragment rules.2
+            sctp.2:
+              if r4 < 0xc goto short-l4
+              r1 = r7
+              r1 += 12
+              if r1 > r8 goto short-l4
+              goto udp/sctp/icmp/other/later fragment rules.2
+            tcp rules.2:
+            ; 1: drop tcp dport 22 ttl < 9
+              r1 = *(u32 *)(r10 -228)
+              if r1 != 0x16 goto not under.2
+              r1 = *(u32 *)(r10 -276)
+              if r1 >= 0x9 goto past line 1.2
+              r7 = 11
+              goto drop
+            past line 1.2:
+            ; 2: drop tcp dport 22 ttl > 200
+              r1 = *(u32 *)(r10 -276)
+              if r1 <= 0xc8 goto past line 2.2
+              r7 = 12
+              goto drop
+            not under.2:
+            past line 2.2:
+            ; 3: default pass
+              r7 = 13
+              goto pass
+            udp/sctp/icmp/other/later fragment rules.2:
+              r7 = 13
+              goto pass
+            other:
+            ; other
+              r1 = *(u64 *)(r10 -8)
+              call bpf_xdp_get_buff_len#188
+              r9 = r0
+            ; 3: default pass
+              r7 = 13
+              goto pass
+            short-l2:
+            ; short-l2
+              r7 = 1
+              goto drop
+            vlan-too-deep:
+            ; vlan-too-deep
+              r7 = 2
+              goto drop
+            short-l3:
+            ; short-l3
+              r7 = 3
+              goto drop
+            bad-version:
+            ; bad-version
+              r7 = 4
+              goto drop
+            bad-ihl:
+            ; bad-ihl
+              r7 = 5
+              goto drop
+            bad-length:
+            ; bad-length
+              r7 = 6
+              goto drop
+            ext-hdr-too-deep:
+            ; ext-hdr-too-deep
+              r7 = 7
+              goto drop
+            bad-ext-hdr:
+            ; bad-ext-hdr
+              r7 = 8
+              goto drop
+            short-l4:
+            ; short-l4
+              r7 = 9
+              goto drop
+            bad-offset:
+            ; bad-offset
+              r7 = 10
+              goto drop
+            off:
+            ; off
+              r7 = 0
+              goto pass
+            drop:
+            ; verdict
+              r8 = 1
+              if r6 != 0x0 goto shadow
+            count:
+              *(u32 *)(r10 -196) = r7
+              r1 = map[_counters]
+              r2 = r10
+              r2 += -196
+              call bpf_map_lookup_elem#1
+              if r0 == 0x0 goto done
+              r1 = *(u64 *)(r0 +0)
+              r1 += 1
+              *(u64 *)(r0 +0) = r1
+              r1 = *(u64 *)(r0 +8)
+              r1 += r9
+              *(u64 *)(r0 +8) = r1
+            done:
+              r0 = r8
+              exit
+            shadow:
+              r7 += 14
+            pass:
+              r8 = 2
+              goto count
         "#]],
     );
 }
@@ -159,6 +1107,22 @@ fn a_rule_that_earlier_ones_leave_nothing_is_dead_and_they_are_named() {
     dead("drop ip4\ndrop ip6\npass tcp\ndefault pass", &[(3, &[1, 2])]);
     dead("drop\npass arp\ndefault pass", &[(2, &[1])]);
     dead("drop flags syn\ndrop flags syn,!ack\ndefault pass", &[(2, &[1])]);
+}
+
+#[test]
+fn all_rules_that_together_leave_a_rule_nothing_are_named() {
+    let sets = "set p service\n";
+    let text = "drop src 10.0.0.1\ndrop service in p not src 10.0.0.1\ndrop service in p not src 10.0.0.2\ndefault pass";
+    dead(&format!("{sets}{text}"), &[(4, &[2, 3])]);
+}
+
+#[test]
+fn a_look_up_that_many_rules_ask_for_is_done_once() {
+    let rules: String = (1..9).map(|n| format!("pass src in s ttl = {n}\n")).collect();
+    let text = listing(&format!("set s net\n{rules}default drop"));
+    let asks = |map: &str| text.matches(&format!("map[{map}]\n")).count();
+    // Once for the answer, and once more to count the entry that was hit.
+    assert_eq!((asks("s"), asks("s:host6")), (2, 2), "{text}");
 }
 
 #[test]

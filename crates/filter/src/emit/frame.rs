@@ -7,7 +7,7 @@
 
 use palisade_asm::{Assembler, FP, Mem, R4, R6, R7, R8, R9, Reg, Size, Src};
 
-use crate::plan::{Access, MOST_HITS};
+use crate::plan::{Access, MOST_HITS, MOST_REMEMBERED};
 use crate::value::Family;
 
 /// The mode, as the control map says it.
@@ -19,8 +19,11 @@ pub const AT: Reg = R7;
 pub const END: Reg = R8;
 /// The length of the frame, as far as it has been asked for.
 pub const LEN: Reg = R9;
+/// Once a row is chosen: the row that counts the packet. A register and no slot: Linux from 6.18 on
+/// works out anew what becomes of the whole stack wherever it is written for the first time.
+pub const ROW: Reg = R7;
 /// Once a row is chosen: the verdict.
-pub const VERDICT: Reg = R7;
+pub const VERDICT: Reg = R8;
 
 /// Bytes of the packet, by its own length, from `AT` on: behind the fixed IP header. Helpers are
 /// called meanwhile where no pointer reaches the packet; then the end is of no use any more.
@@ -130,10 +133,18 @@ pub const DST: AddressPlace = AddressPlace::below(SRC.bottom);
 pub const SRC_MAC: Slot = Slot::below(DST.bottom, Size::D);
 /// The same of the destination.
 pub const DST_MAC: Slot = Slot::below(SRC_MAC, Size::D);
-/// `u32`: the row that counts the packet.
-pub const ROW: Slot = Slot::forgetful(DST_MAC);
-/// `u32`: the row of a rule that counts and does not decide; the key of a service.
-pub const KEY: Slot = Slot::forgetful(ROW);
+/// `u32`: the key of a look-up: a row, or the slot of a service.
+pub const KEY: Slot = Slot::forgetful(DST_MAC);
+/// `u32`: results of look-ups, 1 for a hit.
+pub const REMEMBERED: [Slot; MOST_REMEMBERED] = {
+    let mut slots = [Slot::forgetful(ETHERTYPE); MOST_REMEMBERED];
+    let mut i = 1;
+    while i < MOST_REMEMBERED {
+        slots[i] = Slot::forgetful(slots[i - 1]);
+        i += 1;
+    }
+    slots
+};
 /// `u32`: the offset of the IP header in the frame.
 pub const OFFSET: Slot = Slot::forgetful(KEY);
 /// `u32`: the protocol, where it is known.
@@ -216,7 +227,6 @@ mod tests {
             CTX,
             SRC_MAC,
             DST_MAC,
-            ROW,
             KEY,
             OFFSET,
             PROTOCOL,
@@ -238,6 +248,7 @@ mod tests {
         ];
         slots.extend(SAVED);
         slots.extend(HITS);
+        slots.extend(REMEMBERED);
         for place in [SRC, DST] {
             for family in [Family::V4, Family::V6] {
                 let address = place.of(family);

@@ -23,12 +23,14 @@ mod verdict;
 
 use palisade_asm::{Assembler, Cond, Label, Note, Program, R1, R2, Size};
 
-use crate::plan::{Control, Decider, Depth, LaneWay, Malformed, Mode, Open, Plan, Tenure, Way};
+use crate::plan::{
+    Control, Decider, Depth, LaneWay, Malformed, Mode, Open, Plan, Row, Tenure, Way,
+};
 use crate::policy::{Class, Lane};
 use crate::structure;
 use frame::{AT, CTX, END, ETHERTYPE, MODE, ctx};
 use needs::Needs;
-use rules::{Maps, Rules};
+use rules::{Maps, Rules, State};
 use sets::SetMaps;
 use transport::Lanes;
 use verdict::Ends;
@@ -187,15 +189,23 @@ impl Emission<'_> {
             maps: self.maps,
             ends: self.ends,
         };
-        rules.nodes(a, &lane_way.nodes);
-        if lane_way.open == Open::No {
-            return;
+        let mut state = State::default();
+        rules.nodes(a, &lane_way.nodes, &mut state);
+        if lane_way.open == Open::Yes {
+            self.rest(a, lane_way);
         }
+        rules.countings(a, state);
+    }
+
+    /// What becomes of the packets of a lane that no rule decides.
+    fn rest(&self, a: &mut Assembler, lane_way: &LaneWay) {
         let pieces =
             lane_way.lanes == [Lane::LaterFragment] && self.plan.policy.fragment().is_some();
         let decider = if pieces { Decider::Fragment } else { Decider::Default };
-        a.note(Note::new(if pieces { "on fragment" } else { "default" }));
-        self.ends.decide(a, self.plan.row_of(decider));
+        let row = self.plan.row_of(decider);
+        let Row { line, text, .. } = &self.plan.rows[row.index()];
+        a.note(Note { line: *line, step: text.clone().into() });
+        self.ends.decide(a, row);
     }
 }
 

@@ -2,17 +2,19 @@
 //!
 //! Entries are counted only when all conditions of the rule are true: until then a hit is kept in a
 //! slot. Where a hit is found in one of several alternatives, its slot is 0 as long as that
-//! alternative has not been met.
+//! alternative has not been met. Of a look-up that is done once for many rules, only the answer is
+//! kept: a rule that matches by it goes through a block behind the rules, which looks up again and
+//! counts.
 
 use palisade_asm::{Assembler, Cond as If, Label, MapId, Note, R0, R1};
 
-use super::frame::{HITS, KEY, ROW, Slot};
+use super::frame::{HITS, KEY, REMEMBERED, ROW, Slot};
 use super::sets::{self, Hit, SetMaps};
 use super::tables::{self, KeySlot};
 use super::tests;
 use super::verdict::{Ends, add_to_counters};
 use crate::plan::{Cond, Key, Node, Plan, RowId, Step, TableId};
-use crate::policy::{Class, EntryCounters, Lane, Test};
+use crate::policy::{Class, EntryCounters, Lane, Test, Verdict};
 use crate::value::Family;
 
 /// What the rules of a lane need to know.
@@ -48,6 +50,24 @@ struct Kept {
     when: When,
 }
 
+/// What the conditions of a rule have hit.
+#[derive(Default)]
+struct Hits {
+    /// Entries in slots.
+    kept: Vec<Kept>,
+    /// Look-ups that were done before and have to be done again to be counted.
+    remembered: Vec<Test>,
+}
+
+impl Hits {
+    /// Counts the packet in the entries in slots.
+    fn count(&self, a: &mut Assembler) {
+        for kept in &self.kept {
+            count_kept(a, kept);
+        }
+    }
+}
+
 /// When there is a hit in a slot.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum When {
@@ -57,13 +77,27 @@ enum When {
     Perhaps,
 }
 
+/// A block that counts the entries that remembered look-ups have hit, before the verdict.
+pub struct Counting {
+    tests: Vec<Test>,
+    verdict: Verdict,
+    label: Label,
+}
+
+/// What the rules of a lane have left to be emitted behind them, and what they remember.
+#[derive(Default)]
+pub struct State {
+    remembered: Vec<(Test, Slot)>,
+    countings: Vec<Counting>,
+}
+
 impl Rules<'_> {
     /// Emits the nodes; packets that none decides fall through.
-    pub fn nodes(&self, a: &mut Assembler, nodes: &[Node]) {
+    pub fn nodes(&self, a: &mut Assembler, nodes: &[Node], state: &mut State) {
         for node in nodes {
             match node {
                 Node::Rule(step) => {
-                    self.rule(a, step);
+                    self.rule(a, step, state);
                     if step.conds.is_empty() && step.action.verdict().is_some() {
                         return;
                     }
@@ -72,24 +106,70 @@ impl Rules<'_> {
                     let miss = a.label("not under");
                     self.note(a, first_row(nodes));
                     self.cond(a, cond, miss, When::Always, &mut Vec::new());
-                    self.nodes(a, nodes);
+                    self.nodes(a, nodes, state);
                     a.place(miss);
+                }
+                Node::Remember { test, place, first } => {
+                    self.note(a, *first);
+                    self.remember(a, test, REMEMBERED[*place]);
+                    state.remembered.push((test.clone(), REMEMBERED[*place]));
                 }
                 Node::LookUp { conds, key, table, verdict, first } => {
                     self.note(a, *first);
                     let miss = a.label("not in list");
-                    let mut kept = Vec::new();
-                    for cond in conds {
-                        self.cond(a, cond, miss, When::Always, &mut kept);
-                    }
+                    let hits = self.all(a, conds, miss, state);
                     self.look_up(a, *key, *table, miss);
-                    for kept in &kept {
-                        count_kept(a, kept);
-                    }
-                    a.jump(self.ends.verdict(*verdict)).place(miss);
+                    hits.count(a);
+                    let end = self.end(a, hits.remembered, *verdict, state);
+                    a.jump(end).place(miss);
                 }
             }
         }
+    }
+
+    /// Emits the blocks that rules have asked for.
+    pub fn countings(&self, a: &mut Assembler, state: State) {
+        for Counting { tests, verdict, label } in state.countings {
+            a.note(Note::new("entries hit")).place(label);
+            for test in &tests {
+                let gone = a.label("gone meanwhile");
+                if let Some(hit) = self.test(a, test, gone) {
+                    sets::count(a, hit);
+                }
+                a.place(gone);
+            }
+            a.jump(self.ends.verdict(verdict));
+        }
+    }
+
+    /// Does a look-up and keeps whether it hit.
+    fn remember(&self, a: &mut Assembler, test: &Test, slot: Slot) {
+        let (miss, done) = (a.label("not in set"), a.label("remembered"));
+        self.test(a, test, miss);
+        slot.store(a, 1);
+        a.jump(done).place(miss);
+        slot.store(a, 0);
+        a.place(done);
+    }
+
+    /// Where packets go whose row is named, by way of the entries that they have hit.
+    fn end(
+        &self,
+        a: &mut Assembler,
+        tests: Vec<Test>,
+        verdict: Verdict,
+        state: &mut State,
+    ) -> Label {
+        if tests.is_empty() {
+            return self.ends.verdict(verdict);
+        }
+        let same = |c: &&Counting| (&c.tests, c.verdict) == (&tests, verdict);
+        if let Some(there) = state.countings.iter().find(same) {
+            return there.label;
+        }
+        let label = a.label("count entries");
+        state.countings.push(Counting { tests, verdict, label });
+        label
     }
 
     fn note(&self, a: &mut Assembler, row: RowId) {
@@ -97,23 +177,48 @@ impl Rules<'_> {
         a.note(Note::line(rule.line, rule.text.clone()));
     }
 
-    fn rule(&self, a: &mut Assembler, step: &Step) {
+    fn rule(&self, a: &mut Assembler, step: &Step, state: &mut State) {
         self.note(a, step.row);
         let miss = a.label(format!("past line {}", self.plan.rule_of(step.row).line));
-        let mut kept = Vec::new();
-        for cond in &step.conds {
-            self.cond(a, cond, miss, When::Always, &mut kept);
-        }
-        for kept in &kept {
-            count_kept(a, kept);
-        }
         match step.action.verdict() {
-            Some(_) => self.ends.decide(a, step.row),
-            None => self.count(a, step.row),
+            Some(verdict) => {
+                let hits = self.all(a, &step.conds, miss, state);
+                hits.count(a);
+                a.mov(ROW, step.row.number());
+                let end = self.end(a, hits.remembered, verdict, state);
+                a.jump(end);
+            }
+            None => {
+                self.all(a, &step.conds, miss, &State::default()).count(a);
+                self.count(a, step.row);
+            }
         }
         if !step.conds.is_empty() {
             a.place(miss);
         }
+    }
+
+    /// All conditions of a rule, and what they hit.
+    fn all(&self, a: &mut Assembler, conds: &[Cond], miss: Label, state: &State) -> Hits {
+        let mut hits = Hits::default();
+        for cond in conds {
+            let (Cond::Is(test) | Cond::IsNot(test)) = cond else {
+                self.cond(a, cond, miss, When::Always, &mut hits.kept);
+                continue;
+            };
+            let Some((_, slot)) = state.remembered.iter().find(|(t, _)| t == test) else {
+                self.cond(a, cond, miss, When::Always, &mut hits.kept);
+                continue;
+            };
+            slot.load(a, R1);
+            if matches!(cond, Cond::Is(_)) {
+                a.jump_if(R1, If::Eq, 0, miss);
+                hits.remembered.extend(self.counts(test).then(|| test.clone()));
+            } else {
+                a.jump_if(R1, If::Ne, 0, miss);
+            }
+        }
+        hits
     }
 
     /// Counts the packet in a row that does not decide it.
@@ -126,7 +231,7 @@ impl Rules<'_> {
         a.place(done);
     }
 
-    /// Stores the row that the key belongs to, or goes to `miss`.
+    /// Names the row that the key belongs to, or goes to `miss`.
     fn look_up(&self, a: &mut Assembler, key: Key, table: TableId, miss: Label) {
         let slot = match key {
             Key::Address(end) => KeySlot::Address(tests::address_slot(end, self.family())),
@@ -134,7 +239,7 @@ impl Rules<'_> {
         };
         let at = table.index();
         tables::look_up(a, self.maps.tables[at], &self.plan.tables[at], &slot, miss);
-        ROW.store(a, R1);
+        a.mov(ROW, R1);
     }
 
     /// One condition; what it hits is kept.

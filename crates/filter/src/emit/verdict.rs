@@ -1,12 +1,12 @@
 //! The ends of the program: one row of the counters a packet, then the verdict.
 //!
-//! Whoever decides stores its row and goes to the label of its verdict. In shadow mode a drop is
+//! Whoever decides names its row and goes to the label of its verdict. In shadow mode a drop is
 //! counted in the second half of the rows and passes. Per-CPU counters need no atomics: XDP programs
 //! of one CPU do not interrupt each other.
 
 use palisade_asm::{Assembler, Cond, Label, R0, R1, Size};
 
-use super::frame::{LEN, MODE, ROW, VERDICT};
+use super::frame::{KEY, LEN, MODE, ROW, VERDICT};
 use super::rules::Maps;
 use super::sets::look_up;
 use crate::plan::{Malformed, Mode, Plan, RowId};
@@ -34,7 +34,7 @@ impl<'a> Ends<'a> {
         self.malformed[class as usize]
     }
 
-    /// Where packets go whose row is stored.
+    /// Where packets go whose row is in `ROW`.
     pub fn verdict(&self, verdict: Verdict) -> Label {
         match verdict {
             Verdict::Pass => self.pass,
@@ -46,8 +46,7 @@ impl<'a> Ends<'a> {
     /// Ends the packet in `row`, which has a verdict.
     pub fn decide(&self, a: &mut Assembler, row: RowId) {
         let verdict = self.plan.rows[row.index()].verdict.expect("only rows with a verdict decide");
-        ROW.store(a, row.number());
-        a.jump(self.verdict(verdict));
+        a.mov(ROW, row.number()).jump(self.verdict(verdict));
     }
 
     /// The common tail, as far as something goes there.
@@ -71,15 +70,14 @@ impl<'a> Ends<'a> {
         a.place(count);
         self.count(a, maps, done);
         a.place(shadow);
-        ROW.load(a, R1);
-        a.add(R1, enforced(self.plan));
-        ROW.store(a, R1);
+        a.add(ROW, enforced(self.plan));
         a.place(self.pass).mov(VERDICT, Verdict::Pass.code());
         a.jump(count);
     }
 
     fn count(&self, a: &mut Assembler, maps: &Maps, done: Label) {
-        look_up(a, maps.counters, ROW);
+        KEY.store(a, ROW);
+        look_up(a, maps.counters, KEY);
         a.jump_if(R0, Cond::Eq, 0, done);
         add_to_counters(a);
         a.place(done);

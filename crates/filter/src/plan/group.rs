@@ -20,6 +20,15 @@ pub enum Node {
     Rule(Step),
     /// What is under the condition meets only packets that it is true of.
     Under(Cond, Vec<Node>),
+    /// The test is done once, for all rules behind that ask for it; its result is kept.
+    Remember {
+        /// The test: a look-up in a set.
+        test: Test,
+        /// Which of the results kept it is.
+        place: usize,
+        /// The first rule that asks.
+        first: RowId,
+    },
     /// Where all conditions hold, the key decides which rule it is, if any.
     LookUp {
         /// What is tested before.
@@ -44,6 +53,11 @@ pub enum Key {
     Port(End),
 }
 
+/// A look-up that so many rules of a lane ask for is done once for all.
+const WORTH_REMEMBERING: usize = 4;
+/// The most results of look-ups that are kept at a time.
+pub const MOST_REMEMBERED: usize = 8;
+
 /// Longer lists are looked up instead of compared.
 pub const MOST_COMPARED: usize = 8;
 
@@ -66,6 +80,52 @@ impl Tables {
     /// The tables, by their place.
     pub fn into_all(self) -> Vec<Table> {
         self.all
+    }
+}
+
+/// Puts the look-ups that many rules ask for before the first of them.
+pub fn remember(nodes: Vec<Node>) -> Vec<Node> {
+    let mut asked: Vec<(Test, usize)> = Vec::new();
+    for node in &nodes {
+        node.each_look_up(&mut |test| match asked.iter_mut().find(|(t, _)| t == test) {
+            Some((_, times)) => *times += 1,
+            None => asked.push((test.clone(), 1)),
+        });
+    }
+    let often = asked.into_iter().filter(|(_, times)| *times >= WORTH_REMEMBERING);
+    let mut left: Vec<(usize, Test)> =
+        often.map(|(test, _)| test).take(MOST_REMEMBERED).enumerate().collect();
+    let mut out = Vec::new();
+    for node in nodes {
+        let first = node.first_row();
+        let mut now = Vec::new();
+        node.each_look_up(&mut |test| now.push(test.clone()));
+        for (place, test) in left.extract_if(.., |(_, test)| now.contains(test)) {
+            out.push(Node::Remember { test, place, first });
+        }
+        out.push(node);
+    }
+    out
+}
+
+impl Node {
+    /// Calls `visit` with each look-up in a set that is a condition of a rule that decides.
+    fn each_look_up<'a>(&'a self, visit: &mut impl FnMut(&'a Test)) {
+        let mut each = |conds: &'a [Cond]| {
+            for cond in conds {
+                if let Cond::Is(test) | Cond::IsNot(test) = cond
+                    && test.set().is_some()
+                {
+                    visit(test);
+                }
+            }
+        };
+        match self {
+            Self::Rule(step) if step.action != Action::Count => each(&step.conds),
+            Self::LookUp { conds, .. } => each(conds),
+            Self::Rule(_) | Self::Remember { .. } => {}
+            Self::Under(_, nodes) => nodes.iter().for_each(|node| node.each_look_up(visit)),
+        }
     }
 }
 

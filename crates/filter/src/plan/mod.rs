@@ -24,8 +24,8 @@ use crate::value::{AddressRange, Family};
 use crate::{Dead, Filling};
 
 pub use control::{CONTROL, Control};
-pub use group::{Key, Node};
-use group::{Tables, group};
+pub use group::{Key, MOST_REMEMBERED, Node};
+use group::{Tables, group, remember};
 pub use mode::Mode;
 pub use reduce::Cond;
 use rows::FIRST_RULE;
@@ -98,7 +98,7 @@ impl Node {
     pub fn first_row(&self) -> RowId {
         match self {
             Self::Rule(step) => step.row,
-            Self::LookUp { first, .. } => *first,
+            Self::LookUp { first, .. } | Self::Remember { first, .. } => *first,
             Self::Under(_, nodes) => {
                 nodes.first().map(Self::first_row).expect("something stands under a condition")
             }
@@ -115,12 +115,13 @@ impl Node {
                 }
             }
             Self::LookUp { conds, .. } => conds.iter().for_each(|cond| cond.each(visit)),
+            Self::Remember { test, .. } => visit(test),
         }
     }
 
     fn looks_up(&self, wanted: &impl Fn(Key) -> bool) -> bool {
         match self {
-            Self::Rule(_) => false,
+            Self::Rule(_) | Self::Remember { .. } => false,
             Self::Under(_, nodes) => nodes.iter().any(|node| node.looks_up(wanted)),
             Self::LookUp { key, .. } => wanted(*key),
         }
@@ -326,6 +327,9 @@ impl Plan<'_> {
                     take(left, branches(cond), node.first_row())?;
                     self.spend(nodes, left)?;
                 }
+                Node::Remember { test, first, .. } => {
+                    take(left, branches(&Cond::Is(test.clone())), *first)?;
+                }
                 Node::LookUp { conds, table, first, .. } => {
                     let halvings = self.tables[table.index()].layout().halvings as usize;
                     let tested = conds.iter().map(branches).sum::<usize>();
@@ -403,6 +407,7 @@ fn way(policy: &Policy, class: Class, shadows: &mut Shadows, tables: &mut Tables
         let mut taken = Vec::new();
         let nodes = group(steps.clone(), class, tables, &mut |row, by| taken.push((row, by)));
         shadows.walked(&steps, &taken);
+        let nodes = remember(nodes);
         found.push((steps, LaneWay { lanes: vec![*lane], nodes, open }));
     }
     Way { class, depth, lanes: found.into_iter().map(|(_, way)| way).collect() }

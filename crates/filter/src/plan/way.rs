@@ -155,10 +155,10 @@ impl Shadows {
     }
 }
 
-/// A condition known from what earlier rules did not decide, and the rule that tells.
+/// A condition known from what earlier rules did not decide, and the rules that tell.
 struct Known {
     cond: Cond,
-    row: RowId,
+    rows: Vec<RowId>,
 }
 
 /// More are not kept, so that a rule is compared with few.
@@ -169,30 +169,30 @@ pub fn steps(reach: &Reach<'_>, lane: Lane, shadows: &mut Shadows) -> (Vec<Step>
     let mut steps: Vec<Step> = Vec::new();
     let mut earlier = Earlier::default();
     let mut known: Vec<Known> = Vec::new();
-    let mut closed: Option<RowId> = None;
+    let mut closed: Option<Vec<RowId>> = None;
     for (row, rule) in &reach.rules {
         let conds = match reduce(&rule.matching, reach.class, lane) {
             Reduced::Never => continue,
             Reduced::Always => Vec::new(),
             Reduced::If(conds) => conds,
         };
-        if let Some(by) = closed.or_else(|| earlier.shadow(&conds, shadows)) {
-            shadows.shadowed(*row, by);
-            continue;
-        }
-        let mut left = match settle(conds.clone(), &known) {
-            Ok(left) => left,
+        let one = || earlier.shadow(&conds, shadows).map(|by| vec![by]);
+        let taken = closed.clone().or_else(one);
+        let settled = taken.map_or_else(|| settle(conds.clone(), &known), Err);
+        let (mut left, by) = match settled {
+            Ok(settled) => settled,
             Err(by) => {
-                shadows.shadowed(*row, by);
+                by.into_iter().for_each(|by| shadows.shadowed(*row, by));
                 continue;
             }
         };
         left.sort_by_key(cost);
         if rule.action != Action::Count {
+            let rows = [by, vec![*row]].concat();
+            learn(&left, &rows, &mut known);
             if left.is_empty() {
-                closed = Some(*row);
+                closed = Some(rows);
             }
-            learn(&left, *row, &mut known);
             earlier.add(conds, *row);
         }
         steps.push(Step { conds: left, row: *row, action: rule.action });
@@ -200,24 +200,26 @@ pub fn steps(reach: &Reach<'_>, lane: Lane, shadows: &mut Shadows) -> (Vec<Step>
     (steps, if closed.is_some() { Open::No } else { Open::Yes })
 }
 
-/// The conditions that what is known leaves open; an error where it excludes one of them.
-fn settle(conds: Vec<Cond>, known: &[Known]) -> Result<Vec<Cond>, RowId> {
-    let mut left = Vec::new();
+/// The conditions that what is known leaves open, and the rules that settled the others; an error
+/// with those that exclude one of them.
+fn settle(conds: Vec<Cond>, known: &[Known]) -> Result<(Vec<Cond>, Vec<RowId>), Vec<RowId>> {
+    let (mut left, mut by) = (Vec::new(), Vec::new());
     for cond in conds {
-        if let Some(by) = known.iter().find(|k| excludes(&k.cond, &cond)) {
-            return Err(by.row);
+        if let Some(known) = known.iter().find(|k| excludes(&k.cond, &cond)) {
+            return Err(known.rows.clone());
         }
         // A look-up in a set counts the entry that it finds, whatever is known of it.
         let counts = !matches!(cond, Cond::IsNot(_)) && looks_into_a_set(&cond);
-        if counts || !known.iter().any(|k| implies(&k.cond, &cond)) {
-            left.push(cond);
+        match known.iter().find(|k| !counts && implies(&k.cond, &cond)) {
+            Some(known) => by.extend(&known.rows),
+            None => left.push(cond),
         }
     }
-    Ok(left)
+    Ok((left, by))
 }
 
 /// A rule of a single condition tells that the condition is false of all packets behind it.
-fn learn(conds: &[Cond], row: RowId, known: &mut Vec<Known>) {
+fn learn(conds: &[Cond], rows: &[RowId], known: &mut Vec<Known>) {
     let [cond] = conds else { return };
     let single: Vec<&Cond> = match cond {
         Cond::Is(_) | Cond::IsNot(_) => vec![cond],
@@ -234,7 +236,7 @@ fn learn(conds: &[Cond], row: RowId, known: &mut Vec<Known>) {
             Cond::Any(_) => continue,
         };
         if known.len() < MOST_KNOWN {
-            known.push(Known { cond: negated, row });
+            known.push(Known { cond: negated, rows: rows.to_vec() });
         }
     }
 }
