@@ -47,7 +47,7 @@ fn listed(n: u32) -> Ipv4Addr {
 /// A frame from a listed address, or from a neighbour of one that is not listed.
 fn frame(n: u32) -> Vec<u8> {
     let bits = listed(n / 2 % LINES).to_bits();
-    let from = if n % 2 == 0 { bits } else { bits & !1 };
+    let from = if n.is_multiple_of(2) { bits } else { bits & !1 };
     (eth() / ipv4().src(Ipv4Addr::from(from)) / udp(4000, 9)).build()
 }
 

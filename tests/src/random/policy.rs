@@ -63,11 +63,12 @@ pub fn rules(chance: &mut Chance) -> Vec<String> {
     let mut rules: Vec<String> = Vec::new();
     let groups = if chance.once_in(8) { 20 } else { 6 };
     for _ in 0..1 + chance.below(groups) {
-        match chance.below(7) {
+        match chance.below(8) {
             0 => rules.extend(run(chance)),
             1 => rules.extend(family(chance)),
             2 => rules.extend(kindred(chance)),
-            3 if !rules.is_empty() => {
+            3 => rules.extend(neighbours(chance)),
+            4 if !rules.is_empty() => {
                 let again = chance.below(rules.len());
                 let (_, terms) = rules[again].split_once(' ').unwrap_or_default();
                 let rule = format!("{} {terms} {}", action(chance), matching(chance, 0));
@@ -103,6 +104,23 @@ fn kindred(chance: &mut Chance) -> Vec<String> {
     let matches = 3 + chance.below(8);
     let matches = kin(chance, matches);
     matches.into_iter().map(|matching| format!("{} {matching}", action(chance))).collect()
+}
+
+/// Rules that ask for the same look-up.
+fn neighbours(chance: &mut Chance) -> Vec<String> {
+    const LOOK_UPS: [&str; 5] = [
+        "src in nets",
+        "host in nets",
+        "dst in uncounted",
+        "service in ports",
+        "ether src in macs",
+    ];
+    let shared = chance.one(&LOOK_UPS);
+    let rule = |chance: &mut Chance| {
+        let not = if chance.once_in(3) { "not " } else { "" };
+        format!("{} {not}{shared} {}", action(chance), matching(chance, 0))
+    };
+    (0..3 + chance.below(8)).map(|_| rule(chance)).collect()
 }
 
 /// Rules that share their first terms.

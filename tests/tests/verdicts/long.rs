@@ -69,7 +69,9 @@ fn of(shape: &str, count: u32) -> String {
 fn is_planned(policy: &str, target: Target) -> bool {
     match compile(&parse(policy).expect("a policy"), target) {
         Ok(_) => true,
-        Err(error @ (PlanError::TooManyBranches { .. } | PlanError::TooManyInstructions { .. })) => {
+        Err(
+            error @ (PlanError::TooManyBranches { .. } | PlanError::TooManyInstructions { .. }),
+        ) => {
             assert!(error.to_string().starts_with("line "), "{error}");
             false
         }

@@ -231,6 +231,19 @@ impl Rules<'_> {
         a.place(done);
     }
 
+    /// The address or port is in a long list.
+    fn listed(&self, a: &mut Assembler, test: &Test, table: TableId, miss: Label) {
+        let slot = if let Test::Port(end, _) = test {
+            KeySlot::Port(tests::port_slot(*end))
+        } else if let Test::Address(end, _) = test {
+            KeySlot::Address(tests::address_slot(*end, self.family()))
+        } else {
+            unreachable!("only addresses and ports have lists")
+        };
+        let at = table.index();
+        tables::look_up(a, self.maps.tables[at], &self.plan.tables[at], &slot, miss);
+    }
+
     /// Names the row that the key belongs to, or goes to `miss`.
     fn look_up(&self, a: &mut Assembler, key: Key, table: TableId, miss: Label) {
         let slot = match key {
@@ -311,6 +324,10 @@ impl Rules<'_> {
     fn test(&self, a: &mut Assembler, test: &Test, miss: Label) -> Option<Hit> {
         let order = self.plan.target.order;
         let Maps { control, sets, .. } = self.maps;
+        if let Some(table) = self.plan.lists.get(test) {
+            self.listed(a, test, *table, miss);
+            return None;
+        }
         match test {
             Test::AddressIn(end, set) => {
                 let (family, set) = (self.family(), &sets[set.index()]);

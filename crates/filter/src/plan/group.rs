@@ -77,6 +77,21 @@ impl Tables {
         })
     }
 
+    /// The table of a list that is too long to be compared.
+    pub fn of_list(&mut self, test: &Test) -> Option<TableId> {
+        let (key, ranges) = key_of_test(test)?;
+        if ranges.len() <= MOST_COMPARED {
+            return None;
+        }
+        let kind = match (key, test) {
+            (Key::Address(_), Test::Address(_, all)) if all.has(Family::V6) => TableKind::V6,
+            (Key::Address(_), _) => TableKind::V4,
+            (Key::Port(_), _) => TableKind::Ports,
+        };
+        // That there is a row is all that is asked.
+        Some(self.id_of(Table::of(kind, &[(ranges, RowId::LISTED)])))
+    }
+
     /// The tables, by their place.
     pub fn into_all(self) -> Vec<Table> {
         self.all
@@ -170,16 +185,21 @@ struct Run {
 /// The ranges of the key in a condition.
 fn key_of(cond: &Cond) -> Option<(Key, Vec<(u128, u128)>)> {
     match cond {
-        Cond::Is(Test::Address(end, all)) => {
-            let both = [Family::V4, Family::V6].map(|f| all.bits(f));
-            Some((Key::Address(*end), both.concat()))
-        }
-        Cond::Is(Test::Port(end, ports)) => {
-            let ranges = ports.ranges().map(|r| (r.first().into(), r.last().into()));
-            Some((Key::Port(*end), ranges.collect()))
-        }
-        Cond::Is(_) | Cond::IsNot(_) | Cond::Any(_) => None,
+        Cond::Is(test) => key_of_test(test),
+        Cond::IsNot(_) | Cond::Any(_) => None,
     }
+}
+
+fn key_of_test(test: &Test) -> Option<(Key, Vec<(u128, u128)>)> {
+    if let Test::Address(end, all) = test {
+        let both = [Family::V4, Family::V6].map(|f| all.bits(f));
+        return Some((Key::Address(*end), both.concat()));
+    }
+    if let Test::Port(end, ports) = test {
+        let ranges = ports.ranges().map(|r| (r.first().into(), r.last().into()));
+        return Some((Key::Port(*end), ranges.collect()));
+    }
+    None
 }
 
 fn keyed(step: &Step, key: Key) -> Option<(&Cond, usize)> {

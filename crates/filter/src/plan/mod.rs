@@ -16,6 +16,8 @@ mod target;
 mod trial;
 mod way;
 
+use std::collections::HashMap;
+
 use palisade_asm::{MapDecl, MapFlags, MapKind, Program};
 
 use crate::policy::{Class, End, Lane, Policy, Rule, Test};
@@ -210,6 +212,8 @@ pub struct Plan<'a> {
     pub ways: Vec<Way>,
     /// The constant tables.
     pub tables: Vec<Table>,
+    /// Lists that are too long to be compared, and the tables in which they are looked up.
+    pub lists: HashMap<Test, TableId>,
     /// Rules that are on no way.
     pub dead: Vec<Dead>,
 }
@@ -226,9 +230,9 @@ pub fn plan(policy: &Policy, target: Target, tenure: Tenure) -> Result<Plan<'_>,
             ways.push(way);
         }
     }
-    let dead = dead(policy, &shadows);
-    let rows = rows(policy);
-    let plan = Plan { policy, target, tenure, rows, other, ways, tables: tables.into_all(), dead };
+    let lists = lists(ways.iter().chain([&other]), &mut tables);
+    let (rows, dead, tables) = (rows(policy), dead(policy, &shadows), tables.into_all());
+    let plan = Plan { policy, target, tenure, rows, other, ways, tables, lists, dead };
     plan.check_branches()?;
     let maps = plan.maps().len();
     if maps > MOST_MAPS {
@@ -309,7 +313,7 @@ impl Plan<'_> {
             let mut left = MOST_BRANCHES - PARSER_BRANCHES;
             if let Err(row) = self.spend(&lane.nodes, &mut left) {
                 let Rule { line, text, .. } = self.rule_of(row);
-                let (line, rule, limit) = (*line, text.clone(), MOST_BRANCHES);
+                let (line, rule, limit) = (*line, shortened(text), MOST_BRANCHES);
                 return Err(PlanError::TooManyBranches { line, rule, limit });
             }
         }
@@ -351,8 +355,10 @@ fn branches(cond: &Cond) -> usize {
     match cond {
         Cond::Any(all) => all.iter().flatten().map(|cond| branches(cond) + 1).sum(),
         Cond::Is(test) | Cond::IsNot(test) => match test {
-            Test::Address(_, all) => all.ranges().map(|range| range_branches(&range)).sum(),
-            Test::Port(_, ports) => 2 * ports.count(),
+            Test::Address(_, all) => {
+                all.ranges().map(|range| range_branches(&range)).sum::<usize>().min(TABLE_BRANCHES)
+            }
+            Test::Port(_, ports) => (2 * ports.count()).min(TABLE_BRANCHES),
             Test::ServiceIn(_) => 9,
             Test::AddressIn(..) => 8,
             Test::MacIn(..) | Test::Nd => 4,
@@ -373,6 +379,9 @@ fn branches(cond: &Cond) -> usize {
         },
     }
 }
+
+/// More than the branches of a look-up in any constant table.
+const TABLE_BRANCHES: usize = 80;
 
 /// A prefix is compared by its words of 32 bits, another range with its ends.
 fn range_branches(range: &AddressRange) -> usize {
@@ -413,6 +422,19 @@ fn way(policy: &Policy, class: Class, shadows: &mut Shadows, tables: &mut Tables
     Way { class, depth, lanes: found.into_iter().map(|(_, way)| way).collect() }
 }
 
+/// The long lists among the tests of some ways, each with its table.
+fn lists<'a>(ways: impl Iterator<Item = &'a Way>, tables: &mut Tables) -> HashMap<Test, TableId> {
+    let mut lists = HashMap::new();
+    for node in ways.flat_map(|way| &way.lanes).flat_map(|lane| &lane.nodes) {
+        node.each_test(&mut |test| {
+            if let Some(id) = tables.of_list(test) {
+                lists.insert(test.clone(), id);
+            }
+        });
+    }
+    lists
+}
+
 fn dead(policy: &Policy, shadows: &Shadows) -> Vec<Dead> {
     let dead = shadows.dead().into_iter().map(|(row, by)| {
         let rule = rule_of(policy, row);
@@ -420,6 +442,15 @@ fn dead(policy: &Policy, shadows: &Shadows) -> Vec<Dead> {
         Dead { line: rule.line, text: rule.text.clone(), by }
     });
     dead.collect()
+}
+
+/// A statement as far as a message shows it.
+fn shortened(text: &str) -> String {
+    const MOST: usize = 100;
+    match text.char_indices().nth(MOST) {
+        Some((end, _)) => format!("{}…", &text[..end]),
+        None => text.to_owned(),
+    }
 }
 
 fn too_many_sets(policy: &Policy) -> Result<(), PlanError> {
@@ -433,7 +464,7 @@ fn too_many_sets(policy: &Policy) -> Result<(), PlanError> {
             .map(|test| if matches!(test, Test::AddressIn(End::Either, _)) { 2 } else { 1 })
             .sum();
         if sets > MOST_HITS {
-            let (line, rule) = (rule.line, rule.text.clone());
+            let (line, rule) = (rule.line, shortened(&rule.text));
             return Err(PlanError::TooManySets { line, rule, sets, limit: MOST_HITS });
         }
     }

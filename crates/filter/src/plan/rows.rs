@@ -103,6 +103,9 @@ pub struct Row {
 pub struct RowId(pub(super) usize);
 
 impl RowId {
+    /// The row in a table that only says that a key is listed: no rule has it.
+    pub(super) const LISTED: Self = Self(1);
+
     /// The key of the row in the counters.
     pub const fn index(self) -> usize {
         self.0

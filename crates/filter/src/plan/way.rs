@@ -244,7 +244,7 @@ fn learn(conds: &[Cond], rows: &[RowId], known: &mut Vec<Known>) {
 /// The rules before, found by what a rule must imply to be shadowed by one of them.
 #[derive(Default)]
 struct Earlier {
-    all: Vec<(Vec<Cond>, RowId)>,
+    all: Vec<(Vec<Cond>, usize, RowId)>,
     by_point: HashMap<Cond, Vec<usize>>,
     others: Vec<usize>,
 }
@@ -256,24 +256,34 @@ impl Earlier {
             Some(point) => self.by_point.entry(point.clone()).or_default().push(at),
             None => self.others.push(at),
         }
-        self.all.push((conds, row));
+        let weight = conds.iter().map(weight).sum();
+        self.all.push((conds, weight, row));
     }
 
     /// The first rule that matches all that `conds` do.
     fn shadow(&self, conds: &[Cond], shadows: &mut Shadows) -> Option<RowId> {
         let points = conds.iter().filter_map(|cond| self.by_point.get(cond)).flatten();
+        let weight = conds.iter().map(weight).sum::<usize>();
         let mut found: Option<RowId> = None;
         for at in points.chain(&self.others) {
-            shadows.spent += 1;
+            let (before, size, row) = &self.all[*at];
+            shadows.spent += 1 + size * weight;
             if shadows.spent > MOST_COMPARISONS {
                 break;
             }
-            let (before, row) = &self.all[*at];
             if before.iter().all(|b| all_imply(conds, b)) && found.is_none_or(|f| *row < f) {
                 found = Some(*row);
             }
         }
         found
+    }
+}
+
+/// What it takes to compare with a condition.
+fn weight(cond: &Cond) -> usize {
+    match cond {
+        Cond::Is(_) | Cond::IsNot(_) => 1,
+        Cond::Any(all) => all.iter().flatten().map(weight).sum(),
     }
 }
 
