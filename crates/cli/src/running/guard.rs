@@ -7,6 +7,7 @@
 //! whether it still lets the neighbours ask for this host's address, without which no packet comes.
 
 use std::cell::RefCell;
+use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
 use std::os::fd::AsRawFd;
 use std::path::PathBuf;
@@ -66,7 +67,8 @@ pub fn cut(
     lists: Option<&Lists>,
 ) -> Outcome<Option<Cut>> {
     let Some(session) = session() else { return Ok(None) };
-    let contents = Coming { sets, lists, unread: RefCell::new(None) };
+    let contents =
+        Coming { sets, lists, answers: RefCell::default(), unread: RefCell::default() };
     let neighbours = match session.server {
         SocketAddr::V4(_) => ("the ARP requests for this host are", oracle::arp_request()),
         SocketAddr::V6(_) => {
@@ -93,6 +95,8 @@ pub fn cut(
 struct Coming<'a> {
     sets: &'a [PlannedSet<'a>],
     lists: Option<&'a Lists>,
+    /// What was answered: a large set is walked through once, however many rules ask.
+    answers: RefCell<BTreeMap<(usize, Item), bool>>,
     /// Why a set could not be read.
     unread: RefCell<Option<Failure>>,
 }
@@ -100,6 +104,16 @@ struct Coming<'a> {
 impl Coming<'_> {
     /// Whether an entry covers `item`.
     fn has(&self, set: SetId, item: Item) -> bool {
+        let asked = (set.index(), item);
+        if let Some(answer) = self.answers.borrow().get(&asked) {
+            return *answer;
+        }
+        let answer = self.look_up(set, item);
+        self.answers.borrow_mut().insert(asked, answer);
+        answer
+    }
+
+    fn look_up(&self, set: SetId, item: Item) -> bool {
         let Some(planned) = self.sets.get(set.index()) else { return false };
         let declared = self.lists.map(|lists| lists.of(&planned.declared.name));
         if declared.is_some_and(|list| list.iter().any(|have| covers(have, &item))) {
@@ -121,8 +135,9 @@ fn stays(now: &OpenSet, declared: Option<&[Item]>, item: &Item) -> Outcome<bool>
     Ok(match now.covering(item)? {
         None => false,
         Some(entry) if stays(&entry) => true,
-        // Behind one that goes there may be a wider one that stays.
-        Some(_) => now.entries()?.iter().any(|entry| stays(entry) && covers(&entry.item, item)),
+        // Behind one that goes there may be a wider one that stays. Few entries cover the item, and
+        // only those are looked for in the list.
+        Some(_) => now.entries()?.iter().any(|entry| covers(&entry.item, item) && stays(entry)),
     })
 }
 

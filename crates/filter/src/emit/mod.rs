@@ -93,7 +93,7 @@ fn declare(a: &mut Assembler, plan: &Plan<'_>) -> (Maps, Option<[palisade_asm::M
             counters: set.counters,
         })
         .collect();
-    let tables = plan.tables.iter().map(|_| next()).collect();
+    let tables = plan.tables.map().map(|_| next());
     (Maps { control, counters, sets, tables }, trial)
 }
 

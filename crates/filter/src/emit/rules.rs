@@ -10,7 +10,7 @@ use palisade_asm::{Assembler, Cond as If, Label, MapId, Note, R0, R1};
 
 use super::frame::{HITS, KEY, REMEMBERED, ROW, Slot};
 use super::sets::{self, Hit, SetMaps};
-use super::tables::{self, KeySlot};
+use super::tables;
 use super::tests;
 use super::verdict::{Ends, add_to_counters};
 use crate::plan::{Cond, Key, Node, Plan, RowId, Step, TableId};
@@ -39,8 +39,8 @@ pub struct Maps {
     pub counters: MapId,
     /// The sets of the policy, in its order.
     pub sets: Vec<SetMaps>,
-    /// The constant tables.
-    pub tables: Vec<MapId>,
+    /// The constant tables, where there are any.
+    pub tables: Option<MapId>,
 }
 
 /// A hit that waits for the rest of its rule.
@@ -233,26 +233,29 @@ impl Rules<'_> {
 
     /// The address or port is in a long list.
     fn listed(&self, a: &mut Assembler, test: &Test, table: TableId, miss: Label) {
-        let slot = if let Test::Port(end, _) = test {
-            KeySlot::Port(tests::port_slot(*end))
+        if let Test::Port(end, _) = test {
+            self.row_of(a, Key::Port(*end), table, miss);
         } else if let Test::Address(end, _) = test {
-            KeySlot::Address(tests::address_slot(*end, self.family()))
-        } else {
-            unreachable!("only addresses and ports have lists")
-        };
-        let at = table.index();
-        tables::look_up(a, self.maps.tables[at], &self.plan.tables[at], &slot, miss);
+            self.row_of(a, Key::Address(*end), table, miss);
+        }
     }
 
     /// Names the row that the key belongs to, or goes to `miss`.
     fn look_up(&self, a: &mut Assembler, key: Key, table: TableId, miss: Label) {
-        let slot = match key {
-            Key::Address(end) => KeySlot::Address(tests::address_slot(end, self.family())),
-            Key::Port(end) => KeySlot::Port(tests::port_slot(end)),
-        };
-        let at = table.index();
-        tables::look_up(a, self.maps.tables[at], &self.plan.tables[at], &slot, miss);
+        self.row_of(a, key, table, miss);
         a.mov(ROW, R1);
+    }
+
+    /// The row that the key belongs to into R1, or goes to `miss`.
+    fn row_of(&self, a: &mut Assembler, key: Key, table: TableId, miss: Label) {
+        let map = self.maps.tables.expect("the plan has a map for its tables");
+        let layout = self.plan.tables.layout(table);
+        match key {
+            Key::Address(end) => {
+                tables::by_address(a, map, layout, tests::address_slot(end, self.family()), miss);
+            }
+            Key::Port(end) => tables::by_port(a, map, layout, tests::port_slot(end), miss),
+        }
     }
 
     /// One condition; what it hits is kept.

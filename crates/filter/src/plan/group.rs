@@ -5,10 +5,11 @@
 //! under it. The order of rules is kept, so that the first one that matches still wins.
 
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 
 use super::reduce::Cond;
 use super::rows::RowId;
-use super::table::{Table, TableId, TableKind};
+use super::table::{Table, TableId, TableKind, Tables};
 use super::way::Step;
 use crate::policy::{Action, Class, End, Test, Verdict};
 use crate::value::Family;
@@ -61,20 +62,27 @@ pub const MOST_REMEMBERED: usize = 8;
 /// Longer lists are looked up instead of compared.
 pub const MOST_COMPARED: usize = 8;
 
-/// The tables of a plan, each content once.
+/// What a table is made of.
+type Lists = (TableKind, Vec<(Vec<(u128, u128)>, RowId)>);
+
+/// The tables of a plan in the making, each content once.
 #[derive(Default)]
-pub struct Tables {
+pub struct Collected {
     all: Vec<Table>,
-    known: HashMap<Table, TableId>,
+    known: HashMap<Lists, TableId>,
 }
 
-impl Tables {
-    fn id_of(&mut self, table: Table) -> TableId {
+impl Collected {
+    fn id_of(&mut self, lists: Lists) -> TableId {
         let next = TableId(self.all.len());
-        *self.known.entry(table.clone()).or_insert_with(|| {
-            self.all.push(table);
-            next
-        })
+        match self.known.entry(lists) {
+            Entry::Occupied(there) => *there.get(),
+            Entry::Vacant(new) => {
+                let (kind, rules) = new.key();
+                self.all.push(Table::of(*kind, rules));
+                *new.insert(next)
+            }
+        }
     }
 
     /// The table of a list that is too long to be compared.
@@ -89,12 +97,12 @@ impl Tables {
             (Key::Port(_), _) => TableKind::Ports,
         };
         // That there is a row is all that is asked.
-        Some(self.id_of(Table::of(kind, &[(ranges, RowId::LISTED)])))
+        Some(self.id_of((kind, vec![(ranges, RowId::LISTED)])))
     }
 
-    /// The tables, by their place.
-    pub fn into_all(self) -> Vec<Table> {
-        self.all
+    /// The tables, in their places.
+    pub fn into_tables(self) -> Tables {
+        Tables::of(self.all)
     }
 }
 
@@ -149,7 +157,7 @@ impl Node {
 pub fn group(
     steps: Vec<Step>,
     class: Class,
-    tables: &mut Tables,
+    tables: &mut Collected,
     shadowed: &mut impl FnMut(RowId, RowId),
 ) -> Vec<Node> {
     let mut nodes = Vec::new();
@@ -258,7 +266,7 @@ impl Run {
         &self,
         steps: &[Step],
         class: Class,
-        tables: &mut Tables,
+        tables: &mut Collected,
         shadowed: &mut impl FnMut(RowId, RowId),
     ) -> Node {
         let steps = &steps[..self.len];
@@ -273,7 +281,8 @@ impl Run {
             (Key::Address(_), Class::Ip6) => TableKind::V6,
             (Key::Address(_), Class::Ip4 | Class::Arp | Class::Other) => TableKind::V4,
         };
-        let table = Table::of(kind, &rules);
+        let id = tables.id_of((kind, rules.clone()));
+        let table = &tables.all[id.index()];
         let rows = table.rows();
         for (ranges, row) in rules.iter().filter(|(_, row)| !rows.contains(row)) {
             let owner = ranges.first().and_then(|(first, _)| table.row_of(*first));
@@ -282,8 +291,7 @@ impl Run {
         let verdict = first.action.verdict().expect("no run of rules that only count");
         let other = |cond: &&Cond| key_of(cond).is_none_or(|(key, _)| key != self.key);
         let conds = first.conds.iter().filter(other).cloned().collect();
-        let table = tables.id_of(table);
-        Node::LookUp { conds, key: self.key, table, verdict, first: first.row }
+        Node::LookUp { conds, key: self.key, table: id, verdict, first: first.row }
     }
 }
 

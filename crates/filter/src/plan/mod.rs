@@ -9,6 +9,7 @@ mod control;
 mod group;
 mod imply;
 mod mode;
+mod overlay;
 mod reduce;
 mod rows;
 mod table;
@@ -21,18 +22,18 @@ use std::collections::HashMap;
 use palisade_asm::{MapDecl, MapFlags, MapKind, Program};
 
 use crate::policy::{Class, End, Lane, Policy, Rule, Test};
-use crate::structure::{self, HITS_SIZE};
+use crate::structure::{self, HITS_SIZE, NetPart};
 use crate::value::{AddressRange, Family};
 use crate::{Dead, Filling};
 
 pub use control::{CONTROL, Control};
+use group::{Collected, group, remember};
 pub use group::{Key, MOST_REMEMBERED, Node};
-use group::{Tables, group, remember};
 pub use mode::Mode;
 pub use reduce::Cond;
 use rows::FIRST_RULE;
 pub use rows::{Decider, Malformed, Row, RowId, rows};
-pub use table::{Layout, Table, TableId, TableKind};
+pub use table::{Form, Layout, TABLES, TableId, Tables};
 pub use target::{Access, Buffers, ByteOrder, Target};
 pub use trial::{BEFORE, DEADLINE, Tenure};
 pub use way::{Depth, Open, Step};
@@ -171,13 +172,17 @@ pub enum PlanError {
     },
     /// A program refers to no more maps than this.
     #[error(
-        "{maps} maps are needed for the sets and lists of the policy, {limit} are the most that the kernel takes"
+        "line {line}: the set `{set}` takes the policy past {limit} maps, the most that the kernel takes for one program; a `net` set is {of_net} of them"
     )]
     TooManyMaps {
-        /// How many.
-        maps: usize,
+        /// The line of the first set that is too much.
+        line: u32,
+        /// The set.
+        set: String,
         /// The limit.
         limit: usize,
+        /// The maps of a `net` set.
+        of_net: usize,
     },
 }
 
@@ -211,7 +216,7 @@ pub struct Plan<'a> {
     /// The classes with a way of their own.
     pub ways: Vec<Way>,
     /// The constant tables.
-    pub tables: Vec<Table>,
+    pub tables: Tables,
     /// Lists that are too long to be compared, and the tables in which they are looked up.
     pub lists: HashMap<Test, TableId>,
     /// Rules that are on no way.
@@ -220,7 +225,7 @@ pub struct Plan<'a> {
 
 /// Plans the emission of `policy` for `target`.
 pub fn plan(policy: &Policy, target: Target, tenure: Tenure) -> Result<Plan<'_>, PlanError> {
-    let (mut shadows, mut tables) = (Shadows::default(), Tables::default());
+    let (mut shadows, mut tables) = (Shadows::default(), Collected::default());
     too_many_sets(policy)?;
     let other = way(policy, Class::Other, &mut shadows, &mut tables);
     let mut ways = Vec::new();
@@ -231,19 +236,16 @@ pub fn plan(policy: &Policy, target: Target, tenure: Tenure) -> Result<Plan<'_>,
         }
     }
     let lists = lists(ways.iter().chain([&other]), &mut tables);
-    let (rows, dead, tables) = (rows(policy), dead(policy, &shadows), tables.into_all());
+    let (rows, dead, tables) = (rows(policy), dead(policy, &shadows), tables.into_tables());
     let plan = Plan { policy, target, tenure, rows, other, ways, tables, lists, dead };
     plan.check_branches()?;
-    let maps = plan.maps().len();
-    if maps > MOST_MAPS {
-        return Err(PlanError::TooManyMaps { maps, limit: MOST_MAPS });
-    }
+    plan.check_maps()?;
     Ok(plan)
 }
 
 impl Plan<'_> {
-    /// The maps of the program: control, counters, those of a trial, then those of the sets and the
-    /// constant tables in order.
+    /// The maps of the program: control, counters, those of a trial, then those of the sets in order
+    /// and the one of the constant tables.
     pub fn maps(&self) -> Vec<MapDecl> {
         // Twice the rows: the second half counts what would have been dropped in shadow mode.
         let rows = u32::try_from(self.rows.len() * 2).unwrap_or(u32::MAX);
@@ -255,12 +257,11 @@ impl Plan<'_> {
             max_entries: rows,
             flags: MapFlags::NONE,
         };
-        let tables = self.tables.iter().enumerate().map(|(at, table)| table.map(TableId(at)));
         [Control::map(), counters]
             .into_iter()
             .chain(self.tenure.maps())
             .chain(self.policy.sets().iter().flat_map(structure::maps))
-            .chain(tables)
+            .chain(self.tables.map())
             .collect()
     }
 
@@ -282,13 +283,11 @@ impl Plan<'_> {
 
     /// What the constant tables hold.
     pub fn fillings(&self) -> Vec<Filling> {
-        let first = self.maps().len() - self.tables.len();
-        let key = 0u32.to_le_bytes().to_vec();
-        let filling = |(at, table): (usize, &Table)| Filling {
-            map: first + at,
-            entries: vec![(key.clone(), table.bytes(self.target.order))],
-        };
-        self.tables.iter().enumerate().map(filling).collect()
+        if self.tables.is_empty() {
+            return Vec::new();
+        }
+        let entry = (0u32.to_le_bytes().to_vec(), self.tables.bytes(self.target.order));
+        vec![Filling { map: self.maps().len() - 1, entries: vec![entry] }]
     }
 
     /// Refuses a program that the verifier may not follow to its end.
@@ -306,6 +305,23 @@ impl Plan<'_> {
     /// The keep or rule of a row.
     pub fn rule_of(&self, row: RowId) -> &Rule {
         rule_of(self.policy, row)
+    }
+
+    fn check_maps(&self) -> Result<(), PlanError> {
+        let own = 2 + self.tenure.maps().len() + usize::from(!self.tables.is_empty());
+        let mut left = MOST_MAPS - own;
+        for set in self.policy.sets() {
+            left = left.checked_sub(structure::maps(set).len()).ok_or_else(|| {
+                let (line, set) = (set.line, set.name.to_string());
+                PlanError::TooManyMaps {
+                    line,
+                    set,
+                    limit: MOST_MAPS,
+                    of_net: NetPart::ALL.len() + 1,
+                }
+            })?;
+        }
+        Ok(())
     }
 
     fn check_branches(&self) -> Result<(), PlanError> {
@@ -335,7 +351,7 @@ impl Plan<'_> {
                     take(left, branches(&Cond::Is(test.clone())), *first)?;
                 }
                 Node::LookUp { conds, table, first, .. } => {
-                    let halvings = self.tables[table.index()].layout().halvings as usize;
+                    let halvings = self.tables.layout(*table).halvings as usize;
                     let tested = conds.iter().map(branches).sum::<usize>();
                     take(left, tested + 4 + 4 * halvings, *first)?;
                 }
@@ -397,7 +413,7 @@ fn rule_of(policy: &Policy, row: RowId) -> &Rule {
     all.nth(row.index() - FIRST_RULE).expect("steps have the rows of rules")
 }
 
-fn way(policy: &Policy, class: Class, shadows: &mut Shadows, tables: &mut Tables) -> Way {
+fn way(policy: &Policy, class: Class, shadows: &mut Shadows, tables: &mut Collected) -> Way {
     let reach = Reach::of(policy, class);
     let depth = reach.depth(policy);
     shadows.beyond(&reach);
@@ -423,7 +439,10 @@ fn way(policy: &Policy, class: Class, shadows: &mut Shadows, tables: &mut Tables
 }
 
 /// The long lists among the tests of some ways, each with its table.
-fn lists<'a>(ways: impl Iterator<Item = &'a Way>, tables: &mut Tables) -> HashMap<Test, TableId> {
+fn lists<'a>(
+    ways: impl Iterator<Item = &'a Way>,
+    tables: &mut Collected,
+) -> HashMap<Test, TableId> {
     let mut lists = HashMap::new();
     for node in ways.flat_map(|way| &way.lanes).flat_map(|lane| &lane.nodes) {
         node.each_test(&mut |test| {

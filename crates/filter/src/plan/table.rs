@@ -1,21 +1,27 @@
 //! Constant lists that are too long to be compared one by one: which rule a key belongs to.
 //!
-//! A table is one value of an array map, so that the program reaches it without a call. Of the
-//! rules that hold a key, the first one has it, as in the policy.
+//! All tables of a program stand in one value of one array map, so that the program reaches them
+//! without a call. Of the rules that hold a key, the first one has it, as in the policy. A table has
+//! one of these forms:
 //!
 //! - Ports: the row of each of the 65536 ports; 0 is none.
-//! - IPv4: for each upper half of an address, where its entries begin and, in the next cell, end;
-//!   then the lower halves at which each entry begins, then their rows. An upper half with any
-//!   entry has one that begins at 0.
-//! - IPv6: the first address of each entry, as two words in order of weight, then the rows. There
-//!   are a power of two of them; the first begins at 0, the last ones are alike.
+//! - Sorted: a word that is 0, then the first key of each entry, then the rows. There are a power of
+//!   two of entries; the first begins at 0, the last ones are alike. An IPv6 key is two words in
+//!   order of weight.
+//! - Indexed, for many IPv4 addresses: for each upper half of an address, where its entries begin
+//!   and, in the next cell, end; then the lower halves at which each entry begins, then their rows.
+//!   An upper half with any entry has one that begins at 0.
 
 use std::collections::BTreeSet;
 
 use palisade_asm::{MapDecl, MapFlags, MapKind};
 
+use super::overlay::{Span, overlay};
 use super::rows::RowId;
 use super::target::ByteOrder;
+
+/// The name of the map that holds the tables.
+pub const TABLES: &str = "_tables";
 
 /// What a table is keyed by.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -28,12 +34,21 @@ pub enum TableKind {
     V6,
 }
 
-/// A table: keys from a first to a last one, in order and apart, and the row of each.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+/// A table: what it holds, and how.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Table {
-    /// What it is keyed by.
-    pub kind: TableKind,
-    spans: Vec<(u128, u128, RowId)>,
+    spans: Vec<Span>,
+    contents: Contents,
+    layout: Layout,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Contents {
+    Ports,
+    /// Each entry with its first key.
+    Sorted(Vec<(u128, u32)>),
+    /// Where the entries of each upper half begin, with the end of the last; and the entries.
+    Indexed(Vec<u32>, Vec<(u16, u32)>),
 }
 
 /// The place of a table in the plan.
@@ -47,9 +62,26 @@ impl TableId {
     }
 }
 
-/// Where the parts of a range table stand in its value, and how it is searched.
+/// How a table is searched.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Form {
+    /// By the port itself.
+    Ports,
+    /// By halving, with keys of four bytes.
+    Sorted4,
+    /// By halving, with keys of sixteen bytes.
+    Sorted6,
+    /// By the upper half of an IPv4 address, then by halving.
+    Indexed,
+}
+
+/// Where the parts of a table stand in the value of the map, and how it is searched.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Layout {
+    /// How it is searched.
+    pub form: Form,
+    /// Where the table begins: with the index, where it has one, else with a word that is 0.
+    pub base: u32,
     /// Where the beginnings of the entries stand.
     pub starts: u32,
     /// Where their rows stand.
@@ -61,12 +93,32 @@ pub struct Layout {
     size: u32,
 }
 
+impl Layout {
+    /// The same, that far into the value.
+    fn moved(self, by: u32) -> Self {
+        let Self { base, starts, rows, .. } = self;
+        Self { base: base + by, starts: starts + by, rows: rows + by, ..self }
+    }
+}
+
 const UPPER_HALVES: u32 = 65536;
+/// Where the entries of a table without an index begin.
+const HEAD: u32 = 8;
+/// A longer table of IPv4 addresses is worth an index of 256 KiB.
+const MOST_SORTED: usize = 2048;
 
 impl Table {
     /// The table of rules in order, each with its ranges.
     pub fn of(kind: TableKind, rules: &[(Vec<(u128, u128)>, RowId)]) -> Self {
-        Self { kind, spans: overlay(rules) }
+        let spans = overlay(rules);
+        let contents = match kind {
+            TableKind::Ports => Contents::Ports,
+            TableKind::V4 if spans.len() > MOST_SORTED => indexed(&spans),
+            TableKind::V4 => Contents::Sorted(boundaries(&spans, u32::MAX.into())),
+            TableKind::V6 => Contents::Sorted(boundaries(&spans, u128::MAX)),
+        };
+        let layout = layout(kind, &contents);
+        Self { spans, contents, layout }
     }
 
     /// The rows that some key belongs to.
@@ -81,120 +133,177 @@ impl Table {
         (key <= *last).then_some(*row)
     }
 
-    /// The map.
-    pub fn map(&self, id: TableId) -> MapDecl {
-        MapDecl {
-            name: format!("_table{}", id.index()),
-            kind: MapKind::Array,
-            key_size: 4,
-            value_size: self.layout().size,
-            max_entries: 1,
-            flags: MapFlags::NONE,
-        }
+    /// Where its parts stand, seen from its beginning.
+    pub const fn layout(&self) -> Layout {
+        self.layout
     }
 
-    /// Where its parts stand.
-    pub fn layout(&self) -> Layout {
-        match self.kind {
-            TableKind::Ports => {
-                Layout { starts: 0, rows: 0, room: 65536, halvings: 0, size: 4 * 65536 }
-            }
-            TableKind::V4 => {
-                let (index, entries) = self.by_upper_half();
-                let room = len32(entries.len()).next_power_of_two();
-                let most = index.windows(2).map(|w| w[1] - w[0]).max().unwrap_or(0);
-                // The starts end on a multiple of eight for the rows behind them.
-                let starts = (UPPER_HALVES + 2) * 4;
-                let rows = starts + (2 * room).next_multiple_of(8);
-                let size = rows + 4 * room;
-                Layout { starts, rows, room, halvings: halvings(most), size }
-            }
-            TableKind::V6 => {
-                let room = len32(self.boundaries().len()).next_power_of_two();
-                let rows = 8 + 16 * room;
-                Layout { starts: 8, rows, room, halvings: halvings(room), size: rows + 4 * room }
-            }
-        }
-    }
-
-    /// What the value holds.
+    /// What it holds.
     pub fn bytes(&self, order: ByteOrder) -> Vec<u8> {
-        let layout = self.layout();
-        let mut out = Bytes { order, bytes: vec![0; layout.size as usize] };
-        match self.kind {
-            TableKind::Ports => {
+        let Layout { form, starts, rows, room, size, .. } = self.layout;
+        let mut out = Bytes { order, bytes: vec![0; size as usize] };
+        match &self.contents {
+            Contents::Ports => {
                 for (first, last, row) in &self.spans {
                     for port in *first..=*last {
-                        out.put32(port as u32 * 4, row.word());
+                        out.put32(rows + port as u32 * 4, row.word());
                     }
                 }
             }
-            TableKind::V4 => {
-                let (index, entries) = self.by_upper_half();
-                for (at, begin) in (0..).zip(&index) {
-                    out.put32(at * 4, *begin);
-                }
-                for (at, (start, row)) in (0..).zip(&entries) {
-                    out.put16(layout.starts + at * 2, *start);
-                    out.put32(layout.rows + at * 4, *row);
+            Contents::Sorted(entries) => {
+                let last = entries.last().map_or(0, |(_, row)| *row);
+                let all = entries.iter().copied().chain(std::iter::repeat((u128::MAX, last)));
+                for (at, (start, row)) in (0..room).zip(all) {
+                    match form {
+                        Form::Sorted6 => {
+                            out.put64(starts + at * 16, (start >> 64) as u64);
+                            out.put64(starts + at * 16 + 8, start as u64);
+                        }
+                        Form::Sorted4 | Form::Ports | Form::Indexed => {
+                            out.put32(starts + at * 4, start as u32);
+                        }
+                    }
+                    out.put32(rows + at * 4, row);
                 }
             }
-            TableKind::V6 => {
-                let boundaries = self.boundaries();
-                let last = boundaries.last().copied().unwrap_or((0, 0));
-                for at in 0..layout.room {
-                    let (start, row) =
-                        boundaries.get(at as usize).copied().unwrap_or((u128::MAX, last.1));
-                    out.put64(layout.starts + at * 16, (start >> 64) as u64);
-                    out.put64(layout.starts + at * 16 + 8, start as u64);
-                    out.put32(layout.rows + at * 4, row);
+            Contents::Indexed(index, entries) => {
+                for (at, begin) in (0..).zip(index) {
+                    out.put32(at * 4, *begin);
+                }
+                for (at, (start, row)) in (0..).zip(entries) {
+                    out.put16(starts + at * 2, *start);
+                    out.put32(rows + at * 4, *row);
                 }
             }
         }
         out.bytes
     }
+}
 
-    /// Every place where the row changes, the first at 0; row 0 is none.
-    fn boundaries(&self) -> Vec<(u128, u32)> {
-        let mut all = vec![(0, 0)];
-        for (first, last, row) in &self.spans {
-            if all.last().is_some_and(|(start, _)| start == first) {
-                all.pop();
-            }
-            all.push((*first, row.word()));
-            if let Some(next) = last.checked_add(1) {
-                all.push((next, 0));
+fn layout(kind: TableKind, contents: &Contents) -> Layout {
+    match contents {
+        Contents::Ports => Layout {
+            form: Form::Ports,
+            base: 0,
+            starts: 0,
+            rows: 0,
+            room: 65536,
+            halvings: 0,
+            size: 4 * 65536,
+        },
+        Contents::Sorted(entries) => {
+            let room = len32(entries.len()).next_power_of_two();
+            let (form, key) =
+                if kind == TableKind::V6 { (Form::Sorted6, 16) } else { (Form::Sorted4, 4) };
+            let rows = HEAD + (key * room).next_multiple_of(8);
+            let size = (rows + 4 * room).next_multiple_of(8);
+            Layout { form, base: 0, starts: HEAD, rows, room, halvings: halvings(room), size }
+        }
+        Contents::Indexed(index, entries) => {
+            let room = len32(entries.len()).next_power_of_two();
+            let most = index.windows(2).map(|w| w[1] - w[0]).max().unwrap_or(0);
+            let starts = (UPPER_HALVES + 2) * 4;
+            let rows = starts + (2 * room).next_multiple_of(8);
+            let size = (rows + 4 * room).next_multiple_of(8);
+            Layout {
+                form: Form::Indexed,
+                base: 0,
+                starts,
+                rows,
+                room,
+                halvings: halvings(most),
+                size,
             }
         }
-        all
+    }
+}
+
+/// Every place up to `most` where the row changes, the first at 0; row 0 is none.
+fn boundaries(spans: &[Span], most: u128) -> Vec<(u128, u32)> {
+    let mut all = vec![(0, 0)];
+    for (first, last, row) in spans {
+        if all.last().is_some_and(|(start, _)| start == first) {
+            all.pop();
+        }
+        all.push((*first, row.word()));
+        if *last < most {
+            all.push((last + 1, 0));
+        }
+    }
+    all
+}
+
+fn indexed(spans: &[Span]) -> Contents {
+    let mut parts: Vec<Vec<(u16, u32)>> = vec![Vec::new(); UPPER_HALVES as usize];
+    for (first, last, row) in spans {
+        for upper in (first >> 16)..=(last >> 16) {
+            let part = &mut parts[upper as usize];
+            let from = if upper == first >> 16 { (first & 0xffff) as u16 } else { 0 };
+            if part.last().is_some_and(|(start, _)| *start == from) {
+                part.pop();
+            }
+            if part.is_empty() && from > 0 {
+                part.push((0, 0));
+            }
+            part.push((from, row.word()));
+            if upper == last >> 16 && last & 0xffff != 0xffff {
+                part.push(((last & 0xffff) as u16 + 1, 0));
+            }
+        }
+    }
+    let mut index = vec![0];
+    let mut entries = Vec::new();
+    for part in parts {
+        entries.extend(part);
+        index.push(len32(entries.len()));
+    }
+    Contents::Indexed(index, entries)
+}
+
+/// All tables of a plan, one behind the other.
+#[derive(Clone, Debug, Default)]
+pub struct Tables {
+    all: Vec<Table>,
+    bases: Vec<u32>,
+    size: u32,
+}
+
+impl Tables {
+    /// The tables, each behind the one before.
+    pub fn of(all: Vec<Table>) -> Self {
+        let (mut bases, mut size) = (Vec::new(), 0u32);
+        for table in &all {
+            bases.push(size);
+            size = size.saturating_add(table.layout.size);
+        }
+        Self { all, bases, size }
     }
 
-    /// Where the entries of each upper half begin, with the end of the last; and the entries.
-    fn by_upper_half(&self) -> (Vec<u32>, Vec<(u16, u32)>) {
-        let mut parts: Vec<Vec<(u16, u32)>> = vec![Vec::new(); UPPER_HALVES as usize];
-        for (first, last, row) in &self.spans {
-            for upper in (first >> 16)..=(last >> 16) {
-                let part = &mut parts[upper as usize];
-                let from = if upper == first >> 16 { (first & 0xffff) as u16 } else { 0 };
-                if part.last().is_some_and(|(start, _)| *start == from) {
-                    part.pop();
-                }
-                if part.is_empty() && from > 0 {
-                    part.push((0, 0));
-                }
-                part.push((from, row.word()));
-                if upper == last >> 16 && last & 0xffff != 0xffff {
-                    part.push(((last & 0xffff) as u16 + 1, 0));
-                }
-            }
-        }
-        let mut index = vec![0];
-        let mut entries = Vec::new();
-        for part in parts {
-            entries.extend(part);
-            index.push(len32(entries.len()));
-        }
-        (index, entries)
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.all.is_empty()
+    }
+
+    /// Where the parts of a table stand in the value of the map.
+    pub fn layout(&self, id: TableId) -> Layout {
+        self.all[id.0].layout.moved(self.bases[id.0])
+    }
+
+    /// The map; none where there is no table.
+    pub fn map(&self) -> Option<MapDecl> {
+        (!self.is_empty()).then(|| MapDecl {
+            name: TABLES.to_owned(),
+            kind: MapKind::Array,
+            key_size: 4,
+            value_size: self.size,
+            max_entries: 1,
+            flags: MapFlags::NONE,
+        })
+    }
+
+    /// What its value holds.
+    pub fn bytes(&self, order: ByteOrder) -> Vec<u8> {
+        self.all.iter().flat_map(|table| table.bytes(order)).collect()
     }
 }
 
@@ -239,43 +348,6 @@ impl Bytes {
     }
 }
 
-/// Where ranges of several rules overlap, the first rule has the keys; what is left of each, in
-/// order. Neighbours of one rule are one span.
-fn overlay(rules: &[(Vec<(u128, u128)>, RowId)]) -> Vec<(u128, u128, RowId)> {
-    // Each range begins to hold at its first key and ceases behind its last.
-    let mut events: Vec<(u128, bool, usize)> = Vec::new();
-    for (at, (ranges, _)) in rules.iter().enumerate() {
-        for (first, last) in ranges {
-            events.push((*first, true, at));
-            events.extend(last.checked_add(1).map(|next| (next, false, at)));
-        }
-    }
-    events.sort_unstable();
-    let mut holding = BTreeSet::new();
-    let mut spans: Vec<(u128, u128, RowId)> = Vec::new();
-    let mut events = events.into_iter().peekable();
-    while let Some((key, begins, at)) = events.next() {
-        if begins {
-            holding.insert(at)
-        } else {
-            holding.remove(&at)
-        };
-        if events.peek().is_some_and(|(next, _, _)| *next == key) {
-            continue;
-        }
-        let Some(first) = holding.first() else { continue };
-        let row = rules[*first].1;
-        let last = events.peek().map_or(u128::MAX, |(next, _, _)| next - 1);
-        match spans.last_mut() {
-            Some(before) if before.2 == row && before.1.checked_add(1) == Some(key) => {
-                before.1 = last;
-            }
-            _ => spans.push((key, last, row)),
-        }
-    }
-    spans
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -311,26 +383,27 @@ mod tests {
     }
 
     /// What the program finds, by the bytes of the value alone.
-    fn found((kind, layout, bytes): &(TableKind, Layout, Vec<u8>), key: u128) -> u32 {
+    fn found((layout, bytes): &(Layout, Vec<u8>), key: u128) -> u32 {
         let word = |at: u32, len: usize| {
             let at = at as usize;
             bytes[at..at + len].iter().rev().fold(0u64, |all, b| all << 8 | u64::from(*b))
         };
-        let start = |entry: u32| match kind {
-            TableKind::Ports => 0,
-            TableKind::V4 => u128::from(word(layout.starts + entry * 2, 2)),
-            TableKind::V6 => {
+        let start = |entry: u32| match layout.form {
+            Form::Ports => 0,
+            Form::Indexed => u128::from(word(layout.starts + entry * 2, 2)),
+            Form::Sorted4 => u128::from(word(layout.starts + entry * 4, 4)),
+            Form::Sorted6 => {
                 let at = layout.starts + entry * 16;
                 u128::from(word(at, 8)) << 64 | u128::from(word(at + 8, 8))
             }
         };
-        let (mut entry, end, low) = match kind {
-            TableKind::Ports => return word(key as u32 * 4, 4) as u32,
-            TableKind::V4 => {
-                let at = (key >> 16) as u32 * 4;
+        let (mut entry, end, low) = match layout.form {
+            Form::Ports => return word(layout.rows + key as u32 * 4, 4) as u32,
+            Form::Indexed => {
+                let at = layout.base + (key >> 16) as u32 * 4;
                 (word(at, 4) as u32, word(at + 4, 4) as u32, key & 0xffff)
             }
-            TableKind::V6 => (0, layout.room, key),
+            Form::Sorted4 | Form::Sorted6 => (word(layout.base, 4) as u32, layout.room, key),
         };
         if entry >= end {
             return 0;
@@ -343,6 +416,13 @@ mod tests {
         word(layout.rows + entry * 4, 4) as u32
     }
 
+    /// The table behind another one, as it stands in the value.
+    fn value(table: &Table) -> (Layout, Vec<u8>) {
+        let before = Table::of(TableKind::V4, &[(vec![(1, 2)], row(9))]);
+        let tables = Tables::of(vec![before, table.clone()]);
+        (tables.layout(TableId(1)), tables.bytes(ByteOrder::Little))
+    }
+
     #[test]
     fn a_key_has_the_row_of_the_first_rule_that_holds_it() {
         for (kind, most) in
@@ -351,7 +431,7 @@ mod tests {
             for seed in 0..20 {
                 let rules = rules(seed, most);
                 let table = Table::of(kind, &rules);
-                let value = (kind, table.layout(), table.bytes(ByteOrder::Little));
+                let value = value(&table);
                 let edges =
                     rules.iter().flat_map(|(ranges, _)| ranges).flat_map(|(first, last)| {
                         [
@@ -374,11 +454,31 @@ mod tests {
     }
 
     #[test]
+    fn many_addresses_are_indexed_and_found() {
+        let mut next = numbers(7);
+        let rules: Vec<_> = (1..4000)
+            .map(|n| {
+                let first = next() & 0xffff_ffff;
+                (vec![(first, (first + next() % 70_000).min(0xffff_ffff))], row(n))
+            })
+            .collect();
+        let table = Table::of(TableKind::V4, &rules);
+        assert_eq!(table.layout().form, Form::Indexed);
+        let value = value(&table);
+        for (ranges, _) in rules.iter().step_by(7) {
+            for key in [ranges[0].0, ranges[0].1, ranges[0].0 / 2] {
+                let want = owner(&rules, key).map_or(0, |row| row.index() as u32);
+                assert_eq!(found(&value, key), want, "{key}");
+            }
+        }
+    }
+
+    #[test]
     fn the_ends_of_the_address_space_are_found() {
         for (kind, last) in [(TableKind::V4, u128::from(u32::MAX)), (TableKind::V6, u128::MAX)] {
             let rules = [(vec![(last, last)], row(3)), (vec![(0, 0), (9, last)], row(4))];
             let table = Table::of(kind, &rules);
-            let value = (kind, table.layout(), table.bytes(ByteOrder::Little));
+            let value = value(&table);
             for (key, want) in [(0, 4), (1, 0), (8, 0), (9, 4), (last - 1, 4), (last, 3)] {
                 assert_eq!(found(&value, key), want, "{kind:?} {key}");
             }
