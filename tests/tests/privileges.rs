@@ -156,6 +156,12 @@ fn a_member_of_the_group_edits_nothing_that_a_trial_may_take_back_unseen() {
         let (code, said) = ordinary(gid, &["add", "203.0.113.5"]);
         assert_eq!(code, Some(3), "{said}");
         assert!(said.contains("on trial") && said.contains("confirmed or rolled back"), "{said}");
+        for ends in ["confirm", "rollback"] {
+            let (code, said) = ordinary(gid, &[ends]);
+            assert_eq!(code, Some(3), "{said}");
+            assert!(said.contains("its owner has to end"), "{said}");
+            assert!(!said.contains("cut short"), "nothing was: {said}");
+        }
         for (settle, address) in [("confirm", "203.0.113.5"), ("rollback", "203.0.113.6")] {
             lab.palisade(&[settle]).ok();
             assert_eq!(ordinary(gid, &["add", address]).0, Some(0), "{settle}");

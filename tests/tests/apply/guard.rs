@@ -2,6 +2,7 @@
 
 use std::net::{IpAddr, SocketAddr, TcpListener, TcpStream};
 use std::process::Stdio;
+use std::time::{Duration, Instant};
 
 use palisade_tests::lab::{FAR_ADDRESSES, Lab, NEAR, Output};
 use palisade_tests::packet::TO4;
@@ -75,6 +76,26 @@ fn what_the_sets_hold_counts_whoever_put_it_there() {
         let elements = blocks.replace("ELEMENTS", &format!("elements {{ {client} }}"));
         let said = from_far(lab, &["apply", &files.write("elements.pal", elements)]).failed(1);
         assert!(said.contains("drop src in block"), "{said}");
+    });
+}
+
+/// Only the entries that cover the session are looked for in the new list, of however many.
+#[test]
+fn a_long_list_that_no_longer_covers_the_session_is_judged_at_once() {
+    Lab::run(|lab| {
+        let files = Files::new();
+        let file = files.write(
+            "p.pal",
+            "set s net { max 65536 file \"list.txt\" }\ncount src in s\ndefault pass\n",
+        );
+        let all: String = (0..40_000).map(|i| format!("10.1.{}.{}\n", i / 256, i % 256)).collect();
+        files.write("list.txt", format!("{}/24\n{all}", FAR_ADDRESSES[0].0));
+        lab.palisade(&["attach", NEAR, "-p", &file]).ok();
+        files.write("list.txt", all);
+        let start = Instant::now();
+        let said = from_far(lab, &["apply", &file]).ok();
+        assert!(said.contains("1 entry less"), "{said}");
+        assert!(start.elapsed() < Duration::from_secs(10), "{:?}", start.elapsed());
     });
 }
 

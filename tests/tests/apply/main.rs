@@ -1,6 +1,7 @@
 //! Another policy in the place of the one in force: at once or on trial, with its lists, unless it
 //! would cut its author off, and back again.
 
+mod beside;
 mod contents;
 mod guard;
 mod killed;

@@ -229,6 +229,36 @@ fn what_would_end_a_trial_by_the_way_is_refused() {
 }
 
 #[test]
+fn the_same_text_with_confirm_during_its_trial_sets_the_time_anew() {
+    Lab::run(|lab| {
+        attach(lab, OLD);
+        apply_on_trial(lab, "2s", NEW).ok();
+        let left = || status(lab)["trial"]["seconds_left"].as_u64().expect("on trial");
+        let program = status(lab)["program"]["id"].clone();
+        let said = apply(lab, NEW).ok();
+        assert!(said.contains("on trial for 1 s more"), "{said}");
+        let args = ["apply", "-", "--confirm", "60s"];
+        let dry = lab.palisade_with(&[&args[..], &["--dry-run"]].concat(), NEW).ok();
+        assert!(dry.contains("would be on trial for 1m"), "{dry}");
+        assert!(left() <= 2);
+        let said = apply_on_trial(lab, "60s", NEW).ok();
+        assert!(said.contains("only its trial changes"), "{said}");
+        assert!(said.contains("is on trial for 1m"), "{said}");
+        assert!(left() > 50);
+        assert_eq!(status(lab)["program"]["id"], program);
+        sleep(Duration::from_millis(2300));
+        assert_eq!(judged(lab), BY_NEW);
+        // Shorter works as well, and what stays is no trial.
+        apply_on_trial(lab, "1s", NEW).ok();
+        sleep(Duration::from_millis(1300));
+        assert_eq!(judged(lab), BY_OLD);
+        let said = apply_on_trial(lab, "60s", OLD).ok();
+        assert!(said.contains("nothing changes"), "{said}");
+        assert!(status(lab)["trial"].is_null());
+    });
+}
+
+#[test]
 fn a_trial_that_is_over_is_undone_on_every_interface_and_may_be_detached() {
     Lab::run(|lab| {
         attach(lab, OLD);

@@ -36,8 +36,11 @@ pub fn run(global: &Global, args: &Apply, out: &mut Output) -> Outcome {
         }
         notes.push(cut.in_words());
     }
-    if prepared.is_in_force() && matches!(at.trial()?, Some(Trial::On { .. })) {
-        notes.push("it is on trial: `palisade confirm` keeps it".to_owned());
+    if let (true, Some(Trial::On { left })) = (prepared.is_in_force(), at.trial()?)
+        && prepared.trial_anew().is_none()
+    {
+        let left = left.as_secs();
+        notes.push(format!("it is on trial for {left} s more: `palisade confirm` keeps it"));
     }
     let mut change = Change::of(&prepared, notes, args)?;
     if args.dry_run {
@@ -80,7 +83,7 @@ impl Change {
         let unchanged = prepared.is_in_force();
         Ok(Self {
             dry_run: args.dry_run,
-            trial: args.confirm.filter(|_| !unchanged),
+            trial: args.confirm.filter(|_| !unchanged || prepared.trial_anew().is_some()),
             unchanged,
             interfaces: prepared.to_replace()?.into_iter().map(|link| link.name).collect(),
             sets,
@@ -97,7 +100,10 @@ impl Change {
         }
         let name = &at.name;
         if self.unchanged {
-            out.say(format_args!("policy `{name}` is that already; nothing changes"))?;
+            let changes =
+                if self.trial.is_some() { "only its trial changes" } else { "nothing changes" };
+            out.say(format_args!("policy `{name}` is that already; {changes}"))?;
+            self.say_trial(out)?;
             return say_mode(mode, out);
         }
         let is = if self.dry_run { "would be replaced" } else { "replaced" };
@@ -117,13 +123,16 @@ impl Change {
                 if self.dry_run { "would go" } else { "is gone" }
             ))?;
         }
-        if let Some(time) = self.trial {
-            let is = if self.dry_run { "would be" } else { "is" };
-            out.say(format_args!(
-                "it {is} on trial for {time}: `palisade confirm` keeps it, else the kernel goes back by itself"
-            ))?;
-        }
+        self.say_trial(out)?;
         say_mode(mode, out)
+    }
+
+    fn say_trial(&self, out: &mut Output) -> Outcome {
+        let Some(time) = self.trial else { return Ok(()) };
+        let is = if self.dry_run { "would be" } else { "is" };
+        out.say(format_args!(
+            "it {is} on trial for {time}: `palisade confirm` keeps it, else the kernel goes back by itself"
+        ))
     }
 
     fn say_set(&self, set: &str, fate: Fate, out: &mut Output) -> Outcome {

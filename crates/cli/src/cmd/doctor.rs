@@ -214,7 +214,7 @@ const SINGLE_BUFFER_MTU: u32 = 4096 - 256 - 320 - 14;
 fn our_programs(global: &Global) -> Option<Vec<u32>> {
     let mut ids = Vec::new();
     for at in PolicyDir::all(&global.bpffs).ok()? {
-        if let Some(program) = at.program().ok()? {
+        for program in at.program().ok()?.into_iter().chain(at.on_the_way().ok()?) {
             ids.push(program.info().ok()?.id);
         }
     }

@@ -16,7 +16,8 @@ use crate::failure::{Failure, Outcome};
 use crate::judging;
 use crate::machine;
 use crate::output::{Form, Output, human};
-use crate::running::home::{PolicyDir, Running};
+use crate::running::home::Running;
+use crate::running::look::look;
 use crate::running::meta;
 
 /// Prints the program in the format that was asked for.
@@ -92,8 +93,10 @@ fn compiled(policy: &Policy, target: Target, tenure: Tenure) -> Outcome<Image> {
 impl Dumped {
     /// The policy in force; of the two ways to compile it the one that gives what was loaded.
     fn running(global: &Global) -> Outcome<Self> {
-        let at = PolicyDir::get(&global.bpffs, &global.policy_name)?;
-        let running = Running::get(&at)?;
+        look(global, |at, _| Self::of(&Running::get(at)?))
+    }
+
+    fn of(running: &Running<'_>) -> Outcome<Self> {
         let target = Chosen { target: machine::target()?, origin: Origin::Machine };
         let kept = running.meta.digest;
         let mut image = compiled(&running.policy, target.target, Tenure::Standing)?;
@@ -103,7 +106,7 @@ impl Dumped {
                 image = on_trial;
             }
         }
-        Ok(Self { of: at.name.to_string(), target, image, kept: Some(kept) })
+        Ok(Self { of: running.at.name.to_string(), target, image, kept: Some(kept) })
     }
 
     /// The program with everything at its slot, the islands of far jumps too.

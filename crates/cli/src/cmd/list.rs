@@ -9,14 +9,14 @@ use crate::args::{Export, ExportFormat, Global, List};
 use crate::failure::{Failure, Outcome};
 use crate::output::{Form, Output, human};
 use crate::running::home::PolicyDir;
+use crate::running::look::look;
 use crate::running::set::{Entry, Now, OpenSet};
 
 /// The entries with their hits.
 pub fn list(global: &Global, args: &List, out: &mut Output) -> Outcome {
-    let at = PolicyDir::get(&global.bpffs, &global.policy_name)?;
-    let sets = open(&at, args.set.as_ref())?;
+    let sets = look(global, |at, _| open(at, args.set.as_ref()))?;
     if out.form() == Form::Json {
-        return document(&at, &sets, out);
+        return document(&global.policy_name, &sets, out);
     }
     for (name, set) in &sets {
         let entries = set.entries()?;
@@ -33,10 +33,9 @@ pub fn list(global: &Global, args: &List, out: &mut Output) -> Outcome {
 
 /// The entries as `import` reads them.
 pub fn export(global: &Global, args: &Export, out: &mut Output) -> Outcome {
-    let at = PolicyDir::get(&global.bpffs, &global.policy_name)?;
-    let sets = open(&at, args.set.as_ref())?;
+    let sets = look(global, |at, _| open(at, args.set.as_ref()))?;
     match args.format {
-        ExportFormat::Json => document(&at, &sets, out),
+        ExportFormat::Json => document(&global.policy_name, &sets, out),
         ExportFormat::List => {
             told_apart(&sets)?;
             for (_, set) in &sets {
@@ -100,9 +99,9 @@ fn table(entries: &[Entry], out: &mut Output) -> Outcome {
 
 /// All sets as one JSON document, written as it is read: a million entries need no tree of values.
 /// Items and names hold nothing that JSON would escape.
-fn document(at: &PolicyDir, sets: &[(Name, OpenSet)], out: &mut Output) -> Outcome {
+fn document(policy: &Name, sets: &[(Name, OpenSet)], out: &mut Output) -> Outcome {
     let (writer, now) = (out.writer(), Now::read()?);
-    write!(writer, "{{\"policy\":{},\"sets\":{{", json!(at.name.as_str()))?;
+    write!(writer, "{{\"policy\":{},\"sets\":{{", json!(policy.as_str()))?;
     for (i, (name, set)) in sets.iter().enumerate() {
         let comma = if i > 0 { "," } else { "" };
         let (kind, max) = (set.kind().word(), set.max());

@@ -9,22 +9,27 @@ use serde_json::json;
 use crate::args::{FilterMode, Global, ModeArgs};
 use crate::failure::Outcome;
 use crate::output::Output;
-use crate::running::home::PolicyDir;
+use crate::running::look::look;
 
 /// Sets or shows the mode.
 pub fn run(global: &Global, args: &ModeArgs, out: &mut Output) -> Outcome {
-    let at = PolicyDir::get(&global.bpffs, &global.policy_name)?;
-    let before = at.mode()?;
-    let mode = match args.mode {
-        None => before,
-        Some(FilterMode::Enforce) => Mode::Enforce,
-        Some(FilterMode::Shadow) => Mode::Shadow,
-        Some(FilterMode::Off) => Mode::Off,
-    };
-    if mode != before {
-        at.set_mode(mode)?;
-    }
-    out.json(&json!({"policy": at.name.as_str(), "mode": mode.word()}))?;
+    let mut first = None;
+    let mode = look(global, |at, _| {
+        let now = at.mode()?;
+        first.get_or_insert(now);
+        let mode = match args.mode {
+            None => now,
+            Some(FilterMode::Enforce) => Mode::Enforce,
+            Some(FilterMode::Shadow) => Mode::Shadow,
+            Some(FilterMode::Off) => Mode::Off,
+        };
+        if mode != now {
+            at.set_mode(mode)?;
+        }
+        Ok(mode)
+    })?;
+    let before = first.unwrap_or(mode);
+    out.json(&json!({"policy": global.policy_name.as_str(), "mode": mode.word()}))?;
     match args.mode {
         None => out.say(mode),
         Some(_) if mode == before => out.say(format_args!("{mode} already")),

@@ -20,29 +20,28 @@ use crate::args::{Global, Stats};
 use crate::failure::{Failure, Outcome};
 use crate::output::{Form, Output, human};
 use crate::running::home::{Count, Counters, PolicyDir, Reading, Running};
+use crate::running::look::look;
 
 /// Measures until told to stop.
 pub fn run(global: &Global, args: &Stats, out: &mut Output) -> Outcome {
     let stop = Stop::new()?;
     let mut left = args.count.unwrap_or(u64::MAX);
     while left > 0 {
-        let at = PolicyDir::get(&global.bpffs, &global.policy_name)?;
-        let mut watched = Watched::open(&at)?;
-        while left > 0 {
-            if stop.within(args.interval)? {
-                return Ok(());
+        look(global, |at, look| {
+            let mut watched = Watched::open(at)?;
+            look.confirm()?;
+            while left > 0 {
+                if stop.within(args.interval)? {
+                    left = 0;
+                } else if watched.is_replaced(global)? {
+                    break;
+                } else {
+                    watched.measure(out)?;
+                    left -= 1;
+                }
             }
-            if watched.is_replaced(global)? {
-                break;
-            }
-            let sample = watched.sample()?;
-            match out.form() {
-                Form::Json => out.json(&sample.json(&watched.running))?,
-                Form::Text | Form::Quiet => sample.say(&watched.running, out)?,
-            }
-            out.flush()?;
-            left -= 1;
-        }
+            Ok(())
+        })?;
     }
     Ok(())
 }
@@ -116,10 +115,18 @@ impl<'a> Watched<'a> {
 
     /// Whether another map of counters is in force; an error if the policy is gone.
     fn is_replaced(&self, global: &Global) -> Outcome<bool> {
-        let now = PolicyDir::get(&global.bpffs, &global.policy_name)
-            .and_then(|at| Running::get(&at)?.counters())
+        let now = look(global, |at, _| Ok(Running::get(at)?.counters()?.id))
             .map_err(|failure| failure.because("the policy was removed while it was measured"))?;
-        Ok(now.id != self.counters.id)
+        Ok(now != self.counters.id)
+    }
+
+    fn measure(&mut self, out: &mut Output) -> Outcome {
+        let sample = self.sample()?;
+        match out.form() {
+            Form::Json => out.json(&sample.json(&self.running))?,
+            Form::Text | Form::Quiet => sample.say(&self.running, out)?,
+        }
+        out.flush()
     }
 
     fn sample(&mut self) -> Outcome<Sample> {

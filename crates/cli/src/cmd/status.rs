@@ -10,16 +10,27 @@ use crate::args::{Global, Status};
 use crate::failure::{Failure, Outcome};
 use crate::output::{Output, human};
 use crate::running::home::{Carrier, Count, PolicyDir, Reading, Running, describe_program};
+use crate::running::look::look;
 use crate::running::meta;
 use crate::running::trial::{Trial, wall_time};
 
 /// Shows the policy, or what an interface carries.
 pub fn run(global: &Global, args: &Status, out: &mut Output) -> Outcome {
-    let at = match PolicyDir::get(&global.bpffs, &global.policy_name) {
-        Ok(at) => at,
-        Err(failure) => return Err(with_stranger(failure, args)?),
-    };
-    let running = Running::get(&at)?;
+    if let Err(failure) = PolicyDir::found(&global.bpffs, &global.policy_name) {
+        return Err(with_stranger(failure, args)?);
+    }
+    look(global, |at, look| {
+        let running = Running::get(at)?;
+        let interfaces = interfaces(&running, args)?;
+        let facts = Facts::of(&running, interfaces)?;
+        look.confirm()?;
+        out.json(&facts.json(&running))?;
+        facts.say(&running, out)
+    })
+}
+
+/// The interfaces that carry the policy, of those that are asked for.
+fn interfaces(running: &Running<'_>, args: &Status) -> Outcome<Vec<Carrier>> {
     let mut interfaces = running.interfaces()?;
     if let Some(name) = &args.device {
         let wanted = link::by_name(name)?;
@@ -30,9 +41,7 @@ pub fn run(global: &Global, args: &Status, out: &mut Output) -> Outcome {
             return Err(with_stranger(failure, args)?);
         }
     }
-    let facts = Facts::of(&running, interfaces)?;
-    out.json(&facts.json(&running))?;
-    facts.say(&running, out)
+    Ok(interfaces)
 }
 
 /// The failure, with what the interface carries instead.

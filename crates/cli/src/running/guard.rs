@@ -67,8 +67,7 @@ pub fn cut(
     lists: Option<&Lists>,
 ) -> Outcome<Option<Cut>> {
     let Some(session) = session() else { return Ok(None) };
-    let contents =
-        Coming { sets, lists, answers: RefCell::default(), unread: RefCell::default() };
+    let contents = Coming { sets, lists, answers: RefCell::default(), unread: RefCell::default() };
     let neighbours = match session.server {
         SocketAddr::V4(_) => ("the ARP requests for this host are", oracle::arp_request()),
         SocketAddr::V6(_) => {

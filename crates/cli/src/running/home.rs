@@ -21,8 +21,9 @@ use palisade_loader::{
     Access, Errno, Insert, Locked, Map, MapHandle, PerCpuMap, PinDir, PinError, Program,
 };
 
-use super::before;
+use super::before::{self, BACK};
 use super::meta::{self, Meta};
+use super::publish::{COMMIT, NEXT};
 use super::set::OpenSet;
 use super::trial::{Deadline, Found, Trial};
 use crate::failure::{Failure, Outcome};
@@ -33,6 +34,9 @@ const HOME: &str = "palisade";
 pub const PROGRAM: &str = "prog";
 /// The directory of the maps.
 pub const MAPS: &str = "maps";
+
+/// What to do about pins that do not belong together.
+const CUT_SHORT: &str = "a change of the policy was cut short; the next `palisade attach` or `palisade apply` puts it right";
 
 /// The directory of a policy.
 pub struct PolicyDir {
@@ -56,19 +60,15 @@ pub struct Undone {
 
 impl PolicyDir {
     /// The directory of the policy, if there is one.
-    fn find(bpffs: &Path, name: &Name) -> Outcome<Option<Self>> {
+    pub(super) fn find(bpffs: &Path, name: &Name) -> Outcome<Option<Self>> {
         let bpffs = PinDir::open_root(bpffs)?;
         let Some(home) = bpffs.subdir(HOME)? else { return Ok(None) };
         let dir = home.subdir(name.as_str())?;
         Ok(dir.map(|dir| Self { name: name.clone(), dir, undone: None, home, bpffs }))
     }
 
-    /// The policy that is in force, to read; an error if there is none.
-    pub fn get(bpffs: &Path, name: &Name) -> Outcome<Self> {
-        Self::found(bpffs, name)?.in_force()
-    }
-
-    fn found(bpffs: &Path, name: &Name) -> Outcome<Self> {
+    /// The same; an error if there is none.
+    pub fn found(bpffs: &Path, name: &Name) -> Outcome<Self> {
         Self::find(bpffs, name)?.ok_or_else(|| {
             Failure::usage(format!("no policy `{name}` is in force")).note(
                 "help",
@@ -78,7 +78,7 @@ impl PolicyDir {
     }
 
     /// The same with the pins of the policy before, where a trial has ended unconfirmed.
-    fn in_force(self) -> Outcome<Self> {
+    pub(super) fn in_force(self) -> Outcome<Self> {
         let Some(Trial::Over { since }) = self.trial()? else { return Ok(self) };
         let (Some(program), Some((dir, _))) = (self.program()?, before::kept(&self)?) else {
             return Ok(self);
@@ -163,7 +163,7 @@ impl PolicyDir {
     pub fn maps(&self) -> Outcome<PinDir> {
         self.dir.subdir(MAPS)?.ok_or_else(|| {
             Failure::usage(format!("the policy `{}` has no maps", self.name))
-                .note("help", "an attach was cut short; `palisade attach` again puts it right")
+                .note("help", CUT_SHORT)
         })
     }
 
@@ -239,15 +239,29 @@ impl PolicyDir {
                 "{} is not a map of the program",
                 path.display()
             ))
-            .note("help", "attach the policy again"));
+            .note("help", CUT_SHORT));
         }
         Ok(handle)
     }
 
     /// The failure of whoever needs a program.
     pub fn no_program(&self) -> Failure {
-        Failure::usage(format!("the policy `{}` has no program", self.name))
-            .note("help", "an attach was cut short; `palisade attach` again puts it right")
+        Failure::usage(format!("the policy `{}` has no program", self.name)).note("help", CUT_SHORT)
+    }
+
+    /// The programs of a change that is under way: interfaces carry one of them before its pin is
+    /// in its place.
+    pub fn on_the_way(&self) -> Outcome<Vec<Program>> {
+        let mut programs = Vec::new();
+        for name in [NEXT, COMMIT, BACK] {
+            let Some(dir) = self.dir.subdir(name)? else { continue };
+            match Program::open(&dir, PROGRAM) {
+                Ok(program) => programs.push(program),
+                Err(PinError::Missing { .. }) => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Ok(programs)
     }
 
     /// Lets a group reach the directory. The directory of all policies is open to the group that
@@ -300,14 +314,13 @@ impl<'a> Running<'a> {
         Self::open(at)?.ok_or_else(|| at.no_program())
     }
 
-    /// The interfaces that carry the program, or the one on trial that hands on to it, as the
-    /// kernel tells.
+    /// The interfaces that carry the program, the one on trial that hands on to it, or one that is
+    /// about to take its place, as the kernel tells.
     pub fn interfaces(&self) -> Outcome<Vec<Carrier>> {
-        let mut carriers = carriers_of(program_id(&self.program)?)?;
-        if let Some(undone) = &self.at.undone {
-            carriers.extend(carriers_of(program_id(&undone.program)?)?);
-        }
-        Ok(carriers)
+        let undone = self.at.undone.iter().map(|undone| &undone.program);
+        let on_the_way = self.at.on_the_way()?;
+        let programs = undone.chain(&on_the_way).chain([&self.program]);
+        carriers_of_any(&programs.map(program_id).collect::<Outcome<Vec<u32>>>()?)
     }
 
     /// Whether a pinned map is one of the program, or of a set of the policy: not every map of a
@@ -367,8 +380,13 @@ pub struct Carrier {
 
 /// The interfaces that carry the program of that number.
 pub fn carriers_of(id: u32) -> Outcome<Vec<Carrier>> {
+    carriers_of_any(&[id])
+}
+
+/// The interfaces that carry a program of those numbers, each once.
+fn carriers_of_any(ids: &[u32]) -> Outcome<Vec<Carrier>> {
     let carrier = |link: Link| {
-        let mode = link.xdp.and_then(|xdp| xdp.mode_of(id))?;
+        let mode = link.xdp.and_then(|xdp| ids.iter().find_map(|id| xdp.mode_of(*id)))?;
         Some(Carrier { link, mode })
     };
     Ok(link::list()?.into_iter().filter_map(carrier).collect())
@@ -429,8 +447,7 @@ impl Counters {
             .map(|[packets, bytes]| Count { packets, bytes })
             .collect();
         let (enforced, shadowed) = counts.split_at_checked(self.rows).ok_or_else(|| {
-            Failure::refused("the map of counters does not fit the policy")
-                .note("help", "attach the policy again")
+            Failure::refused("the map of counters does not fit the policy").note("help", CUT_SHORT)
         })?;
         Ok(Reading { enforced: enforced.to_vec(), shadowed: shadowed.to_vec() })
     }

@@ -21,7 +21,7 @@ use super::maps::Maps;
 use super::meta::{self, Meta};
 use super::publish::{self, Pins, Staged};
 use super::repro;
-use super::trial::{Deadline, Trial};
+use super::trial::{Deadline, Found, Trial};
 use crate::failure::{Failure, Outcome};
 use crate::judging::Lists;
 use crate::machine;
@@ -82,7 +82,10 @@ pub struct Prepared<'a> {
 /// What there is to do.
 enum Work {
     /// That very program runs already, with the maps that it shall have.
-    Nothing,
+    Nothing {
+        /// It is on trial, and shall be for that time from now.
+        anew: Option<Duration>,
+    },
     /// A new program takes the place of the old one, or of none.
     Renew {
         compiled: Box<Compiled>,
@@ -147,7 +150,15 @@ impl<'a> Prepared<'a> {
 
     /// Whether the program in force stays.
     pub fn is_in_force(&self) -> bool {
-        matches!(self.work, Work::Nothing)
+        matches!(self.work, Work::Nothing { .. })
+    }
+
+    /// For how long the trial is to go on from now of the very policy that is on trial already.
+    pub fn trial_anew(&self) -> Option<Duration> {
+        match self.work {
+            Work::Nothing { anew } => anew,
+            Work::Renew { .. } => None,
+        }
     }
 
     /// Whether some interface gets another program than it has.
@@ -171,7 +182,7 @@ impl<'a> Prepared<'a> {
     /// Loads the program, to have it verified, and forgets it.
     pub fn rehearse(self) -> Outcome {
         match &self.work {
-            Work::Nothing => Ok(()),
+            Work::Nothing { .. } => Ok(()),
             Work::Renew { compiled, .. } => self.load(compiled).map(drop),
         }
     }
@@ -180,9 +191,12 @@ impl<'a> Prepared<'a> {
     pub fn install(self) -> Outcome<Installed> {
         match &self.work {
             Work::Renew { compiled, trial, keep } => self.renew(compiled, *trial, *keep),
-            Work::Nothing => {
+            Work::Nothing { anew } => {
                 let old =
                     self.old.as_ref().ok_or_else(|| Failure::bug("no program is in force"))?;
+                if let (Some(time), Found::Trial(deadline)) = (anew, self.at.deadline()?) {
+                    deadline.set(*time)?;
+                }
                 let devices = Change::new(None, &old.program).place_all(self.devices)?;
                 if let Some(access) = self.access {
                     publish::share(self.at, access)?;
@@ -283,7 +297,7 @@ fn again(
     let tenure = if on_trial { Tenure::OnTrial } else { Tenure::Standing };
     let compiled = Compiled::new(policy, tenure)?;
     if carried && meta::digest(&compiled.image) == old.meta.digest {
-        return Ok(Work::Nothing);
+        return Ok(Work::Nothing { anew: trial.filter(|_| on_trial) });
     }
     if on_trial {
         return Err(Failure::refused(format!("the policy `{}` is on trial", at.name)).note(

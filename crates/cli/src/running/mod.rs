@@ -6,6 +6,7 @@ pub mod exchange;
 pub mod guard;
 pub mod home;
 pub mod install;
+pub mod look;
 mod maps;
 pub mod meta;
 pub mod publish;

@@ -38,8 +38,10 @@ use super::meta::{self, Meta};
 use super::trial::{Deadline, Found, Trial};
 use crate::failure::{Failure, Outcome};
 
-const NEXT: &str = "next:";
-const COMMIT: &str = "commit:";
+/// Where the pins of a change are prepared.
+pub const NEXT: &str = "next:";
+/// From where they move into place.
+pub const COMMIT: &str = "commit:";
 /// In both of them: what becomes `old:`.
 const BEFORE: &str = "before";
 
@@ -157,23 +159,35 @@ pub fn tell_undone(since: Duration) -> String {
 /// Puts right what a killed command, or a trial, has left; tells how long ago a trial ended that is
 /// undone by this. The caller holds the lock.
 fn recover(at: &PolicyDir) -> Outcome<Option<Duration>> {
-    put_right(at).map_err(|failure| {
+    let name = &at.name;
+    let undone = go_on(at).map_err(|failure| {
         failure.because(format!(
-            "an attach or a trial of the policy `{}` was cut short, and cannot be put right",
-            at.name
+            "a change of the policy `{name}` was cut short and cannot be finished"
         ))
+    })?;
+    if undone.is_some() {
+        return Ok(undone);
+    }
+    let over = over(at.deadline()?).map_err(|failure| {
+        failure.because(format!("the policy `{name}` is on trial, which its owner has to end"))
+    })?;
+    go_back(at, over).map_err(|failure| {
+        failure.because(format!("the policy `{name}` has to return, and cannot"))
     })
 }
 
-fn put_right(at: &PolicyDir) -> Outcome<Option<Duration>> {
+/// Goes on with a change that was cut short.
+fn go_on(at: &PolicyDir) -> Outcome<Option<Duration>> {
     if at.dir.subdir(COMMIT)?.is_some() {
         finish(at)?;
-    } else if let Some(next) = at.dir.subdir(NEXT)?
-        && let Some(since) = settle(at, &next)?
-    {
-        return Ok(Some(since));
+    } else if let Some(next) = at.dir.subdir(NEXT)? {
+        return settle(at, &next);
     }
-    let over = over(at.deadline()?)?;
+    Ok(None)
+}
+
+/// Undoes a trial that is over, and goes on with a return that was cut short.
+fn go_back(at: &PolicyDir, over: Option<Duration>) -> Outcome<Option<Duration>> {
     let returning = at.dir.subdir(BACK)?.is_some();
     // What is kept is for the owner alone to open, and seldom wanted.
     if over.is_none() && !returning {
@@ -237,9 +251,9 @@ fn over(deadline: Found) -> Outcome<Option<Duration>> {
             Trial::On { .. } | Trial::Confirmed => None,
         }),
         Found::Closed => Err(Failure::refused(
-            "the policy is on trial, and whether that is over is for its owner to see",
+            "whether the time of a trial is over is for the owner of the policy to see",
         )
-        .note("help", "its sets can be edited again once it is confirmed or rolled back")),
+        .note("help", "its sets can be edited again once it is confirmed or rolled back; confirm and rollback are the owner's")),
     }
 }
 

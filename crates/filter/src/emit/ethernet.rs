@@ -110,7 +110,9 @@ fn identifier(a: &mut Assembler, tag: Readable, slot: Slot) {
 fn no_addresses(a: &mut Assembler, needs: &Needs) {
     for (slot, needed) in [(SRC_MAC, needs.src_mac), (DST_MAC, needs.dst_mac)] {
         if needed {
-            slot.store(a, -1);
+            // Word by word, for what is stored whole must not be overwritten in parts (before 6.9,
+            // without CAP_PERFMON).
+            a.store(Size::W, slot.at(0), -1).store(Size::W, slot.at(4), -1);
         }
     }
 }

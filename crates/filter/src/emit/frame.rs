@@ -115,8 +115,20 @@ pub const HITS: [Slot; MOST_HITS] = {
     }
     slots
 };
+/// `u32`: 1 where there is a hit in the slot of the same place. Apart from the hit, because before
+/// 6.17 a verifier that follows mispredicted branches, as it does without CAP_PERFMON, would follow
+/// a pointer that it knows to be null.
+pub const IS_HIT: [Slot; MOST_HITS] = {
+    let mut slots = [Slot::forgetful(HITS[MOST_HITS - 1]); MOST_HITS];
+    let mut i = 1;
+    while i < MOST_HITS {
+        slots[i] = Slot::forgetful(slots[i - 1]);
+        i += 1;
+    }
+    slots
+};
 /// `u32`: a number of which the verifier is to forget what it knows.
-pub const FORGETFUL: Slot = Slot::forgetful(HITS[MOST_HITS - 1]);
+pub const FORGETFUL: Slot = Slot::forgetful(IS_HIT[MOST_HITS - 1]);
 /// The most bytes of a header that are copied.
 pub const MOST_COPIED: i16 = 24;
 /// A header that no pointer reaches: the lowest of three slots in a row.
@@ -248,6 +260,7 @@ mod tests {
         ];
         slots.extend(SAVED);
         slots.extend(HITS);
+        slots.extend(IS_HIT);
         slots.extend(REMEMBERED);
         for place in [SRC, DST] {
             for family in [Family::V4, Family::V6] {

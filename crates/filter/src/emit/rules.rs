@@ -1,14 +1,14 @@
 //! The rules of a lane, as the plan has grouped them.
 //!
 //! Entries are counted only when all conditions of the rule are true: until then a hit is kept in a
-//! slot. Where a hit is found in one of several alternatives, its slot is 0 as long as that
-//! alternative has not been met. Of a look-up that is done once for many rules, only the answer is
+//! slot. Where a hit is found in one of several alternatives, a word beside it says whether that
+//! alternative has been met. Of a look-up that is done once for many rules, only the answer is
 //! kept: a rule that matches by it goes through a block behind the rules, which looks up again and
 //! counts.
 
 use palisade_asm::{Assembler, Cond as If, Label, MapId, Note, R0, R1};
 
-use super::frame::{HITS, KEY, REMEMBERED, ROW, Slot};
+use super::frame::{HITS, IS_HIT, KEY, REMEMBERED, ROW, Slot};
 use super::sets::{self, Hit, SetMaps};
 use super::tables;
 use super::tests;
@@ -47,6 +47,8 @@ pub struct Maps {
 struct Kept {
     hit: Hit,
     slot: Slot,
+    /// The word that says whether there is one.
+    is_hit: Slot,
     when: When,
 }
 
@@ -264,9 +266,12 @@ impl Rules<'_> {
             Cond::Is(test) => {
                 let hit = self.test(a, test, miss);
                 if let Some(hit) = hit.filter(|_| self.counts(test)) {
-                    let slot = HITS[kept.len()];
+                    let (slot, is_hit) = (HITS[kept.len()], IS_HIT[kept.len()]);
                     slot.store(a, R0);
-                    kept.push(Kept { hit, slot, when });
+                    if when == When::Perhaps {
+                        is_hit.store(a, 1);
+                    }
+                    kept.push(Kept { hit, slot, is_hit, when });
                 }
             }
             Cond::IsNot(test) => {
@@ -279,9 +284,8 @@ impl Rules<'_> {
     }
 
     fn any(&self, a: &mut Assembler, all: &[Vec<Cond>], miss: Label, kept: &mut Vec<Kept>) {
-        let slots = HITS.iter().skip(kept.len()).take(self.hits(all));
-        for slot in slots {
-            slot.store(a, 0);
+        for (place, test) in (kept.len()..).zip(self.counted(all)) {
+            self.no_hit(a, test, place);
         }
         let hit = a.label("one of them");
         let (last, others) = all.split_last().expect("there are alternatives");
@@ -290,7 +294,7 @@ impl Rules<'_> {
             self.conds(a, conds, next, kept);
             a.jump(hit).place(next);
             for missed in &kept[before..] {
-                missed.slot.store(a, 0);
+                missed.is_hit.store(a, 0);
             }
         }
         self.conds(a, last, miss, kept);
@@ -303,14 +307,25 @@ impl Rules<'_> {
         }
     }
 
-    /// How many slots alternatives need for what they hit.
-    fn hits(&self, all: &[Vec<Cond>]) -> usize {
-        let hits = |cond: &Cond| match cond {
-            Cond::Is(test) => usize::from(self.counts(test)),
-            Cond::IsNot(_) => 0,
-            Cond::Any(all) => self.hits(all),
+    /// Stores that there is no hit of a test yet, and in its slot something that could be counted.
+    fn no_hit(&self, a: &mut Assembler, test: &Test, place: usize) {
+        if matches!(test, Test::ServiceIn(_)) {
+            HITS[place].store(a, 0);
+        } else {
+            a.load_map_value(R1, self.maps.control, 0);
+            HITS[place].store(a, R1);
+        }
+        IS_HIT[place].store(a, 0);
+    }
+
+    /// The tests of alternatives whose hits are counted, in order.
+    fn counted<'a>(&self, all: &'a [Vec<Cond>]) -> Vec<&'a Test> {
+        let counted = |cond: &'a Cond| match cond {
+            Cond::Is(test) => Vec::from_iter(self.counts(test).then_some(test)),
+            Cond::IsNot(_) => Vec::new(),
+            Cond::Any(all) => self.counted(all),
         };
-        all.iter().flatten().map(hits).sum()
+        all.iter().flatten().flat_map(counted).collect()
     }
 
     /// The version of IP, where addresses are tested.
@@ -371,10 +386,11 @@ fn first_row(nodes: &[Node]) -> RowId {
 
 fn count_kept(a: &mut Assembler, kept: &Kept) {
     let none = a.label("not by this one");
-    kept.slot.load(a, R0);
     if kept.when == When::Perhaps {
-        a.jump_if(R0, If::Eq, 0, none);
+        kept.is_hit.load(a, R1);
+        a.jump_if(R1, If::Eq, 0, none);
     }
+    kept.slot.load(a, R0);
     sets::count(a, kept.hit);
     if kept.when == When::Perhaps {
         a.place(none);

@@ -79,6 +79,8 @@ fn indexed(a: &mut Assembler, map: MapId, layout: Layout, slot: AddressSlot, mis
         a.jump_if(R0, Cond::Gt, lower, behind);
         a.mov(entry, R2).place(behind);
     }
+    // Linux 6.12 forgets at the comparison of what comes from the entry how large the entry is.
+    a.and(entry, mask(layout));
 }
 
 /// The entry of an IPv6 address into R1: the last one that begins at or before it.

@@ -9,7 +9,8 @@ use std::collections::hash_map::Entry;
 
 use super::reduce::Cond;
 use super::rows::RowId;
-use super::table::{Table, TableId, TableKind, Tables};
+use super::table::{Table, TableId, TableKind};
+use super::tables::Tables;
 use super::way::Step;
 use crate::policy::{Action, Class, End, Test, Verdict};
 use crate::value::Family;
@@ -54,8 +55,11 @@ pub enum Key {
     Port(End),
 }
 
-/// A look-up that so many rules of a lane ask for is done once for all.
+/// A look-up that so many rules of a lane ask for first of all is done once for them.
 const WORTH_REMEMBERING: usize = 4;
+/// A look-up that so many ask for is done once even where each of them has cheaper conditions before
+/// it: the look-ups of such a policy would be most of its code.
+const ALWAYS_WORTH_REMEMBERING: usize = 24;
 /// The most results of look-ups that are kept at a time.
 pub const MOST_REMEMBERED: usize = 8;
 
@@ -108,21 +112,31 @@ impl Collected {
 
 /// Puts the look-ups that many rules ask for before the first of them.
 pub fn remember(nodes: Vec<Node>) -> Vec<Node> {
-    let mut asked: Vec<(Test, usize)> = Vec::new();
+    let mut asked: Vec<Asked> = Vec::new();
     for node in &nodes {
-        node.each_look_up(&mut |test| match asked.iter_mut().find(|(t, _)| t == test) {
-            Some((_, times)) => *times += 1,
-            None => asked.push((test.clone(), 1)),
+        node.each_look_up(&mut |test, place| {
+            let at = asked.iter().position(|a| a.test == *test).unwrap_or_else(|| {
+                asked.push(Asked { test: test.clone(), times: 0, first_of_all: 0 });
+                asked.len() - 1
+            });
+            asked[at].times += 1;
+            asked[at].first_of_all += usize::from(place == 0);
         });
     }
-    let often = asked.into_iter().filter(|(_, times)| *times >= WORTH_REMEMBERING);
-    let mut left: Vec<(usize, Test)> =
-        often.map(|(test, _)| test).take(MOST_REMEMBERED).enumerate().collect();
+    let often =
+        |a: &Asked| a.first_of_all >= WORTH_REMEMBERING || a.times >= ALWAYS_WORTH_REMEMBERING;
+    let mut left: Vec<(usize, Test)> = asked
+        .into_iter()
+        .filter(often)
+        .map(|asked| asked.test)
+        .take(MOST_REMEMBERED)
+        .enumerate()
+        .collect();
     let mut out = Vec::new();
     for node in nodes {
         let first = node.first_row();
         let mut now = Vec::new();
-        node.each_look_up(&mut |test| now.push(test.clone()));
+        node.each_look_up(&mut |test, _| now.push(test.clone()));
         for (place, test) in left.extract_if(.., |(_, test)| now.contains(test)) {
             out.push(Node::Remember { test, place, first });
         }
@@ -131,15 +145,24 @@ pub fn remember(nodes: Vec<Node>) -> Vec<Node> {
     out
 }
 
+/// How often rules ask for a look-up.
+struct Asked {
+    test: Test,
+    times: usize,
+    /// By so many as their first condition.
+    first_of_all: usize,
+}
+
 impl Node {
-    /// Calls `visit` with each look-up in a set that is a condition of a rule that decides.
-    fn each_look_up<'a>(&'a self, visit: &mut impl FnMut(&'a Test)) {
+    /// Calls `visit` with each look-up in a set that is a condition of a rule that decides, and its
+    /// place among the conditions.
+    fn each_look_up<'a>(&'a self, visit: &mut impl FnMut(&'a Test, usize)) {
         let mut each = |conds: &'a [Cond]| {
-            for cond in conds {
+            for (place, cond) in conds.iter().enumerate() {
                 if let Cond::Is(test) | Cond::IsNot(test) = cond
                     && test.set().is_some()
                 {
-                    visit(test);
+                    visit(test, place);
                 }
             }
         };

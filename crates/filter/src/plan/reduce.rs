@@ -66,6 +66,9 @@ impl Reduced {
             Cond::IsNot(test) => Some(test),
             Cond::Is(_) | Cond::Any(_) => None,
         });
+        if left.iter().any(|cond| matches!(cond, Cond::IsNot(test) if lists_all(test))) {
+            return Self::Never;
+        }
         if left.is_empty() { Self::Always } else { Self::If(left) }
     }
 
@@ -82,6 +85,9 @@ impl Reduced {
             [Cond::Is(test)] => Some(test),
             _ => None,
         });
+        if left.iter().any(|c| matches!(c.as_slice(), [Cond::Is(test)] if lists_all(test))) {
+            return Self::Always;
+        }
         match left.len() {
             0 => Self::Never,
             1 => Self::If(left.remove(0)),
@@ -96,6 +102,14 @@ impl Reduced {
             Self::If(conds) => Self::any(conds.into_iter().map(Cond::negated)),
         }
     }
+}
+
+/// Whether a list has become one of everything, as two halves do.
+fn lists_all(test: &Test) -> bool {
+    if let Test::Address(_, all) = test {
+        return [Family::V4, Family::V6].iter().any(|family| all.is_all(*family));
+    }
+    matches!(test, Test::Port(_, ports) if ports.is_all())
 }
 
 /// Things in their order, each once.
@@ -249,6 +263,19 @@ mod tests {
                 panic!("{rule}: {conds:?}")
             };
             assert_eq!(all.ranges().count(), ranges, "{rule}");
+        }
+    }
+
+    #[test]
+    fn two_halves_are_everything() {
+        for (class, halves) in [
+            (Class::Ip4, ["src 0.0.0.0/1", "src 128.0.0.0/1"]),
+            (Class::Ip6, ["dst ::/1", "dst 8000::/1"]),
+            (Class::Ip4, ["dport 0-32767", "dport 32768-65535"]),
+        ] {
+            let [a, b] = halves;
+            assert_eq!(reduced(&format!("drop ( {a} or {b} )"), class, Lane::Tcp), Reduced::Always);
+            assert_eq!(reduced(&format!("drop not {a} not {b}"), class, Lane::Tcp), Reduced::Never);
         }
     }
 

@@ -1,7 +1,6 @@
 //! Constant lists that are too long to be compared one by one: which rule a key belongs to.
 //!
-//! All tables of a program stand in one value of one array map, so that the program reaches them
-//! without a call. Of the rules that hold a key, the first one has it, as in the policy. A table has
+//! Of the rules that hold a key, the first one has it, as in the policy. A table has
 //! one of these forms:
 //!
 //! - Ports: the row of each of the 65536 ports; 0 is none.
@@ -14,14 +13,9 @@
 
 use std::collections::BTreeSet;
 
-use palisade_asm::{MapDecl, MapFlags, MapKind};
-
 use super::overlay::{Span, overlay};
 use super::rows::RowId;
 use super::target::ByteOrder;
-
-/// The name of the map that holds the tables.
-pub const TABLES: &str = "_tables";
 
 /// What a table is keyed by.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -90,12 +84,13 @@ pub struct Layout {
     pub room: u32,
     /// How often an interval is halved until one entry is left.
     pub halvings: u32,
-    size: u32,
+    /// The bytes of all of it.
+    pub(super) size: u32,
 }
 
 impl Layout {
     /// The same, that far into the value.
-    fn moved(self, by: u32) -> Self {
+    pub(super) fn moved(self, by: u32) -> Self {
         let Self { base, starts, rows, .. } = self;
         Self { base: base + by, starts: starts + by, rows: rows + by, ..self }
     }
@@ -260,53 +255,6 @@ fn indexed(spans: &[Span]) -> Contents {
     Contents::Indexed(index, entries)
 }
 
-/// All tables of a plan, one behind the other.
-#[derive(Clone, Debug, Default)]
-pub struct Tables {
-    all: Vec<Table>,
-    bases: Vec<u32>,
-    size: u32,
-}
-
-impl Tables {
-    /// The tables, each behind the one before.
-    pub fn of(all: Vec<Table>) -> Self {
-        let (mut bases, mut size) = (Vec::new(), 0u32);
-        for table in &all {
-            bases.push(size);
-            size = size.saturating_add(table.layout.size);
-        }
-        Self { all, bases, size }
-    }
-
-    /// Whether there is none.
-    pub fn is_empty(&self) -> bool {
-        self.all.is_empty()
-    }
-
-    /// Where the parts of a table stand in the value of the map.
-    pub fn layout(&self, id: TableId) -> Layout {
-        self.all[id.0].layout.moved(self.bases[id.0])
-    }
-
-    /// The map; none where there is no table.
-    pub fn map(&self) -> Option<MapDecl> {
-        (!self.is_empty()).then(|| MapDecl {
-            name: TABLES.to_owned(),
-            kind: MapKind::Array,
-            key_size: 4,
-            value_size: self.size,
-            max_entries: 1,
-            flags: MapFlags::NONE,
-        })
-    }
-
-    /// What its value holds.
-    pub fn bytes(&self, order: ByteOrder) -> Vec<u8> {
-        self.all.iter().flat_map(|table| table.bytes(order)).collect()
-    }
-}
-
 impl RowId {
     fn word(self) -> u32 {
         len32(self.index())
@@ -350,6 +298,7 @@ impl Bytes {
 
 #[cfg(test)]
 mod tests {
+    use super::super::tables::Tables;
     use super::*;
 
     fn row(n: usize) -> RowId {

@@ -117,6 +117,17 @@ impl PinDir {
         Ok(place(self)? == place(other)?)
     }
 
+    /// The number of what has this name, which stays its own when it is moved; `None` when there is
+    /// nothing of that name. It takes no right to what is there.
+    pub fn number(&self, name: &str) -> Result<Option<u64>, PinError> {
+        let path = self.at(checked(name)?);
+        match openat(&self.fd, name, EXAMINED, Mode::empty()).and_then(fstat).map_err(Errno::from) {
+            Ok(stat) => Ok(Some(stat.st_ino)),
+            Err(Errno::ENOENT) => Ok(None),
+            Err(errno) => Err(refused(PinOp::Open, path, errno)),
+        }
+    }
+
     /// Who may use this directory, by its permissions.
     pub fn access(&self) -> Result<Access, PinError> {
         let stat = fstat(&self.fd).map_err(|errno| self.failed(PinOp::Open, errno))?;

@@ -1,0 +1,220 @@
+//! What the kernel's verifier and loader take: a policy that asks for more is refused here, by the
+//! rule or set that is too much, and never by a message of the verifier.
+
+use palisade_asm::Program;
+
+use super::{Cond, MOST_HITS, Node, Plan, RowId};
+use crate::policy::{End, Policy, Rule, Test};
+use crate::structure::{self, NetPart};
+use crate::value::{AddressRange, Family};
+
+/// Why a policy cannot be compiled.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum PlanError {
+    /// The verifier follows no more branches than this on one path.
+    #[error(
+        "line {line}: `{rule}` takes the policy past {limit} branches on one path, the most that the kernel's verifier follows; put addresses and services into sets"
+    )]
+    TooManyBranches {
+        /// The line of the first rule that is too much.
+        line: u32,
+        /// The rule.
+        rule: String,
+        /// The limit.
+        limit: usize,
+    },
+    /// The kernel follows no more instructions than this.
+    #[error(
+        "line {line}: `{rule}` takes the program past {limit} instructions, the most that the kernel's verifier is sure to follow; put addresses and services into sets"
+    )]
+    TooManyInstructions {
+        /// The line of the first rule that is too much.
+        line: u32,
+        /// The rule.
+        rule: String,
+        /// The limit.
+        limit: usize,
+    },
+    /// The hits of a rule in sets are kept on the stack until all its terms are true.
+    #[error("line {line}: `{rule}` looks into {sets} sets, {limit} are the most for one rule")]
+    TooManySets {
+        /// The line.
+        line: u32,
+        /// The rule.
+        rule: String,
+        /// How many.
+        sets: usize,
+        /// The limit.
+        limit: usize,
+    },
+    /// A program refers to no more maps than this.
+    #[error(
+        "line {line}: the set `{set}` takes the policy past {limit} maps, the most that the kernel takes for one program; a `net` set is {of_net} of them"
+    )]
+    TooManyMaps {
+        /// The line of the first set that is too much.
+        line: u32,
+        /// The set.
+        set: String,
+        /// The limit.
+        limit: usize,
+        /// The maps of a `net` set.
+        of_net: usize,
+    },
+}
+
+/// The verifier's limit of pending branches, `BPF_COMPLEXITY_LIMIT_JMP_SEQ`.
+const MOST_BRANCHES: usize = 8192;
+/// More than the branches of any parser, with those of the ends of the program.
+const PARSER_BRANCHES: usize = 400;
+/// The verifier follows a million, and some of them more than once.
+const MOST_INSTRUCTIONS: usize = 250_000;
+/// `MAX_USED_MAPS` of the kernel.
+const MOST_MAPS: usize = 64;
+impl Plan<'_> {
+    /// Refuses a policy with more maps, or with more branches on one path, than the kernel takes.
+    pub(super) fn check(&self) -> Result<(), PlanError> {
+        self.check_branches()?;
+        self.check_maps()
+    }
+
+    /// Refuses a program that the verifier may not follow to its end.
+    pub fn check_size(&self, program: &Program) -> Result<(), PlanError> {
+        if program.insns().len() <= MOST_INSTRUCTIONS {
+            return Ok(());
+        }
+        let noted = program.notes().iter().take_while(|(at, _)| *at < MOST_INSTRUCTIONS);
+        let last = noted.filter(|(_, note)| note.line.is_some()).last().map(|(_, note)| note);
+        let (line, rule) =
+            last.map_or((0, String::new()), |note| (note.line.unwrap_or(0), note.step.to_string()));
+        Err(PlanError::TooManyInstructions { line, rule, limit: MOST_INSTRUCTIONS })
+    }
+
+    fn check_maps(&self) -> Result<(), PlanError> {
+        let own = 2 + self.tenure.maps().len() + usize::from(!self.tables.is_empty());
+        let mut left = MOST_MAPS - own;
+        for set in self.policy.sets() {
+            left = left.checked_sub(structure::maps(set).len()).ok_or_else(|| {
+                let (line, set) = (set.line, set.name.to_string());
+                PlanError::TooManyMaps {
+                    line,
+                    set,
+                    limit: MOST_MAPS,
+                    of_net: NetPart::ALL.len() + 1,
+                }
+            })?;
+        }
+        Ok(())
+    }
+
+    fn check_branches(&self) -> Result<(), PlanError> {
+        for lane in self.all_ways().flat_map(|way| &way.lanes) {
+            let mut left = MOST_BRANCHES - PARSER_BRANCHES;
+            if let Err(row) = self.spend(&lane.nodes, &mut left) {
+                let Rule { line, text, .. } = self.rule_of(row);
+                let (line, rule, limit) = (*line, shortened(text), MOST_BRANCHES);
+                return Err(PlanError::TooManyBranches { line, rule, limit });
+            }
+        }
+        Ok(())
+    }
+
+    /// Takes the branches of `nodes` from `left`; the error is the row that was too much.
+    fn spend(&self, nodes: &[Node], left: &mut usize) -> Result<(), RowId> {
+        for node in nodes {
+            match node {
+                Node::Rule(step) => {
+                    take(left, step.conds.iter().map(branches).sum::<usize>(), step.row)?;
+                }
+                Node::Under(cond, nodes) => {
+                    take(left, branches(cond), node.first_row())?;
+                    self.spend(nodes, left)?;
+                }
+                Node::Remember { test, first, .. } => {
+                    take(left, branches(&Cond::Is(test.clone())), *first)?;
+                }
+                Node::LookUp { conds, table, first, .. } => {
+                    let halvings = self.tables.layout(*table).halvings as usize;
+                    let tested = conds.iter().map(branches).sum::<usize>();
+                    take(left, tested + 4 + 4 * halvings, *first)?;
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+fn take(left: &mut usize, branches: usize, row: RowId) -> Result<(), RowId> {
+    *left = left.checked_sub(branches).ok_or(row)?;
+    Ok(())
+}
+
+/// The most branches that a condition is emitted as.
+fn branches(cond: &Cond) -> usize {
+    match cond {
+        Cond::Any(all) => all.iter().flatten().map(|cond| branches(cond) + 1).sum(),
+        Cond::Is(test) | Cond::IsNot(test) => match test {
+            Test::Address(_, all) => {
+                all.ranges().map(|range| range_branches(&range)).sum::<usize>().min(TABLE_BRANCHES)
+            }
+            Test::Port(_, ports) => (2 * ports.count()).min(TABLE_BRANCHES),
+            Test::ServiceIn(_) => 9,
+            Test::AddressIn(..) => 8,
+            Test::MacIn(..) | Test::Nd => 4,
+            Test::Family(_)
+            | Test::Arp
+            | Test::EtherType(_)
+            | Test::Dhcp
+            | Test::Protocol(_)
+            | Test::Icmp
+            | Test::Icmp6
+            | Test::IcmpType { .. }
+            | Test::Flags(_)
+            | Test::Number(..)
+            | Test::Fragment
+            | Test::Options
+            | Test::Vlan(..)
+            | Test::Mac(..) => 1,
+        },
+    }
+}
+
+/// More than the branches of a look-up in any constant table.
+const TABLE_BRANCHES: usize = 80;
+
+/// A prefix is compared by its words of 32 bits, another range with its ends.
+fn range_branches(range: &AddressRange) -> usize {
+    match (range.as_prefix(), range.family()) {
+        (Some(prefix), _) => usize::from(prefix.len().div_ceil(32)),
+        (None, Family::V4) => 2,
+        (None, Family::V6) => 6,
+    }
+}
+
+/// A statement as far as a message shows it.
+fn shortened(text: &str) -> String {
+    const MOST: usize = 100;
+    match text.char_indices().nth(MOST) {
+        Some((end, _)) => format!("{}…", &text[..end]),
+        None => text.to_owned(),
+    }
+}
+
+/// Refuses a rule with more look-ups than there is room for their hits.
+pub(super) fn too_many_sets(policy: &Policy) -> Result<(), PlanError> {
+    for rule in policy.keeps().iter().chain(policy.rules()) {
+        // A term on either end looks twice.
+        let sets: usize = rule
+            .matching
+            .tests()
+            .iter()
+            .filter_map(|test| test.set().map(|_| test))
+            .map(|test| if matches!(test, Test::AddressIn(End::Either, _)) { 2 } else { 1 })
+            .sum();
+        if sets > MOST_HITS {
+            let (line, rule) = (rule.line, shortened(&rule.text));
+            return Err(PlanError::TooManySets { line, rule, sets, limit: MOST_HITS });
+        }
+    }
+    Ok(())
+}
