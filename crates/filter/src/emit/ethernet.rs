@@ -53,8 +53,8 @@ pub fn ethernet(a: &mut Assembler, target: Target, needs: &Needs, exits: &Exits)
     if needs.ethertype {
         a.mov(R2, 0);
     }
-    no_addresses(a, needs);
-    let frame = require(a, HEADER, exits.short);
+    let runt = if needs.src_mac || needs.dst_mac { a.label("runt") } else { exits.short };
+    let frame = require(a, HEADER, runt);
     addresses(a, needs, frame);
     frame.load(a, R2, ETHERTYPE);
     advance(a, target, HEADER, HEADER);
@@ -81,6 +81,11 @@ pub fn ethernet(a: &mut Assembler, target: Target, needs: &Needs, exits: &Exits)
         a.jump_if(R2, Cond::Eq, order.imm16(number.to_be_bytes()), exits.too_deep);
     }
     a.jump(exits.other);
+    if runt != exits.short {
+        a.place(runt);
+        no_addresses(a, needs);
+        a.jump(exits.short);
+    }
 }
 
 /// Sends the EtherType in R2 to its class.
@@ -110,9 +115,7 @@ fn identifier(a: &mut Assembler, tag: Readable, slot: Slot) {
 fn no_addresses(a: &mut Assembler, needs: &Needs) {
     for (slot, needed) in [(SRC_MAC, needs.src_mac), (DST_MAC, needs.dst_mac)] {
         if needed {
-            // Word by word, for what is stored whole must not be overwritten in parts (before 6.9,
-            // without CAP_PERFMON).
-            a.store(Size::W, slot.at(0), -1).store(Size::W, slot.at(4), -1);
+            slot.store(a, -1);
         }
     }
 }
@@ -123,11 +126,12 @@ fn addresses(a: &mut Assembler, needs: &Needs, frame: Readable) {
         (DST_MAC, needs.dst_mac, [DESTINATION, DESTINATION_REST]),
     ] {
         if needed {
-            frame.load(a, R1, fields[0]);
-            a.store(Size::W, slot.at(0), R1);
-            // The upper half of this word is zero, as the slot's last two bytes shall be.
+            // The first word last: before 6.9, without CAP_PERFMON, nothing may be stored beside a
+            // word on a multiple of eight.
             frame.load(a, R1, fields[1]);
             a.store(Size::H, slot.at(4), R1).store(Size::H, slot.at(6), 0);
+            frame.load(a, R1, fields[0]);
+            a.store(Size::W, slot.at(0), R1);
         }
     }
 }
