@@ -57,6 +57,9 @@ pub enum Command {
     /// Keep the policy that is on trial
     Confirm,
     /// Go back to the policy before the last `apply` or `attach -p`
+    ///
+    /// Sets that both policies have keep what was edited meanwhile. Whether your own session gets
+    /// through the policy before is not asked.
     Rollback,
     /// Add entries to a set
     Add(Add),

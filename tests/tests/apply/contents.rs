@@ -110,3 +110,50 @@ fn a_list_that_cannot_be_read_changes_nothing() {
         assert_eq!(status(lab)["text"], policy("max 2"));
     });
 }
+
+#[test]
+fn what_somebody_added_besides_the_text_stays_when_the_text_no_longer_names_it() {
+    Lab::run(|lab| {
+        let text = "set p service { max 16 elements { tcp/80, tcp/81 } }\n".to_owned()
+            + &policy("max 16 elements { 203.0.113.4, 203.0.113.5 }");
+        attach(lab, &text);
+        let said = lab.palisade(&["add", "--set", "s", "203.0.113.5"]).ok();
+        assert!(said.contains("already"), "{said}");
+        lab.palisade(&["add", "--set", "p", "tcp/81"]).ok();
+        apply(lab, &format!("set p service {{ max 16 }}\n{}", policy("max 16"))).ok();
+        assert_eq!(lab.items("s"), ["203.0.113.5"]);
+        assert_eq!(lab.items("p"), ["tcp/81"]);
+        // The policy that declared it finds it added, and so does the one behind that.
+        lab.palisade(&["rollback"]).ok();
+        apply(lab, &policy("max 16")).ok();
+        assert_eq!(lab.items("s"), ["203.0.113.5"]);
+    });
+}
+
+#[test]
+fn a_smaller_set_is_refused_only_where_what_it_is_to_hold_does_not_fit() {
+    Lab::run(|lab| {
+        attach(lab, &policy("max 4 elements { 203.0.113.4, 203.0.113.5, 203.0.113.6 }"));
+        lab.palisade(&["add", "--set", "s", "203.0.113.9"]).ok();
+        let smaller = policy("max 2 elements { 203.0.113.4 }");
+        let said = lab.palisade_with(&["apply", "-", "--dry-run"], &smaller).ok();
+        assert!(said.contains("0 entries more and 2 entries less"), "{said}");
+        let (before, full) = (pins(), policy("max 2 elements { 203.0.113.4, 203.0.113.7 }"));
+        for args in [&["apply", "-", "--dry-run"][..], &["apply", "-"]] {
+            let said = lab.palisade_with(args, &full).failed(3);
+            assert!(said.contains("full: it has 2 of 2 entries, 1 more does not fit"), "{said}");
+        }
+        for args in [&["apply", "-", "--dry-run"][..], &["apply", "-"]] {
+            let said = lab.palisade_with(args, &policy("max 1")).ok();
+            assert!(said.contains("3 entries less"), "{said}");
+            lab.palisade(&["rollback"]);
+        }
+        assert_eq!(pins(), before);
+        apply(lab, &smaller).ok();
+        assert_eq!(lab.items("s"), ["203.0.113.4", "203.0.113.9"]);
+        assert_eq!(
+            blocked(lab, ["203.0.113.4", "203.0.113.5", "203.0.113.9"]),
+            [true, false, true]
+        );
+    });
+}

@@ -10,12 +10,13 @@ use std::path::{Path, PathBuf};
 
 use palisade_filter::Policy;
 use palisade_filter::diag::{Diagnostic, Diagnostics};
+use palisade_filter::text::MOST_BYTES;
 use palisade_loader::Errno;
 
 use crate::failure::{Failure, Outcome};
 
-/// No policy that can be compiled is longer.
-const MOST_TEXT: u64 = 16 << 20;
+/// The longest text of a policy.
+const MOST_TEXT: u64 = MOST_BYTES as u64;
 /// No list is longer that a set could take: sixty-four million addresses are more than any does.
 pub(super) const MOST_LIST: u64 = 256 << 20;
 

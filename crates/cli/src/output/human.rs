@@ -26,6 +26,7 @@ pub fn time(time: Duration) -> String {
     let seconds = time.as_secs();
     let (days, hours, minutes) = (seconds / 86400, seconds / 3600 % 24, seconds / 60 % 60);
     match (days, hours, minutes) {
+        (0, 0, 0) if seconds == 0 => "less than 1s".to_owned(),
         (0, 0, 0) => format!("{seconds}s"),
         (0, 0, m) => format!("{m}m {:02}s", seconds % 60),
         (0, h, m) => format!("{h}h {m:02}m"),

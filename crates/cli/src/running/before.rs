@@ -129,7 +129,7 @@ fn follow(now: &OpenSet, then: &OpenSet) -> Outcome {
     let gone: Vec<Item> = gone.map(|entry| entry.item).collect();
     then.remove(&gone)?;
     let differs = |entry: &&Entry| match find(&there, entry) {
-        Some(other) => other.origin == Origin::Added && other.ends != entry.ends,
+        Some(other) => other.origin != Origin::Added || other.ends != entry.ends,
         None => true,
     };
     then.add(here.iter().filter(added).filter(differs).copied(), Carry::Out).map(drop)

@@ -10,11 +10,12 @@
 use std::collections::BTreeMap;
 
 use palisade_filter::policy::Set;
-use palisade_filter::{Name, Policy};
+use palisade_filter::structure::Origin;
+use palisade_filter::{Item, Name, Policy};
 use palisade_loader::MapHandle;
 
 use super::home::{PolicyDir, Running};
-use super::set::{Carry, Entry, OpenSet};
+use super::set::{Carry, Entry, OpenSet, full};
 use crate::failure::Outcome;
 use crate::judging::Lists;
 
@@ -126,21 +127,27 @@ impl<'a> PlannedSet<'a> {
         }
         if let Some(from) = &self.from {
             let entries = from.entries()?;
-            let entries = match &self.contents {
+            let mut entries = match &self.contents {
                 Some(contents) => contents(&entries),
                 None => entries,
             };
+            if let Some(lists) = lists {
+                // What goes with the text before needs no room.
+                let named = in_order(lists.of(&self.declared.name));
+                entries.retain(|entry| !is_gone(entry, &named));
+            }
             self.set.add(entries, Carry::Out)?;
         }
         if let Some(lists) = lists {
             let items = lists.of(&self.declared.name);
-            self.set.declare(items, self.declared.timeout, Carry::Out)?;
+            self.set.declare(items, self.declared.timeout)?;
         }
         Ok(())
     }
 }
 
-/// How many entries the text puts in, and how many of those that an earlier one has put in go.
+/// How many entries the text puts in, and how many of those that an earlier one has put in go. What
+/// does not fit is refused.
 fn declared_anew(
     from: &OpenSet,
     before: &Set,
@@ -149,15 +156,32 @@ fn declared_anew(
 ) -> Outcome<(usize, usize)> {
     let items = lists.of(&declared.name);
     // Where neither text names an entry, a large set need not be read.
-    if items.is_empty() && before.elements.is_empty() && before.file.is_none() {
+    let smaller = declared.max < before.max;
+    if items.is_empty() && before.elements.is_empty() && before.file.is_none() && !smaller {
         return Ok((0, 0));
     }
-    // Whether all of it fits is for the set to say that is declared now.
-    if before.max != declared.max {
-        return Ok((0, 0));
+    let (there, named) = (from.entries()?, in_order(items));
+    let is_there = |item: &&Item| there.binary_search_by_key(*item, |e| e.item).is_ok();
+    let new = named.len() - named.iter().filter(is_there).count();
+    let gone = there.iter().filter(|entry| is_gone(entry, &named)).count();
+    let kept = there.len() - gone;
+    if (kept + new) as u64 > declared.max.into() {
+        return Err(full(declared.name.as_str(), kept as u64, declared.max, new));
     }
-    let change = from.declare(items, declared.timeout, Carry::Dry)?;
-    Ok((change.new, change.deleted))
+    Ok((new, gone))
+}
+
+/// Each item once, in order.
+fn in_order(items: &[Item]) -> Vec<Item> {
+    let mut items = items.to_vec();
+    items.sort_unstable();
+    items.dedup();
+    items
+}
+
+/// Whether an earlier text has put an entry in, and the new one, which names those items, does not.
+fn is_gone(entry: &Entry, named: &[Item]) -> bool {
+    entry.origin == Origin::Declared && named.binary_search(&entry.item).is_err()
 }
 
 /// Fills the new maps of all sets.

@@ -1,7 +1,7 @@
 //! What has to be emitted for a policy on a target, decided before the first instruction.
 //!
-//! A frame belongs to one [`Class`](crate::policy::Class), and a packet of IP to one
-//! [`Lane`](crate::policy::Lane); for each the plan holds the rules that can decide such a packet,
+//! A frame belongs to one [`Class`], and a packet of IP to one
+//! [`Lane`]; for each the plan holds the rules that can decide such a packet,
 //! in order, grouped so that nothing is tested twice. Everything that can be refused is refused
 //! here: emitting cannot fail.
 

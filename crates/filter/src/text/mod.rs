@@ -13,7 +13,7 @@ mod print;
 pub use parse::parse;
 
 /// A text of more bytes is refused unread; a longer list belongs into a set's `file`.
-pub const MOST_BYTES: usize = 32 << 20;
+pub const MOST_BYTES: usize = 16 << 20;
 
 /// The words that begin a statement.
 #[rustfmt::skip] // A table.

@@ -153,7 +153,7 @@ fn a_text_too_long_is_refused_unread() {
     let text = "#".repeat(MOST_BYTES + 1);
     let wrong = soon(&text).expect_err("too long");
     let all: Vec<&str> = wrong.iter().map(|mistake| mistake.message.as_str()).collect();
-    assert_eq!(all, ["the text is longer than 32 MiB"]);
+    assert_eq!(all, ["the text is longer than 16 MiB"]);
 }
 
 #[test]

@@ -310,3 +310,19 @@ fn a_bpffs_is_told_from_an_empty_mount_point() {
         assert!(text.contains("mount -t bpf bpf /sys/fs/bpf"), "{text}");
     });
 }
+
+#[test]
+fn what_has_a_name_keeps_its_number_when_it_moves_and_another_one_has_another() {
+    kernel(|ground| {
+        let dir = &ground.pins;
+        map().pin(dir, "one").expect("pinned");
+        let one = dir.number("one").expect("asked");
+        assert!(one.is_some());
+        dir.rename("one", dir, "two").expect("moved");
+        assert_eq!(dir.number("two").expect("asked"), one);
+        assert_eq!(dir.number("one").expect("asked"), None);
+        map().pin(dir, "three").expect("pinned");
+        dir.rename("three", dir, "two").expect("moved over it");
+        assert_ne!(dir.number("two").expect("asked"), one);
+    });
+}

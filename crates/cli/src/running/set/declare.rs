@@ -8,7 +8,7 @@ use palisade_filter::Item;
 use palisade_filter::structure::Origin;
 use palisade_filter::value::Timeout;
 
-use super::{Carry, Change, End, Entry, Now, OpenSet};
+use super::{End, Entry, Now, OpenSet};
 use crate::failure::Outcome;
 
 impl OpenSet {
@@ -16,12 +16,7 @@ impl OpenSet {
     /// entry stays; all of it, or none and an error. A declared entry that stays keeps its counters
     /// and what is left of its time; only where entries of the set begin, or cease, to have a time
     /// it gets the new one.
-    pub fn declare(
-        &self,
-        items: &[Item],
-        timeout: Option<Timeout>,
-        carry: Carry,
-    ) -> Outcome<Change> {
+    pub fn declare(&self, items: &[Item], timeout: Option<Timeout>) -> Outcome {
         let now = Now::read()?;
         let mut wanted = items.to_vec();
         wanted.sort_unstable();
@@ -41,10 +36,7 @@ impl OpenSet {
         let gone = there.iter().filter(declared).filter(unnamed);
         let gone: Vec<Item> = gone.map(|entry| entry.item).collect();
         let change = self.plan(add, &gone)?;
-        if carry == Carry::Out {
-            self.carry_out(&change, timeout)?;
-        }
-        Ok(change)
+        self.carry_out(&change, timeout)
     }
 }
 

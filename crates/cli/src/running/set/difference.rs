@@ -43,6 +43,8 @@ pub enum Why {
     Revived,
     /// It was added again, with another time.
     Retimed,
+    /// The policy had put it in, and somebody has added it besides: it is theirs from now on.
+    Taken,
     /// The entries around it have changed.
     Covered,
 }
@@ -54,8 +56,6 @@ pub struct Tally {
     pub present: usize,
     /// Those of them that get another time.
     pub retimed: usize,
-    /// Deletions of what was there.
-    pub deleted: usize,
     /// Deletions of what was not.
     pub absent: Vec<Item>,
 }
@@ -80,14 +80,14 @@ impl Difference {
             }
             let retimed = again.is_some_and(|(_, why)| why == Why::Retimed);
             tally.retimed += usize::from(retimed);
-            tally.present += usize::from(retimed || again.is_none());
+            let revived = again.is_some_and(|(_, why)| why == Why::Revived);
+            tally.present += usize::from(!revived);
             false
         });
         difference.new = add;
         let mut there_too = Merge(there);
         let mut alive = |item| there_too.find(item).is_some_and(|held| !now.is_past(held.ends));
         tally.absent = delete.iter().filter(|item| !alive(item)).copied().collect();
-        tally.deleted = delete.len() - tally.absent.len();
         let goes = |(item, held): &&(Item, Held)| {
             delete.binary_search(item).is_ok()
                 || now.is_past(held.ends) && difference.changed(item).is_none()
@@ -199,8 +199,11 @@ fn again(old: Held, new: Held, now: Now) -> Option<(Held, Why)> {
     if now.is_past(old.ends) {
         return Some((new, Why::Revived));
     }
-    let retimed = Held { until: new.ends, ends: new.ends, ..old };
-    (!old.ends.is_about(new.ends)).then_some((retimed, Why::Retimed))
+    let taken = old.taken_by(new);
+    if !old.ends.is_about(new.ends) {
+        return Some((Held { until: new.ends, ends: new.ends, ..taken }, Why::Retimed));
+    }
+    (taken != old).then_some((taken, Why::Taken))
 }
 
 /// The end of an entry of a trie.
@@ -268,7 +271,7 @@ mod tests {
             &["10.0.0.2", "10.0.0.4"],
         );
         assert!(all.makes(&item("10.0.0.1")) && all.makes(&item("10.0.0.9")));
-        assert_eq!((all.made(), tally.present, tally.deleted), (2, 0, 1));
+        assert_eq!((all.made(), tally.present), (2, 0));
         assert_eq!(tally.absent, [item("10.0.0.2")]);
         assert_eq!(names(&all.gone), ["10.0.0.2", "10.0.0.3", "10.0.0.4"]);
         let revived = all.changed(&item("10.0.0.1")).expect("it has a new value");
@@ -288,6 +291,22 @@ mod tests {
         let (count, timed) = all.growth();
         assert_eq!(count, Growth { more: 0, less: 0 });
         assert_eq!(timed, Growth { more: 2, less: 2 });
+    }
+
+    #[test]
+    fn what_the_policy_has_put_in_is_theirs_who_add_it_by_hand_and_not_the_other_way_round() {
+        let of = |origin| {
+            let (item, held) = entry("10.0.0.1", 5);
+            (item, Held::of(&Entry { origin, ..held.entry(item) }))
+        };
+        let (added, declared) = (of(Origin::Added), of(Origin::Declared));
+        let (all, tally) = Difference::of(&[declared], vec![added], &[], Now::of(NOW));
+        let taken = Changed { item: added.0, old: declared.1, new: added.1, why: Why::Taken };
+        assert_eq!(all.changed, [taken]);
+        assert_eq!((tally.present, tally.retimed, all.made()), (1, 0, 0));
+        let (all, tally) = Difference::of(&[added], vec![declared], &[], Now::of(NOW));
+        assert!(all.changed.is_empty());
+        assert_eq!((tally.present, all.made()), (1, 0));
     }
 
     /// Until when each entry matches behind an edit, in minutes from now.

@@ -145,7 +145,6 @@ impl EntrySet {
             }
             differences.push(difference);
             sum.retimed += tally.retimed;
-            sum.deleted += tally.deleted;
             sum.absent.extend(tally.absent);
         }
         let edit = Edit { differences, before };
@@ -155,7 +154,6 @@ impl EntrySet {
             new,
             present: all - new,
             retimed: sum.retimed,
-            deleted: sum.deleted,
             absent: sum.absent,
             timeout: before.timeout,
             work: Work::Entries(edit),

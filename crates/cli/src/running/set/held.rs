@@ -1,7 +1,7 @@
 //! An entry as the maps of `net` and `mac` sets hold it.
 
 use palisade_filter::Item;
-use palisade_filter::structure::{ENTRY_SIZE, Stamp};
+use palisade_filter::structure::{ENTRY_SIZE, Origin, Stamp};
 use palisade_loader::Wire;
 
 use super::{End, Entry};
@@ -53,6 +53,16 @@ impl Held {
     /// What it says of itself.
     pub fn stamp(&self) -> Stamp {
         Stamp::of(self.stamp)
+    }
+
+    /// The same, no more the policy's own where the other one was added by hand.
+    pub fn taken_by(self, other: Self) -> Self {
+        match other.stamp().origin {
+            Origin::Added => {
+                Self { stamp: Stamp { origin: Origin::Added, ..self.stamp() }.word(), ..self }
+            }
+            Origin::Declared => self,
+        }
     }
 
     /// The entry of which this is the value.

@@ -68,8 +68,6 @@ pub struct Change {
     pub present: usize,
     /// Those of them that got another time.
     pub retimed: usize,
-    /// Entries that were deleted.
-    pub deleted: usize,
     /// Deletions of what was not there.
     pub absent: Vec<Item>,
     /// How long an entry stays that is added without a time of its own: what it was before.
@@ -296,10 +294,16 @@ impl OpenSet {
 }
 
 /// The refusal to add more than fits.
-fn full(name: &str, entries: u64, max: u32, more: usize) -> Failure {
-    let what = if more == 1 { "1 more does".to_owned() } else { format!("{more} more do") };
-    Failure::refused(format!(
-        "the set `{name}` is full: it has {entries} of {max} entries, {what} not fit"
-    ))
-    .note("help", format!("delete some, or declare it larger: `set {name} … {{ max N }}`"))
+pub fn full(name: &str, entries: u64, max: u32, more: usize) -> Failure {
+    let headline = match more {
+        0 => format!("the set `{name}` takes {max} entries, and it has {entries}"),
+        1 => format!(
+            "the set `{name}` is full: it has {entries} of {max} entries, 1 more does not fit"
+        ),
+        _ => format!(
+            "the set `{name}` is full: it has {entries} of {max} entries, {more} more do not fit"
+        ),
+    };
+    Failure::refused(headline)
+        .note("help", format!("delete some, or declare it larger: `set {name} … {{ max N }}`"))
 }

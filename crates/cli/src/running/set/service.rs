@@ -7,8 +7,8 @@
 use std::collections::BTreeMap;
 
 use palisade_asm::MapDecl;
-use palisade_filter::structure::Stamp;
 use palisade_filter::structure::service::{self as layout, DIRTY, Placed};
+use palisade_filter::structure::{Origin, Stamp};
 use palisade_filter::value::Service;
 use palisade_filter::{Item, SetKind};
 use palisade_loader::{Insert, Map, MapHandle, PerCpu, PerCpuMap, PinDir};
@@ -154,10 +154,15 @@ impl ServiceSet {
             let item = service_of(&entry.item)?;
             let stamp = Stamp { len: 0, origin: entry.origin, added: entry.added };
             match after.get_mut(&item) {
-                Some(held) if held.ends.is_about(entry.ends) => {}
                 Some(held) => {
-                    held.ends = entry.ends;
-                    retimed += 1;
+                    // What somebody adds is no more the policy's own.
+                    if entry.origin == Origin::Added {
+                        held.stamp.origin = Origin::Added;
+                    }
+                    if !held.ends.is_about(entry.ends) {
+                        held.ends = entry.ends;
+                        retimed += 1;
+                    }
                 }
                 None => match free.next() {
                     Some(slot) => {
@@ -179,15 +184,7 @@ impl ServiceSet {
         }
         let timeout = self.ledger.read()?.timeout;
         let edit = Edit { found, before, yielding, after, hits, dirty };
-        Ok(Change {
-            new,
-            present: all - new,
-            retimed,
-            deleted: deleted.len(),
-            absent,
-            timeout,
-            work: Work::Services(edit),
-        })
+        Ok(Change { new, present: all - new, retimed, absent, timeout, work: Work::Services(edit) })
     }
 
     /// Makes the change.
