@@ -204,12 +204,15 @@ fn a_rule_whose_addresses_earlier_lines_of_its_list_have_is_dead() {
 }
 
 #[test]
-fn a_hundred_thousand_lines_are_planned_in_time() {
-    let rules: String = (0u32..100_000)
-        .map(|i| format!("drop src 10.{}.{}.{}\n", i >> 16, i >> 8 & 255, i & 255))
-        .collect();
-    let start = std::time::Instant::now();
-    let artifact = compiled(&(rules + "default pass"));
-    assert!(artifact.dead.is_empty());
-    assert!(start.elapsed().as_secs() < 30, "{:?}", start.elapsed());
+fn ten_times_the_lines_take_some_ten_times_as_long() {
+    let took = |lines: u32| {
+        let rule = |i: u32| format!("drop src 10.{}.{}.{}\n", i >> 16, i >> 8 & 255, i & 255);
+        let text = (0..lines).map(rule).collect::<String>() + "default pass";
+        let start = std::time::Instant::now();
+        assert!(compiled(&text).dead.is_empty());
+        start.elapsed()
+    };
+    let (few, many) = (took(10_000), took(100_000));
+    // A hundred times as long would be quadratic; the machine may be busy.
+    assert!(many < few * 70, "{few:?} and {many:?}");
 }
