@@ -292,7 +292,7 @@ fn spamhaus_objects_need_a_prefix() {
         expect![[r#"
             2:20 [200] `200` is not a prefix length from 0 to 32; (the file was read as JSON of Spamhaus DROP)
             3:1 [{] the object has no `cidr`
-            4:10 [tcp/80] expected a prefix, found a service
+            4:10 [tcp/80] expected a prefix, found an item of a service set
             5:9 [7] expected a prefix in double quotes, found a number
             6:1 [[] expected `{`, found `[`
         "#]],
