@@ -10,7 +10,7 @@ use std::borrow::Cow;
 use crate::error::{AsmError, MAX_MAPS};
 use crate::flow::{self, FlowError};
 use crate::helper::Helper;
-use crate::insn::{AluOp, AtomicOp, Call, Cond, Imm64, Insn, Size, Src, Swap, Test, Width};
+use crate::insn::{AluOp, AtomicOp, Call, Cond, Extend, Imm64, Insn, Size, Src, Swap, Test, Width};
 use crate::map::{MapDecl, MapId};
 use crate::note::{Note, Notes};
 use crate::program::{Place, Program};
@@ -180,7 +180,7 @@ impl Assembler {
 
     /// Reads memory into a register, zero-extended.
     pub fn load(&mut self, size: Size, dst: Reg, mem: Mem) -> &mut Self {
-        self.push(Insn::Load { size, dst, mem })
+        self.push(Insn::Load { size, extend: Extend::Zero, dst, mem })
     }
 
     /// Writes a register or a constant to memory.

@@ -2,8 +2,8 @@
 //!
 //! Nothing is guessed and nothing panics: a field that RFC 9669 reserves must be zero, a jump must
 //! lead to the first slot of an instruction, and the whole must have the shape that every
-//! `Program` has. Each refusal says at which slot and why. Maps are taken by index only, as an
-//! `Image` has them; a descriptor is a number that means nothing outside one process.
+//! `Program` has. Each refusal says at which slot and why. A map that is given by a number without
+//! a declaration stays that number: a descriptor means something in one process alone.
 
 #![warn(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing)]
 
@@ -15,15 +15,20 @@ use crate::error::{DecodeError, Field};
 use crate::flow::{self, FlowError};
 use crate::helper::Helper;
 use crate::image::Image;
-use crate::insn::{AluOp, AtomicOp, Call, Cond, Imm64, Insn, Size, Src, Swap, Test, Width};
+use crate::insn::{
+    AluOp, AtomicOp, Call, Cond, Extend, Imm64, Insn, MapNumber, PacketAt, Size, Src, Swap, Test,
+    Width,
+};
 use crate::map::{MapDecl, MapId};
 use crate::note::Notes;
-use crate::opcode::{LOAD_IMM64, PSEUDO_CALL, SIZE_MASK, SOURCE_REG, class, mode, op, pseudo};
+use crate::opcode::{
+    LOAD_IMM64, PSEUDO_CALL, PSEUDO_KFUNC_CALL, SIZE_MASK, SOURCE_REG, class, mode, op, pseudo,
+};
 use crate::program::{Place, Program};
 use crate::raw::RawInsn;
 use crate::reg::Reg;
 
-/// Reads code that names no map.
+/// Reads code without declarations of maps.
 ///
 /// # Errors
 ///
@@ -106,7 +111,8 @@ impl<'a> Decoder<'a> {
             class::LDX | class::ST | class::STX => slot.memory(),
             class::JMP => self.jump(slot, Width::W64),
             class::JMP32 => self.jump(slot, Width::W32),
-            _ => self.imm64(slot),
+            _ if slot.raw.op & mode::MASK == mode::IMM => self.imm64(slot),
+            _ => slot.packet(),
         }
     }
 
@@ -127,7 +133,7 @@ impl<'a> Decoder<'a> {
             }
             (op::JA, Width::W32) if !register => {
                 slot.zero(&[Field::Dst, Field::Src, Field::Off])?;
-                Ok(Insn::Jump { when: None, to: self.label(slot.at, raw.imm)? })
+                Ok(Insn::JumpLong { to: self.label(slot.at, raw.imm)? })
             }
             (op::CALL, Width::W64) if !register => self.call(slot),
             (op::EXIT, Width::W64) if !register => {
@@ -144,7 +150,12 @@ impl<'a> Decoder<'a> {
     }
 
     fn call(&mut self, slot: Slot) -> Result<Insn, DecodeError> {
-        slot.zero(&[Field::Dst, Field::Off])?;
+        slot.zero(&[Field::Dst])?;
+        if slot.raw.src() == PSEUDO_KFUNC_CALL {
+            let RawInsn { imm: btf_id, off: module, .. } = slot.raw;
+            return Ok(Insn::Call(Call::Kfunc { btf_id, module }));
+        }
+        slot.zero(&[Field::Off])?;
         match slot.raw.src() {
             0 => Ok(Insn::Call(Call::Helper(Helper::from_id(slot.raw.imm.cast_unsigned())))),
             PSEUDO_CALL => Ok(Insn::Call(Call::Sub(self.label(slot.at, slot.raw.imm)?))),
@@ -163,30 +174,44 @@ impl<'a> Decoder<'a> {
         second.zero(&[Field::Op, Field::Dst, Field::Src, Field::Off])?;
         let value = match slot.raw.src() {
             pseudo::CONST => Imm64::Const(joined(low, second.raw.imm)),
+            pseudo::MAP_FD => {
+                second.zero(&[Field::Imm])?;
+                Imm64::MapNumber(MapNumber::Fd(low))
+            }
+            pseudo::MAP_VALUE => Imm64::MapNumberValue {
+                map: MapNumber::Fd(low),
+                off: second.raw.imm.cast_unsigned(),
+            },
             pseudo::MAP_IDX => {
                 second.zero(&[Field::Imm])?;
-                Imm64::Map(self.map(at, low)?)
+                match self.map(at, low)? {
+                    Some(map) => Imm64::Map(map),
+                    None => Imm64::MapNumber(MapNumber::Index(low)),
+                }
             }
             pseudo::MAP_IDX_VALUE => {
                 let off = second.raw.imm.cast_unsigned();
-                Imm64::MapValue { map: self.map(at, low)?, off }
+                match self.map(at, low)? {
+                    Some(map) => Imm64::MapValue { map, off },
+                    None => Imm64::MapNumberValue { map: MapNumber::Index(low), off },
+                }
             }
+            pseudo::BTF_ID => Imm64::Variable { btf_id: low, module: second.raw.imm },
             pseudo::FUNC => {
                 second.zero(&[Field::Imm])?;
                 Imm64::Sub(self.label(at, low)?)
-            }
-            pseudo::MAP_FD | pseudo::MAP_VALUE => {
-                return Err(DecodeError::LinkedMap { at, fd: low });
             }
             kind => return Err(DecodeError::Kind { at, kind }),
         };
         Ok(Insn::LoadImm64 { dst, value })
     }
 
-    fn map(&self, at: usize, index: i32) -> Result<MapId, DecodeError> {
+    /// The map that is declared under a number; none where no map is declared at all.
+    fn map(&self, at: usize, index: i32) -> Result<Option<MapId>, DecodeError> {
         let declared = self.maps.len();
         match u16::try_from(index) {
-            Ok(id) if usize::from(id) < declared => Ok(MapId(id)),
+            _ if declared == 0 => Ok(None),
+            Ok(id) if usize::from(id) < declared => Ok(Some(MapId(id))),
             _ => Err(DecodeError::UnknownMap { at, index, declared }),
         }
     }
@@ -258,34 +283,63 @@ impl Slot {
     }
 
     fn alu(self, width: Width) -> Result<Insn, DecodeError> {
-        self.zero(&[Field::Off])?;
         let dst = self.dst()?;
-        let source = self.raw.op & SOURCE_REG;
-        match (self.raw.op & op::MASK, width) {
-            (op::NEG, width) if source == 0 => {
-                self.zero(&[Field::Src, Field::Imm])?;
+        let RawInsn { op: opcode, off, imm, .. } = self.raw;
+        let source = opcode & SOURCE_REG;
+        match opcode & op::MASK {
+            op::NEG if source == 0 => {
+                self.zero(&[Field::Src, Field::Off, Field::Imm])?;
                 Ok(Insn::Neg { width, dst })
             }
-            (op::END, Width::W32) => {
-                self.zero(&[Field::Src])?;
-                let order = Swap::from_code((source, self.raw.imm)).ok_or(self.selector())?;
-                Ok(Insn::Swap { order, dst })
+            op::END if source == 0 || width == Width::W32 => {
+                self.zero(&[Field::Src, Field::Off])?;
+                let selected = Swap::from_code((opcode & class::MASK, source, imm));
+                Ok(Insn::Swap { order: selected.ok_or(self.selector())?, dst })
             }
-            (code, width) => {
-                let op = AluOp::from_code(code).ok_or(self.unknown())?;
-                Ok(Insn::Alu { op, width, dst, src: self.operand()? })
+            op::MOV if source != 0 && off != 0 => self.move_signed(width, dst),
+            code => {
+                AluOp::from_code((code, 0)).ok_or(self.unknown())?;
+                let op = AluOp::from_code((code, off));
+                let reserved = DecodeError::Reserved { at: self.at, field: Field::Off };
+                Ok(Insn::Alu { op: op.ok_or(reserved)?, width, dst, src: self.operand()? })
             }
         }
+    }
+
+    /// The move whose offset says from how many bits the sign is taken.
+    fn move_signed(self, width: Width, dst: Reg) -> Result<Insn, DecodeError> {
+        self.zero(&[Field::Imm])?;
+        let size = match self.raw.off {
+            8 => Size::B,
+            16 => Size::H,
+            32 => Size::W,
+            _ => return Err(DecodeError::Reserved { at: self.at, field: Field::Off }),
+        };
+        Ok(Insn::MoveSigned { width, size, dst, src: self.src()? })
+    }
+
+    /// The classic access to packets.
+    fn packet(self) -> Result<Insn, DecodeError> {
+        let RawInsn { op, imm, .. } = self.raw;
+        let size = Size::from_code(op & SIZE_MASK).ok_or(self.unknown())?;
+        let at = match op & mode::MASK {
+            mode::ABS => {
+                self.zero(&[Field::Src])?;
+                PacketAt::Abs(imm)
+            }
+            mode::IND => PacketAt::Ind(self.src()?, imm),
+            _ => return Err(self.unknown()),
+        };
+        self.zero(&[Field::Dst, Field::Off])?;
+        Ok(Insn::LoadPacket { size, at })
     }
 
     fn memory(self) -> Result<Insn, DecodeError> {
         let RawInsn { op, off, imm, .. } = self.raw;
         let size = Size::from_code(op & SIZE_MASK).ok_or(self.unknown())?;
         match (op & mode::MASK, op & class::MASK) {
-            (mode::MEM, class::LDX) => {
-                self.zero(&[Field::Imm])?;
-                Ok(Insn::Load { size, dst: self.dst()?, mem: self.src()? + off })
-            }
+            (mode::MEM, class::LDX) => self.load(size, Extend::Zero),
+            (mode::MEMSX, class::LDX) => self.load(size, Extend::Sign),
             (mode::MEM, class::ST) => {
                 self.zero(&[Field::Src])?;
                 Ok(Insn::Store { size, mem: self.dst()? + off, src: Src::Imm(imm) })
@@ -300,6 +354,11 @@ impl Slot {
             }
             _ => Err(self.unknown()),
         }
+    }
+
+    fn load(self, size: Size, extend: Extend) -> Result<Insn, DecodeError> {
+        self.zero(&[Field::Imm])?;
+        Ok(Insn::Load { size, extend, dst: self.dst()?, mem: self.src()? + self.raw.off })
     }
 
     fn selector(self) -> DecodeError {

@@ -9,10 +9,12 @@ use std::collections::BTreeMap;
 use crate::assembler::Label;
 use crate::error::EncodeError;
 use crate::image::{Image, Reloc, RelocKind};
-use crate::insn::{Call, Imm64, Insn, Src, Test, Width};
+use crate::insn::{AluOp, Call, Extend, Imm64, Insn, MapNumber, PacketAt, Src, Test, Width};
 use crate::isa::Isa;
 use crate::note::{Note, Notes};
-use crate::opcode::{LOAD_IMM64, PSEUDO_CALL, SOURCE_REG, class, mode, op, pseudo};
+use crate::opcode::{
+    LOAD_IMM64, PSEUDO_CALL, PSEUDO_KFUNC_CALL, SOURCE_REG, class, mode, op, pseudo,
+};
 use crate::program::Program;
 use crate::raw::RawInsn;
 use crate::relax::{self, Form, Layout};
@@ -110,20 +112,36 @@ impl<'a> Writer<'a> {
     fn insn(&mut self, at: usize, insn: &Insn) -> Result<(), EncodeError> {
         match *insn {
             Insn::Alu { op, width, dst, src } => {
-                let (bit, src, imm) = operand(src);
-                self.emit(op.code() | bit | alu_class(width), dst.number(), src, 0, imm);
+                let ((code, off), (bit, src, imm)) = (op.code(), operand(src));
+                self.emit(code | bit | alu_class(width), dst.number(), src, off, imm);
+            }
+            Insn::MoveSigned { width, size, dst, src } => {
+                let (code, _) = AluOp::Mov.code();
+                let op = code | SOURCE_REG | alu_class(width);
+                self.emit(op, dst.number(), src.number(), i16::from(size.bits()), 0);
             }
             Insn::Neg { width, dst } => {
                 self.emit(op::NEG | alu_class(width), dst.number(), 0, 0, 0);
             }
             Insn::Swap { order, dst } => {
-                let (bit, bits) = order.code();
-                self.emit(op::END | bit | class::ALU, dst.number(), 0, 0, bits);
+                let (class, bit, bits) = order.code();
+                self.emit(op::END | bit | class, dst.number(), 0, 0, bits);
             }
             Insn::LoadImm64 { dst, value } => self.imm64(at, dst.number(), value)?,
-            Insn::Load { size, dst, mem } => {
-                let op = mode::MEM | size.code() | class::LDX;
+            Insn::Load { size, extend, dst, mem } => {
+                let mode = match extend {
+                    Extend::Zero => mode::MEM,
+                    Extend::Sign => mode::MEMSX,
+                };
+                let op = mode | size.code() | class::LDX;
                 self.emit(op, dst.number(), mem.base.number(), mem.off, 0);
+            }
+            Insn::LoadPacket { size, at } => {
+                let (mode, src, imm) = match at {
+                    PacketAt::Abs(imm) => (mode::ABS, 0, imm),
+                    PacketAt::Ind(reg, imm) => (mode::IND, reg.number(), imm),
+                };
+                self.emit(mode | size.code() | class::LD, 0, src, 0, imm);
             }
             Insn::Store { size, mem, src } => {
                 let (op, src, imm) = match src {
@@ -139,6 +157,13 @@ impl<'a> Writer<'a> {
             Insn::Jump { when, to } => {
                 let target = self.layout.slot(self.program.target(to));
                 self.jump(at, when, target)?;
+            }
+            Insn::JumpLong { to } => {
+                let imm = self.far(at, self.layout.slot(self.program.target(to)))?;
+                self.emit(op::JA | class::JMP32, 0, 0, 0, imm);
+            }
+            Insn::Call(Call::Kfunc { btf_id, module }) => {
+                self.emit(op::CALL | class::JMP, 0, PSEUDO_KFUNC_CALL, module, btf_id);
             }
             Insn::Call(Call::Helper(helper)) => {
                 self.emit(op::CALL | class::JMP, 0, 0, 0, helper.id().cast_signed());
@@ -210,6 +235,15 @@ impl<'a> Writer<'a> {
                 self.image.relocs.push(Reloc { slot, kind: RelocKind::MapValue(map) });
                 (pseudo::MAP_IDX_VALUE, i32::from(map.0), off.cast_signed())
             }
+            Imm64::MapNumber(MapNumber::Fd(fd)) => (pseudo::MAP_FD, fd, 0),
+            Imm64::MapNumber(MapNumber::Index(index)) => (pseudo::MAP_IDX, index, 0),
+            Imm64::MapNumberValue { map: MapNumber::Fd(fd), off } => {
+                (pseudo::MAP_VALUE, fd, off.cast_signed())
+            }
+            Imm64::MapNumberValue { map: MapNumber::Index(index), off } => {
+                (pseudo::MAP_IDX_VALUE, index, off.cast_signed())
+            }
+            Imm64::Variable { btf_id, module } => (pseudo::BTF_ID, btf_id, module),
             Imm64::Sub(to) => {
                 let target = self.layout.slot(self.program.target(to));
                 (pseudo::FUNC, self.far(at, target)?, 0)

@@ -15,13 +15,11 @@ use crate::relax::MAX_SLOTS;
 pub const MAX_MAPS: usize = 64;
 
 /// Why a program cannot be finished.
-#[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
+#[derive(Clone, PartialEq, Eq, Debug)]
 pub enum AsmError {
     /// There is no instruction.
-    #[error("the program is empty")]
     Empty,
     /// A label is jumped to or called, and stands nowhere.
-    #[error("label `{label}` is used by instruction {at} and never placed")]
     Unplaced {
         /// Its name.
         label: Cow<'static, str>,
@@ -29,7 +27,6 @@ pub enum AsmError {
         at: usize,
     },
     /// A label was placed a second time.
-    #[error("label `{label}` is placed twice, at instructions {first} and {second}")]
     PlacedTwice {
         /// Its name.
         label: Cow<'static, str>,
@@ -39,13 +36,11 @@ pub enum AsmError {
         second: usize,
     },
     /// A label or map comes from another assembler.
-    #[error("instruction {at} names a label or map of another assembler")]
     Foreign {
         /// The instruction.
         at: usize,
     },
     /// An instruction is none that the machine has.
-    #[error("instruction {at}, `{insn}`{}: {flaw}", of(.note))]
     Flawed {
         /// The instruction.
         at: usize,
@@ -57,7 +52,6 @@ pub enum AsmError {
         flaw: Flaw,
     },
     /// No path from the start leads to an instruction; the kernel refuses such code.
-    #[error("instruction {at}, `{insn}`{}, cannot be reached", of(.note))]
     Unreachable {
         /// The instruction.
         at: usize,
@@ -67,7 +61,6 @@ pub enum AsmError {
         note: Option<Note>,
     },
     /// After this instruction there is none, or the first one of another function.
-    #[error("instruction {at}, `{insn}`{}, goes on past the end of its function", of(.note))]
     FallsOffEnd {
         /// The instruction.
         at: usize,
@@ -77,7 +70,6 @@ pub enum AsmError {
         note: Option<Note>,
     },
     /// A jump leads from one function into another.
-    #[error("instruction {at}, `{insn}`{}, jumps into another function", of(.note))]
     LeavesFunction {
         /// The instruction.
         at: usize,
@@ -87,12 +79,49 @@ pub enum AsmError {
         note: Option<Note>,
     },
     /// More maps are used than the kernel allows.
-    #[error("the program uses {used} maps, and the kernel allows {MAX_MAPS}")]
     TooManyMaps {
         /// How many.
         used: usize,
     },
 }
+
+impl fmt::Display for AsmError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Empty => f.write_str("the program is empty"),
+            Self::Unplaced { label, at } => {
+                write!(f, "label `{label}` is used by instruction {at} and never placed")
+            }
+            Self::PlacedTwice { label, first, second } => {
+                write!(f, "label `{label}` is placed twice, at instructions {first} and {second}")
+            }
+            Self::Foreign { at } => {
+                write!(f, "instruction {at} names a label or map of another assembler")
+            }
+            Self::Flawed { at, insn, note, flaw } => {
+                write!(f, "instruction {at}, `{insn}`{}: {flaw}", of(note))
+            }
+            Self::Unreachable { at, insn, note } => {
+                write!(f, "instruction {at}, `{insn}`{}, cannot be reached", of(note))
+            }
+            Self::FallsOffEnd { at, insn, note } => {
+                write!(
+                    f,
+                    "instruction {at}, `{insn}`{}, goes on past the end of its function",
+                    of(note)
+                )
+            }
+            Self::LeavesFunction { at, insn, note } => {
+                write!(f, "instruction {at}, `{insn}`{}, jumps into another function", of(note))
+            }
+            Self::TooManyMaps { used } => {
+                write!(f, "the program uses {used} maps, and the kernel allows {MAX_MAPS}")
+            }
+        }
+    }
+}
+
+impl std::error::Error for AsmError {}
 
 /// The provenance as error messages have it.
 fn of(note: &Option<Note>) -> String {
@@ -100,10 +129,9 @@ fn of(note: &Option<Note>) -> String {
 }
 
 /// Why a program cannot be encoded.
-#[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
+#[derive(Clone, PartialEq, Eq, Debug)]
 pub enum EncodeError {
     /// The instruction set asked for lacks an instruction.
-    #[error("instruction {at}, `{insn}`, needs instruction set {needs}, and {isa} was asked for")]
     NeedsIsa {
         /// The instruction.
         at: usize,
@@ -115,7 +143,6 @@ pub enum EncodeError {
         isa: Isa,
     },
     /// The islands of trampolines on the way grew too long to jump over (before v4 only).
-    #[error("instruction {at}, `{insn}`, cannot get over {distance} slots to its target")]
     JumpTooFar {
         /// The instruction.
         at: usize,
@@ -125,12 +152,35 @@ pub enum EncodeError {
         distance: i64,
     },
     /// There are more slots than the kernel takes.
-    #[error("the program takes {slots} slots, and the kernel allows {MAX_SLOTS}")]
     TooLong {
         /// How many slots at least.
         slots: usize,
     },
 }
+
+impl fmt::Display for EncodeError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NeedsIsa { at, insn, needs, isa } => {
+                write!(
+                    f,
+                    "instruction {at}, `{insn}`, needs instruction set {needs}, and {isa} was asked for"
+                )
+            }
+            Self::JumpTooFar { at, insn, distance } => {
+                write!(
+                    f,
+                    "instruction {at}, `{insn}`, cannot get over {distance} slots to its target"
+                )
+            }
+            Self::TooLong { slots } => {
+                write!(f, "the program takes {slots} slots, and the kernel allows {MAX_SLOTS}")
+            }
+        }
+    }
+}
+
+impl std::error::Error for EncodeError {}
 
 /// A field of a slot.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -160,13 +210,11 @@ impl fmt::Display for Field {
 }
 
 /// Why code is no program of ours; `at` is a slot.
-#[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
+#[derive(Clone, PartialEq, Eq, Debug)]
 pub enum DecodeError {
     /// There is no slot.
-    #[error("the code is empty")]
     Empty,
     /// The opcode is not in the table.
-    #[error("slot {at}: unknown opcode {op:#04x}")]
     Opcode {
         /// The slot.
         at: usize,
@@ -174,7 +222,6 @@ pub enum DecodeError {
         op: u8,
     },
     /// There are registers 0 to 10 only.
-    #[error("slot {at}: there is no register {number}")]
     Register {
         /// The slot.
         at: usize,
@@ -182,7 +229,6 @@ pub enum DecodeError {
         number: u8,
     },
     /// A field that this instruction does not use is not zero.
-    #[error("slot {at}: the {field} is reserved and not zero")]
     Reserved {
         /// The slot.
         at: usize,
@@ -190,7 +236,6 @@ pub enum DecodeError {
         field: Field,
     },
     /// The constant that selects the operation selects none.
-    #[error("slot {at}: the constant {imm:#x} selects no operation of opcode {op:#04x}")]
     Selector {
         /// The slot.
         at: usize,
@@ -200,7 +245,6 @@ pub enum DecodeError {
         imm: i32,
     },
     /// The source field says that the constant is of a kind that is not known here.
-    #[error("slot {at}: unknown kind {kind} of constant or call")]
     Kind {
         /// The slot.
         at: usize,
@@ -208,29 +252,18 @@ pub enum DecodeError {
         kind: u8,
     },
     /// The code ends within a 64-bit load.
-    #[error("slot {at}: the second half of the 64-bit load is missing")]
     HalfMissing {
         /// The slot.
         at: usize,
     },
     /// A jump, call or callback leads outside the code or into the middle of an instruction.
-    #[error("slot {at}: there is no instruction at slot {to} to go to")]
     Target {
         /// The slot.
         at: usize,
         /// Where it leads.
         to: i64,
     },
-    /// A map is given by descriptor: the code was linked already.
-    #[error("slot {at}: a map is given by descriptor {fd}, which names none")]
-    LinkedMap {
-        /// The slot.
-        at: usize,
-        /// The descriptor.
-        fd: i32,
-    },
     /// A map is given by an index past the declarations.
-    #[error("slot {at}: there is no map {index}, {declared} are declared")]
     UnknownMap {
         /// The slot.
         at: usize,
@@ -240,7 +273,6 @@ pub enum DecodeError {
         declared: usize,
     },
     /// The instruction is none that the machine has.
-    #[error("slot {at}: {flaw}")]
     Flawed {
         /// The slot.
         at: usize,
@@ -248,21 +280,67 @@ pub enum DecodeError {
         flaw: Flaw,
     },
     /// No path from the start leads there.
-    #[error("slot {at}: cannot be reached")]
     Unreachable {
         /// The slot.
         at: usize,
     },
     /// Nothing follows, or another function.
-    #[error("slot {at}: goes on past the end of its function")]
     FallsOffEnd {
         /// The slot.
         at: usize,
     },
     /// A jump leads into another function.
-    #[error("slot {at}: jumps into another function")]
     LeavesFunction {
         /// The slot.
         at: usize,
     },
 }
+
+impl fmt::Display for DecodeError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Empty => f.write_str("the code is empty"),
+            Self::Opcode { at, op } => {
+                write!(f, "slot {at}: unknown opcode {op:#04x}")
+            }
+            Self::Register { at, number } => {
+                write!(f, "slot {at}: there is no register {number}")
+            }
+            Self::Reserved { at, field } => {
+                write!(f, "slot {at}: the {field} is reserved and not zero")
+            }
+            Self::Selector { at, op, imm } => {
+                write!(
+                    f,
+                    "slot {at}: the constant {imm:#x} selects no operation of opcode {op:#04x}"
+                )
+            }
+            Self::Kind { at, kind } => {
+                write!(f, "slot {at}: unknown kind {kind} of constant or call")
+            }
+            Self::HalfMissing { at } => {
+                write!(f, "slot {at}: the second half of the 64-bit load is missing")
+            }
+            Self::Target { at, to } => {
+                write!(f, "slot {at}: there is no instruction at slot {to} to go to")
+            }
+            Self::UnknownMap { at, index, declared } => {
+                write!(f, "slot {at}: there is no map {index}, {declared} are declared")
+            }
+            Self::Flawed { at, flaw } => {
+                write!(f, "slot {at}: {flaw}")
+            }
+            Self::Unreachable { at } => {
+                write!(f, "slot {at}: cannot be reached")
+            }
+            Self::FallsOffEnd { at } => {
+                write!(f, "slot {at}: goes on past the end of its function")
+            }
+            Self::LeavesFunction { at } => {
+                write!(f, "slot {at}: jumps into another function")
+            }
+        }
+    }
+}
+
+impl std::error::Error for DecodeError {}

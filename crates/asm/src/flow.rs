@@ -47,7 +47,7 @@ fn functions(program: &Program) -> Vec<usize> {
 
 /// The function that an instruction calls or takes the address of.
 fn callee(program: &Program, insn: &Insn) -> Option<usize> {
-    if matches!(insn, Insn::Jump { .. }) {
+    if insn.jump().is_some() {
         return None;
     }
     insn.label().map(|label| program.target(label))
@@ -66,7 +66,7 @@ fn check_functions(program: &Program) -> Result<(), FlowError> {
         if to >= end {
             return Err(FlowError::FallsOffEnd { at });
         }
-        if matches!(insn, Insn::Jump { .. }) && function(to) != function(at) {
+        if insn.jump().is_some() && function(to) != function(at) {
             return Err(FlowError::LeavesFunction { at });
         }
     }
@@ -76,7 +76,7 @@ fn check_functions(program: &Program) -> Result<(), FlowError> {
 /// Which instructions come right after this one in some execution of its function.
 fn successors(program: &Program, at: usize) -> [Option<usize>; 2] {
     let insn = &program.insns()[at];
-    let jump = if let Insn::Jump { to, .. } = insn { Some(program.target(*to)) } else { None };
+    let jump = insn.jump().map(|to| program.target(to));
     [insn.falls_through().then_some(at + 1), jump]
 }
 

@@ -74,7 +74,7 @@ fn starts(program: &Program) -> Vec<usize> {
     let mut starts = vec![0];
     for (at, insn) in program.insns().iter().enumerate() {
         starts.extend(insn.label().map(|label| program.target(label)));
-        if matches!(insn, Insn::Jump { .. } | Insn::Exit) {
+        if insn.jump().is_some() || matches!(insn, Insn::Exit) {
             starts.push(at + 1);
         }
     }
@@ -97,9 +97,12 @@ fn edges(program: &Program, insns: Range<usize>, starts: &[usize]) -> Vec<Edge> 
             Insn::Call(Call::Sub(_)) => edge(Way::Call, to),
             Insn::LoadImm64 { .. } => edge(Way::Callback, to),
             Insn::Jump { when: None, .. }
-            | Insn::Call(Call::Helper(_))
+            | Insn::JumpLong { .. }
+            | Insn::Call(Call::Helper(_) | Call::Kfunc { .. })
             | Insn::Alu { .. }
             | Insn::Neg { .. }
+            | Insn::MoveSigned { .. }
+            | Insn::LoadPacket { .. }
             | Insn::Swap { .. }
             | Insn::Load { .. }
             | Insn::Store { .. }

@@ -8,11 +8,10 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fmt;
 
-use byteorder::ByteOrder;
-
 use crate::map::{MapDecl, MapId};
 use crate::note::{Note, Notes};
 use crate::opcode::pseudo;
+use crate::order::ByteOrder;
 use crate::raw::RawInsn;
 
 /// What a slot wants of a map.
@@ -79,16 +78,16 @@ impl Image {
         self.notes.at(slot)
     }
 
-    /// The code, not linked, in the byte order `E`.
-    pub fn to_bytes<E: ByteOrder>(&self) -> Vec<u8> {
-        self.code.iter().flat_map(RawInsn::to_bytes::<E>).collect()
+    /// The code, not linked, as a machine of this order has it.
+    pub fn to_bytes(&self, order: ByteOrder) -> Vec<u8> {
+        self.code.iter().flat_map(|raw| raw.to_bytes(order)).collect()
     }
 
-    /// The code, not linked, as text: a line for each slot, its bytes in the order `E` as sixteen
+    /// The code, not linked, as text: a line for each slot, its bytes in that order as sixteen
     /// hexadecimal digits.
-    pub fn hex<E: ByteOrder>(&self) -> impl fmt::Display + '_ {
-        fmt::from_fn(|f| {
-            let mut slots = self.code.iter().map(RawInsn::to_bytes::<E>);
+    pub fn hex(&self, order: ByteOrder) -> impl fmt::Display + '_ {
+        fmt::from_fn(move |f| {
+            let mut slots = self.code.iter().map(|raw| raw.to_bytes(order));
             slots.try_for_each(|bytes| writeln!(f, "{:016x}", u64::from_be_bytes(bytes)))
         })
     }

@@ -80,6 +80,10 @@ pub enum AluOp {
     Mov,
     /// `dst >>= src`, filled with the sign.
     Arsh,
+    /// `dst /= src`, signed and towards zero; division by a register that is zero gives zero.
+    Sdiv,
+    /// `dst %= src`, with the sign of `dst`; by a register that is zero it leaves `dst` as it is.
+    Smod,
 }
 
 /// What a conditional jump compares; unsigned where no `S` says otherwise.
@@ -128,6 +132,15 @@ impl Cond {
     }
 }
 
+/// How a value from memory fills its register.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum Extend {
+    /// With zeros.
+    Zero,
+    /// With its sign.
+    Sign,
+}
+
 /// A byte order to bring the low 16, 32 or 64 bits of a register into; the rest becomes zero.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub enum Swap {
@@ -143,6 +156,12 @@ pub enum Swap {
     Be32,
     /// Big-endian (network order), 64 bits.
     Be64,
+    /// The other order, whichever the machine has, 16 bits.
+    Bswap16,
+    /// The other order, whichever the machine has, 32 bits.
+    Bswap32,
+    /// The other order, whichever the machine has, 64 bits.
+    Bswap64,
 }
 
 /// A read-modify-write of memory that no other CPU can come between.
@@ -197,9 +216,46 @@ pub enum Imm64 {
         /// Bytes from the start of the value.
         off: u32,
     },
+    /// The address of a map that has no declaration here, as in code that was linked.
+    MapNumber(MapNumber),
+    /// The address of a byte in the only value of an array map that has no declaration here.
+    MapNumberValue {
+        /// The map.
+        map: MapNumber,
+        /// Bytes from the start of the value.
+        off: u32,
+    },
+    /// The address of a variable of the kernel.
+    #[doc(alias = "BPF_PSEUDO_BTF_ID")]
+    Variable {
+        /// Its number in the type information of the kernel or of a module.
+        btf_id: i32,
+        /// The descriptor of the module's type information, or zero for the kernel's.
+        module: i32,
+    },
     /// The address of a function of this program, as a callback.
     #[doc(alias = "BPF_PSEUDO_FUNC")]
     Sub(Label),
+}
+
+/// A map that code names by a number alone.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum MapNumber {
+    /// A descriptor of the process that loads the code.
+    #[doc(alias = "BPF_PSEUDO_MAP_FD")]
+    Fd(i32),
+    /// A place in the list of descriptors that comes with the code.
+    #[doc(alias = "BPF_PSEUDO_MAP_IDX")]
+    Index(i32),
+}
+
+/// Where the classic access to packets reads.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum PacketAt {
+    /// At the constant.
+    Abs(i32),
+    /// At the register plus the constant.
+    Ind(Reg, i32),
 }
 
 /// Who is called.
@@ -210,6 +266,14 @@ pub enum Call {
     /// A function of this program, which starts at the label and ends before the next one.
     #[doc(alias = "BPF_PSEUDO_CALL")]
     Sub(Label),
+    /// A function of the kernel or of a module, by the number of its type.
+    #[doc(alias = "BPF_PSEUDO_KFUNC_CALL")]
+    Kfunc {
+        /// Its number in the type information of the kernel or of the module.
+        btf_id: i32,
+        /// Zero for the kernel; else a place in the list of descriptors that comes with the code.
+        module: i16,
+    },
 }
 
 /// One instruction.
@@ -233,6 +297,17 @@ pub enum Insn {
         /// Operand and result.
         dst: Reg,
     },
+    /// A move that fills the register with the sign of the lower bytes of the source.
+    MoveSigned {
+        /// Its width; the upper half becomes zero where that is 32 bits.
+        width: Width,
+        /// How many bytes are taken: fewer than the width.
+        size: Size,
+        /// Result.
+        dst: Reg,
+        /// Operand.
+        src: Reg,
+    },
     /// A change of byte order.
     Swap {
         /// The order and size wanted.
@@ -247,10 +322,12 @@ pub enum Insn {
         /// What it is.
         value: Imm64,
     },
-    /// A read from memory, zero-extended.
+    /// A read from memory.
     Load {
         /// How many bytes.
         size: Size,
+        /// What the rest of the register is filled with; with zeros where there is no rest.
+        extend: Extend,
         /// Where they go.
         dst: Reg,
         /// Where they come from.
@@ -276,10 +353,23 @@ pub enum Insn {
         /// The operand, and the old value where the operation gives one.
         src: Reg,
     },
+    /// The classic access to packets: `r0` gets bytes in network order, or the program ends.
+    LoadPacket {
+        /// How many bytes, four at most.
+        size: Size,
+        /// Where they come from.
+        at: PacketAt,
+    },
     /// A jump, always taken when there is no test.
     Jump {
         /// The condition.
         when: Option<Test>,
+        /// Where to.
+        to: Label,
+    },
+    /// A jump whose distance has 32 bits, always taken.
+    #[doc(alias = "gotol")]
+    JumpLong {
         /// Where to.
         to: Label,
     },
@@ -293,15 +383,17 @@ impl Insn {
     /// Whether the next instruction may be executed after this one.
     pub fn falls_through(&self) -> bool {
         match self {
-            Self::Exit => false,
+            Self::Exit | Self::JumpLong { .. } => false,
             Self::Jump { when, .. } => when.is_some(),
             Self::Alu { .. }
             | Self::Neg { .. }
+            | Self::MoveSigned { .. }
             | Self::Swap { .. }
             | Self::LoadImm64 { .. }
             | Self::Load { .. }
             | Self::Store { .. }
             | Self::Atomic { .. }
+            | Self::LoadPacket { .. }
             | Self::Call(_) => true,
         }
     }
@@ -309,57 +401,84 @@ impl Insn {
     /// The label that this instruction names, be it of a jump, a call or a callback.
     pub fn label(&self) -> Option<Label> {
         match *self {
-            Self::Jump { to, .. } => Some(to),
+            Self::Jump { to, .. } | Self::JumpLong { to } => Some(to),
             Self::Call(Call::Sub(to)) | Self::LoadImm64 { value: Imm64::Sub(to), .. } => Some(to),
-            Self::Call(Call::Helper(_))
+            Self::Call(Call::Helper(_) | Call::Kfunc { .. })
             | Self::LoadImm64 {
-                value: Imm64::Const(_) | Imm64::Map(_) | Imm64::MapValue { .. },
+                value:
+                    Imm64::Const(_)
+                    | Imm64::Map(_)
+                    | Imm64::MapValue { .. }
+                    | Imm64::MapNumber(_)
+                    | Imm64::MapNumberValue { .. }
+                    | Imm64::Variable { .. },
                 ..
             }
             | Self::Alu { .. }
             | Self::Neg { .. }
+            | Self::MoveSigned { .. }
             | Self::Swap { .. }
             | Self::Load { .. }
             | Self::Store { .. }
             | Self::Atomic { .. }
+            | Self::LoadPacket { .. }
             | Self::Exit => None,
         }
+    }
+
+    /// The label that control goes to from here within the function, when a jump is taken.
+    pub fn jump(&self) -> Option<Label> {
+        if matches!(self, Self::Jump { .. } | Self::JumpLong { .. }) { self.label() } else { None }
     }
 
     /// The same instruction with another label, where it names one.
     pub(crate) fn with_label(self, label: Label) -> Self {
         match self {
             Self::Jump { when, to: _ } => Self::Jump { when, to: label },
+            Self::JumpLong { to: _ } => Self::JumpLong { to: label },
             Self::Call(Call::Sub(_)) => Self::Call(Call::Sub(label)),
             Self::LoadImm64 { dst, value: Imm64::Sub(_) } => {
                 Self::LoadImm64 { dst, value: Imm64::Sub(label) }
             }
-            Self::Call(Call::Helper(_))
+            Self::Call(Call::Helper(_) | Call::Kfunc { .. })
             | Self::LoadImm64 { .. }
             | Self::Alu { .. }
             | Self::Neg { .. }
+            | Self::MoveSigned { .. }
             | Self::Swap { .. }
             | Self::Load { .. }
             | Self::Store { .. }
             | Self::Atomic { .. }
+            | Self::LoadPacket { .. }
             | Self::Exit => self,
         }
     }
 
-    /// The map that this instruction names.
+    /// The map that this instruction names, where it is declared.
     pub fn map(&self) -> Option<MapId> {
         match *self {
             Self::LoadImm64 { value: Imm64::Map(map) | Imm64::MapValue { map, .. }, .. } => {
                 Some(map)
             }
-            Self::LoadImm64 { value: Imm64::Const(_) | Imm64::Sub(_), .. }
+            Self::LoadImm64 {
+                value:
+                    Imm64::Const(_)
+                    | Imm64::Sub(_)
+                    | Imm64::MapNumber(_)
+                    | Imm64::MapNumberValue { .. }
+                    | Imm64::Variable { .. },
+                ..
+            }
             | Self::Alu { .. }
             | Self::Neg { .. }
+            | Self::MoveSigned { .. }
             | Self::Swap { .. }
             | Self::Load { .. }
             | Self::Store { .. }
             | Self::Atomic { .. }
+            | Self::LoadPacket { .. }
             | Self::Jump { .. }
+            | Self::JumpLong { .. }
             | Self::Call(_)
             | Self::Exit => None,
         }
@@ -370,9 +489,11 @@ impl Insn {
         match *self {
             Self::Alu { dst, .. }
             | Self::Neg { dst, .. }
+            | Self::MoveSigned { dst, .. }
             | Self::Swap { dst, .. }
             | Self::LoadImm64 { dst, .. }
             | Self::Load { dst, .. } => Some(dst),
+            Self::LoadPacket { .. } => Some(R0),
             Self::Atomic { op, src, .. } => match op {
                 AtomicOp::Add | AtomicOp::Or | AtomicOp::And | AtomicOp::Xor => None,
                 AtomicOp::CmpXchg => Some(R0),
@@ -382,7 +503,11 @@ impl Insn {
                 | AtomicOp::FetchXor
                 | AtomicOp::Xchg => Some(src),
             },
-            Self::Store { .. } | Self::Jump { .. } | Self::Call(_) | Self::Exit => None,
+            Self::Store { .. }
+            | Self::Jump { .. }
+            | Self::JumpLong { .. }
+            | Self::Call(_)
+            | Self::Exit => None,
         }
     }
 

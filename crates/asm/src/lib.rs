@@ -90,6 +90,7 @@ mod listing;
 mod map;
 mod note;
 mod opcode;
+mod order;
 mod program;
 mod raw;
 mod reg;
@@ -103,11 +104,15 @@ pub use flaw::Flaw;
 pub use graph::{Block, Edge, Graph, Way};
 pub use helper::Helper;
 pub use image::{Image, Reloc, RelocKind};
-pub use insn::{AluOp, AtomicOp, Call, Cond, Imm64, Insn, Size, Src, Swap, Test, Width};
-pub use isa::Isa;
+pub use insn::{
+    AluOp, AtomicOp, Call, Cond, Extend, Imm64, Insn, MapNumber, PacketAt, Size, Src, Swap, Test,
+    Width,
+};
+pub use isa::{Group, Isa};
 pub use listing::{Line, Listing};
 pub use map::{MapDecl, MapFlags, MapId, MapKind};
 pub use note::{Note, Notes};
+pub use order::ByteOrder;
 pub use program::Program;
 pub use raw::{RawInsn, SLOT_BYTES};
 pub use reg::{FP, Mem, R0, R1, R2, R3, R4, R5, R6, R7, R8, R9, Reg};

@@ -6,9 +6,8 @@
 
 use std::fmt;
 
-use byteorder::NativeEndian;
-
 use crate::note::Note;
+use crate::order::ByteOrder;
 use crate::program::Program;
 use crate::raw::{RawInsn, SLOT_BYTES};
 use crate::text::{Names, Text};
@@ -122,7 +121,7 @@ impl<'a> Listing<'a> {
             Numbers::Shown => write!(f, "{slot:>5}: ")?,
         }
         let Some(raw) = self.code.and_then(|code| code.get(slot)) else { return Ok(()) };
-        let bytes: [u8; SLOT_BYTES] = raw.to_bytes::<NativeEndian>();
+        let bytes: [u8; SLOT_BYTES] = raw.to_bytes(ByteOrder::HOST);
         bytes.iter().try_for_each(|byte| write!(f, "{byte:02x} "))?;
         f.write_str(" ")
     }

@@ -7,6 +7,7 @@ use crate::insn::{AluOp, AtomicOp, Cond, Size, Swap};
 
 /// Instruction classes, the low three bits of an opcode (RFC 9669, 3.1).
 pub(crate) mod class {
+    pub(crate) const LD: u8 = 0x00;
     pub(crate) const LDX: u8 = 0x01;
     pub(crate) const ST: u8 = 0x02;
     pub(crate) const STX: u8 = 0x03;
@@ -19,13 +20,18 @@ pub(crate) mod class {
 
 /// Modes of memory access, the high three bits of an opcode (RFC 9669, 5).
 pub(crate) mod mode {
+    pub(crate) const IMM: u8 = 0x00;
+    pub(crate) const ABS: u8 = 0x20;
+    pub(crate) const IND: u8 = 0x40;
     pub(crate) const MEM: u8 = 0x60;
+    pub(crate) const MEMSX: u8 = 0x80;
     pub(crate) const ATOMIC: u8 = 0xc0;
     pub(crate) const MASK: u8 = 0xe0;
 }
 
 /// Operations that no enum of meanings lists, as they have fields of their own.
 pub(crate) mod op {
+    pub(crate) const MOV: u8 = 0xb0;
     pub(crate) const NEG: u8 = 0x80;
     pub(crate) const END: u8 = 0xd0;
     pub(crate) const JA: u8 = 0x00;
@@ -42,15 +48,40 @@ pub(crate) const SOURCE_REG: u8 = 0x08;
 pub(crate) const SIZE_MASK: u8 = 0x18;
 /// What the source field of a call to a function of this program holds.
 pub(crate) const PSEUDO_CALL: u8 = 1;
+/// What the source field of a call to a function of the kernel by its type holds.
+pub(crate) const PSEUDO_KFUNC_CALL: u8 = 2;
 
 /// What the source field of a 64-bit load says about its constant (RFC 9669, 5.4).
 pub(crate) mod pseudo {
     pub(crate) const CONST: u8 = 0;
     pub(crate) const MAP_FD: u8 = 1;
     pub(crate) const MAP_VALUE: u8 = 2;
+    pub(crate) const BTF_ID: u8 = 3;
     pub(crate) const FUNC: u8 = 4;
     pub(crate) const MAP_IDX: u8 = 5;
     pub(crate) const MAP_IDX_VALUE: u8 = 6;
+}
+
+impl Size {
+    /// How many bits it has.
+    pub(crate) fn bits(self) -> u8 {
+        match self {
+            Self::B => 8,
+            Self::H => 16,
+            Self::W => 32,
+            Self::D => 64,
+        }
+    }
+
+    /// How the kernel prints a value of this size that has a sign.
+    pub(crate) fn signed_symbol(self) -> &'static str {
+        match self {
+            Self::B => "s8",
+            Self::H => "s16",
+            Self::W => "s32",
+            Self::D => "s64",
+        }
+    }
 }
 
 macro_rules! table {
@@ -74,30 +105,35 @@ macro_rules! table {
     };
 }
 
-#[rustfmt::skip] // One line per encoding (RFC 9669, 4.1).
-table! { AluOp, u8:
-    Add  0x00 "+="
-    Sub  0x10 "-="
-    Mul  0x20 "*="
-    Div  0x30 "/="
-    Or   0x40 "|="
-    And  0x50 "&="
-    Lsh  0x60 "<<="
-    Rsh  0x70 ">>="
-    Mod  0x90 "%="
-    Xor  0xa0 "^="
-    Mov  0xb0 "="
-    Arsh 0xc0 "s>>="
+#[rustfmt::skip] // One line per encoding: the operation and the offset (RFC 9669, 4.1).
+table! { AluOp, (u8, i16):
+    Add  (0x00, 0) "+="
+    Sub  (0x10, 0) "-="
+    Mul  (0x20, 0) "*="
+    Div  (0x30, 0) "/="
+    Sdiv (0x30, 1) "s/="
+    Or   (0x40, 0) "|="
+    And  (0x50, 0) "&="
+    Lsh  (0x60, 0) "<<="
+    Rsh  (0x70, 0) ">>="
+    Mod  (0x90, 0) "%="
+    Smod (0x90, 1) "s%="
+    Xor  (0xa0, 0) "^="
+    Mov  (0xb0, 0) "="
+    Arsh (0xc0, 0) "s>>="
 }
 
-#[rustfmt::skip] // One line per encoding: the source bit and the constant (RFC 9669, 4.2).
-table! { Swap, (u8, i32):
-    Le16 (0x00, 16) "le16"
-    Le32 (0x00, 32) "le32"
-    Le64 (0x00, 64) "le64"
-    Be16 (0x08, 16) "be16"
-    Be32 (0x08, 32) "be32"
-    Be64 (0x08, 64) "be64"
+#[rustfmt::skip] // One line per encoding: the class, the source bit and the constant (RFC 9669, 4.2).
+table! { Swap, (u8, u8, i32):
+    Le16    (0x04, 0x00, 16) "le16"
+    Le32    (0x04, 0x00, 32) "le32"
+    Le64    (0x04, 0x00, 64) "le64"
+    Be16    (0x04, 0x08, 16) "be16"
+    Be32    (0x04, 0x08, 32) "be32"
+    Be64    (0x04, 0x08, 64) "be64"
+    Bswap16 (0x07, 0x00, 16) "bswap16"
+    Bswap32 (0x07, 0x00, 32) "bswap32"
+    Bswap64 (0x07, 0x00, 64) "bswap64"
 }
 
 #[rustfmt::skip] // One line per encoding (RFC 9669, 4.3).

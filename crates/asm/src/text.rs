@@ -11,7 +11,7 @@ use std::collections::HashMap;
 use std::fmt;
 
 use crate::assembler::Label;
-use crate::insn::{AtomicOp, Call, Imm64, Insn, Size, Src, Width};
+use crate::insn::{AtomicOp, Call, Extend, Imm64, Insn, MapNumber, PacketAt, Size, Src, Width};
 use crate::map::MapId;
 use crate::program::Program;
 use crate::reg::Reg;
@@ -88,12 +88,28 @@ impl fmt::Display for Text<'_> {
                 }
             }
             Insn::Neg { width, dst } => write!(f, "{0} = -{0}", half(dst, width)),
+            Insn::MoveSigned { width, size, dst, src } => {
+                write!(f, "{} = ({}){}", half(dst, width), size.signed_symbol(), half(src, width))
+            }
             Insn::Swap { order, dst } => write!(f, "{dst} = {} {dst}", order.symbol()),
             Insn::LoadImm64 { dst, value } => {
                 write!(f, "{dst} = ")?;
                 self.imm64(f, value)
             }
-            Insn::Load { size, dst, mem } => write!(f, "{dst} = *({} *){mem}", size.symbol()),
+            Insn::Load { size, extend, dst, mem } => {
+                let value = match extend {
+                    Extend::Zero => size.symbol(),
+                    Extend::Sign => size.signed_symbol(),
+                };
+                write!(f, "{dst} = *({value} *){mem}")
+            }
+            Insn::LoadPacket { size, at } => {
+                write!(f, "r0 = *({} *)skb[", size.symbol())?;
+                match at {
+                    PacketAt::Abs(imm) => write!(f, "{imm}]"),
+                    PacketAt::Ind(reg, imm) => write!(f, "{reg} + {imm}]"),
+                }
+            }
             Insn::Store { size, mem, src: Src::Reg(reg) } => {
                 write!(f, "*({} *){mem} = {reg}", size.symbol())
             }
@@ -111,6 +127,11 @@ impl fmt::Display for Text<'_> {
                 }
                 write!(f, "goto {}", self.names.get(to))
             }
+            Insn::JumpLong { to } => write!(f, "gotol {}", self.names.get(to)),
+            Insn::Call(Call::Kfunc { btf_id, module }) => {
+                write!(f, "call kernel-function#{btf_id}")?;
+                if module == 0 { Ok(()) } else { write!(f, "@{module}") }
+            }
             Insn::Call(Call::Helper(helper)) => {
                 write!(f, "call {}#{}", helper.name(), helper.id().cast_signed())
             }
@@ -126,6 +147,12 @@ impl Text<'_> {
             Imm64::Const(value) => write!(f, "{value:#x} ll"),
             Imm64::Map(map) => write!(f, "map[{}]", self.map(map)),
             Imm64::MapValue { map, off } => write!(f, "map[{}]+{off}", self.map(map)),
+            Imm64::MapNumber(map) => write!(f, "map[{}]", number(map)),
+            Imm64::MapNumberValue { map, off } => write!(f, "map[{}]+{off}", number(map)),
+            Imm64::Variable { btf_id, module } => {
+                write!(f, "var[{btf_id}]")?;
+                if module == 0 { Ok(()) } else { write!(f, "@{module}") }
+            }
             Imm64::Sub(to) => write!(f, "subprog[{}]", self.names.get(to)),
         }
     }
@@ -150,6 +177,13 @@ impl Text<'_> {
             | AtomicOp::Xchg => write!(f, "{src} = {atomic}_{symbol}({memory}, {src})"),
         }
     }
+}
+
+fn number(map: MapNumber) -> impl fmt::Display {
+    fmt::from_fn(move |f| match map {
+        MapNumber::Fd(fd) => write!(f, "fd:{fd}"),
+        MapNumber::Index(index) => write!(f, "idx:{index}"),
+    })
 }
 
 /// A register by the name that says how much of it is meant.

@@ -2,8 +2,8 @@
 
 use expect_test::{Expect, expect};
 use palisade_asm::{
-    AluOp, Assembler, AtomicOp, Cond, FP, Imm64, Insn, MAX_MAPS, MapDecl, MapFlags, MapId, MapKind,
-    Note, Program, R0, R1, R2, R6, Size, Src, Swap, Width,
+    AluOp, Assembler, AtomicOp, Cond, Extend, FP, Imm64, Insn, MAX_MAPS, MapDecl, MapFlags, MapId,
+    MapKind, Note, Program, R0, R1, R2, R6, Size, Src, Swap, Width,
 };
 
 fn decl(name: &str) -> MapDecl {
@@ -157,7 +157,7 @@ fn writing_the_frame_pointer_is_refused_in_every_way() {
         Insn::Neg { width: Width::W32, dst: FP },
         Insn::Swap { order: Swap::Le16, dst: FP },
         Insn::LoadImm64 { dst: FP, value: Imm64::Const(0) },
-        Insn::Load { size: Size::D, dst: FP, mem: R1 + 0 },
+        Insn::Load { size: Size::D, extend: Extend::Zero, dst: FP, mem: R1 + 0 },
         Insn::Atomic { op: AtomicOp::FetchAdd, size: Size::D, mem: R1 + 0, src: FP },
     ];
     for insn in writes {

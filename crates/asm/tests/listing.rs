@@ -211,7 +211,7 @@ fn numbers_are_those_of_slots_and_bytes_are_as_they_lie_in_memory() {
         "]]
         .assert_eq(&program.listing().numbered().with_bytes(&image.code).to_string());
     }
-    let hex = image.hex::<byteorder::LittleEndian>().to_string();
+    let hex = image.hex(palisade_asm::ByteOrder::Little).to_string();
     assert!(hex.starts_with("1801000008070605\n0000000004030201\n5501010001000000\n"), "{hex}");
     assert_eq!(hex.lines().count(), image.len());
 }

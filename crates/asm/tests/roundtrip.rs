@@ -3,11 +3,11 @@
 //! Programs are generated as blocks, all of them jumped to from the start, with jumps to any block
 //! from any other, maps, 64-bit constants, calls and notes.
 
-use byteorder::{BigEndian, ByteOrder, LittleEndian};
+use palisade_asm::ByteOrder::{self, Big, Little};
 use palisade_asm::{
-    AluOp, Assembler, AtomicOp, Call, Cond, FP, Helper, Imm64, Insn, Isa, Label, MapDecl, MapFlags,
-    MapId, MapKind, Mem, Note, Program, R0, R1, R2, R3, R4, R5, R6, R7, R8, R9, RawInsn, Reg,
-    SLOT_BYTES, Size, Src, Swap, Test, Width, decode, decode_image,
+    AluOp, Assembler, AtomicOp, Call, Cond, Extend, FP, Helper, Imm64, Insn, Isa, Label, MapDecl,
+    MapFlags, MapId, MapKind, Mem, Note, Program, R0, R1, R2, R3, R4, R5, R6, R7, R8, R9, RawInsn,
+    Reg, SLOT_BYTES, Size, Src, Swap, Test, Width, decode, decode_image,
 };
 use proptest::prelude::*;
 use proptest::sample::select;
@@ -128,7 +128,7 @@ fn plain() -> impl Strategy<Value = Insn> {
         1 => (width(), reg()).prop_map(|(width, dst)| Insn::Neg { width, dst }),
         1 => (select(&SWAPS[..]), reg()).prop_map(|(order, dst)| Insn::Swap { order, dst }),
         2 => (reg(), any::<u64>()).prop_map(constant),
-        2 => (size(), reg(), mem()).prop_map(|(size, dst, mem)| Insn::Load { size, dst, mem }),
+        2 => (size(), reg(), mem()).prop_map(|(size, dst, mem)| Insn::Load { size, extend: Extend::Zero, dst, mem }),
         2 => (size(), mem(), src()).prop_map(|(size, mem, src)| Insn::Store { size, mem, src }),
         1 => atomic(),
         1 => any::<u32>().prop_map(|id| Insn::Call(Call::Helper(Helper::from_id(id)))),
@@ -251,9 +251,9 @@ fn assemble(source: &Source) -> Program {
     a.finish().unwrap_or_else(|error| panic!("{error}"))
 }
 
-fn read<E: ByteOrder>(bytes: &[u8]) -> Vec<RawInsn> {
+fn read(order: ByteOrder, bytes: &[u8]) -> Vec<RawInsn> {
     let slots = bytes.as_chunks::<SLOT_BYTES>().0;
-    slots.iter().map(RawInsn::from_bytes::<E>).collect()
+    slots.iter().map(|slot| RawInsn::from_bytes(order, *slot)).collect()
 }
 
 proptest! {
@@ -269,8 +269,8 @@ proptest! {
     #[test]
     fn bytes_of_either_order_read_back_as_the_code(source in source()) {
         let image = assemble(&source).encode(Isa::V4).unwrap();
-        prop_assert_eq!(&read::<LittleEndian>(&image.to_bytes::<LittleEndian>()), &image.code);
-        prop_assert_eq!(&read::<BigEndian>(&image.to_bytes::<BigEndian>()), &image.code);
+        prop_assert_eq!(&read(Little, &image.to_bytes(Little)), &image.code);
+        prop_assert_eq!(&read(Big, &image.to_bytes(Big)), &image.code);
     }
 
     #[test]
@@ -287,13 +287,13 @@ proptest! {
 
     #[test]
     fn the_same_source_gives_the_same_bytes(source in source()) {
-        let bytes = || assemble(&source).encode(Isa::V3).unwrap().to_bytes::<LittleEndian>();
+        let bytes = || assemble(&source).encode(Isa::V3).unwrap().to_bytes(Little);
         prop_assert_eq!(bytes(), bytes());
     }
 
     #[test]
     fn decoding_never_panics(slots in prop::collection::vec(any::<[u8; SLOT_BYTES]>(), 0..12)) {
-        let code: Vec<RawInsn> = slots.iter().map(RawInsn::from_bytes::<LittleEndian>).collect();
+        let code: Vec<RawInsn> = slots.iter().map(|slot| RawInsn::from_bytes(Little, *slot)).collect();
         if let Ok(program) = decode(&code) {
             prop_assert!(program.encode(Isa::V4).is_ok());
             prop_assert!(!program.listing().to_string().is_empty());
@@ -305,12 +305,12 @@ proptest! {
         source in source(),
         changes in prop::collection::vec((any::<usize>(), any::<u8>()), 1..4),
     ) {
-        let mut bytes = assemble(&source).encode(Isa::V3).unwrap().to_bytes::<LittleEndian>();
+        let mut bytes = assemble(&source).encode(Isa::V3).unwrap().to_bytes(Little);
         for (at, byte) in changes {
             let at = at % bytes.len();
             bytes[at] = byte;
         }
-        if let Ok(program) = decode(&read::<LittleEndian>(&bytes)) {
+        if let Ok(program) = decode(&read(Little, &bytes)) {
             let again = decode_image(&program.encode(Isa::V4).unwrap());
             prop_assert_eq!(again, Ok(program));
         }

@@ -30,8 +30,9 @@ pub mod structure;
 pub mod text;
 pub mod value;
 
+pub use palisade_asm::ByteOrder;
 use palisade_asm::{Isa, MapDecl, Program};
-pub use plan::{Access, Buffers, ByteOrder, Mode, PlanError, Row, Target, Tenure};
+pub use plan::{Access, Buffers, Mode, PlanError, Row, Target, Tenure};
 pub use policy::{Policy, Verdict};
 pub use text::parse;
 pub use value::{Item, Name, SetKind};

@@ -1,7 +1,6 @@
 //! What policies compile to: that nothing is emitted that no rule asks for, that bytes depend on
 //! policy and target alone, and that what the kernel would refuse is refused before.
 
-use byteorder::LittleEndian;
 use expect_test::{Expect, expect};
 use palisade_asm::Isa;
 use palisade_filter::{
@@ -257,7 +256,7 @@ fn the_same_policy_gives_the_same_bytes() {
     for target in targets() {
         let bytes = || {
             let artifact = compiled(BUILTIN, target);
-            artifact.program.encode(target.isa).expect("encodes").to_bytes::<LittleEndian>()
+            artifact.program.encode(target.isa).expect("encodes").to_bytes(ByteOrder::Little)
         };
         assert_eq!(bytes(), bytes());
     }

@@ -6,8 +6,7 @@
 
 use std::io::Write;
 
-use byteorder::NativeEndian;
-use palisade_asm::{Image, Program, decode_image};
+use palisade_asm::{ByteOrder, Image, Program, decode_image};
 use palisade_filter::{Access, Buffers, Policy, Target, Tenure, compile_as};
 use serde_json::{Value, json};
 
@@ -39,7 +38,7 @@ pub fn run(global: &Global, args: &Dump, out: &mut Output) -> Outcome {
         DumpFormat::Asm => dumped.asm(args, out),
         DumpFormat::Hex => {
             dumped.remark("", &mut std::io::stderr().lock())?;
-            Ok(write!(out.writer(), "{}", dumped.image.hex::<NativeEndian>())?)
+            Ok(write!(out.writer(), "{}", dumped.image.hex(ByteOrder::HOST))?)
         }
         DumpFormat::Json => dumped.json(out),
         DumpFormat::Dot => {
@@ -177,7 +176,7 @@ impl Dumped {
             let comma = if line.at > 0 { "," } else { "" };
             let slots = &self.image.code[line.slot..line.slot + line.slots];
             let bytes: Vec<u8> =
-                slots.iter().flat_map(|raw| raw.to_bytes::<NativeEndian>()).collect();
+                slots.iter().flat_map(|raw| raw.to_bytes(ByteOrder::HOST)).collect();
             let note = program.note_at(line.at);
             let document = json!({
                 "slot": line.slot,

@@ -7,8 +7,7 @@
 
 use std::os::unix::fs::MetadataExt;
 
-use byteorder::LittleEndian;
-use palisade_asm::{Image, MapDecl, MapFlags, MapKind};
+use palisade_asm::{ByteOrder, Image, MapDecl, MapFlags, MapKind};
 use palisade_filter::Name;
 use palisade_loader::{Errno, Frozen, Insert, Map, MapHandle, PinDir};
 use sha2::{Digest, Sha256};
@@ -168,7 +167,7 @@ fn namespace() -> Outcome<u64> {
 /// maps that they refer to.
 pub fn digest(image: &Image) -> [u8; 32] {
     let mut hash = Sha256::new();
-    hash.update(image.to_bytes::<LittleEndian>());
+    hash.update(image.to_bytes(ByteOrder::Little));
     for map in &image.maps {
         let MapDecl { name, kind, key_size, value_size, max_entries, flags } = map;
         hash.update(name.as_bytes());

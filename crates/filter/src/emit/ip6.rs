@@ -20,9 +20,10 @@ use super::needs::Needs;
 use super::packet::{Field, Readable, require, require_at};
 use super::transport::{self, Lanes};
 use super::{Ends, length};
-use crate::plan::{Access, ByteOrder, Depth, Malformed, Target, Way};
+use crate::plan::{Access, Depth, Malformed, Target, Way};
 use crate::policy::{Lane, Protocol};
 use crate::value::Family;
+use palisade_asm::ByteOrder;
 
 /// The fixed header.
 const BASE: Reg = R3;

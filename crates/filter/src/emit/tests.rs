@@ -8,9 +8,9 @@ use super::frame::{
     AddressSlot, DPORT, DSCP, DST, DST_MAC, ETHERTYPE, FLAGS, FRAGMENT, FRAGMENT_HEADER, ICMP,
     INNER_VLAN, LENGTH, OPTIONS, PROTOCOL, SPORT, SRC, SRC_MAC, Slot, TTL, VLAN,
 };
-use crate::plan::ByteOrder;
 use crate::policy::{End, Quantity, Relation, Tag, TcpFlags};
 use crate::value::{AddressRange, Addresses, Family, Mac, PortRange, Ports, Prefix};
+use palisade_asm::ByteOrder;
 
 /// Router solicitation; redirect is the last of neighbour discovery's five types.
 const ND_FIRST: i32 = 133;

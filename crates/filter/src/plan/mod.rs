@@ -37,7 +37,7 @@ use rows::FIRST_RULE;
 pub use rows::{Decider, Malformed, Row, RowId, rows};
 pub use table::{Form, Layout, TableId};
 pub use tables::{TABLES, Tables};
-pub use target::{Access, Buffers, ByteOrder, Target};
+pub use target::{Access, Buffers, Target};
 pub use trial::{BEFORE, DEADLINE, Tenure};
 pub use way::{Depth, Open, Step};
 use way::{Reach, Shadows};

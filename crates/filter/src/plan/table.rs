@@ -15,7 +15,7 @@ use std::collections::BTreeSet;
 
 use super::overlay::{Span, overlay};
 use super::rows::RowId;
-use super::target::ByteOrder;
+use palisade_asm::ByteOrder;
 
 /// What a table is keyed by.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

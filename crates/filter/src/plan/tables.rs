@@ -4,7 +4,7 @@
 use palisade_asm::{MapDecl, MapFlags, MapKind};
 
 use super::table::{Layout, Table, TableId};
-use super::target::ByteOrder;
+use palisade_asm::ByteOrder;
 
 /// The name of the map that holds the tables.
 pub const TABLES: &str = "_tables";

@@ -1,6 +1,6 @@
 //! What the machine offers to a program, as an input of its plan.
 
-use palisade_asm::Isa;
+use palisade_asm::{ByteOrder, Isa};
 
 /// What the machine offers to the program; bytes depend on the policy and on this alone.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -13,36 +13,6 @@ pub struct Target {
     pub buffers: Buffers,
     /// How the program gets at the packet.
     pub access: Access,
-}
-
-/// The order of bytes in the machine's words.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum ByteOrder {
-    /// The lowest first.
-    Little,
-    /// The highest first.
-    Big,
-}
-
-impl ByteOrder {
-    /// The order of the machine that runs this.
-    pub const HOST: Self = if cfg!(target_endian = "little") { Self::Little } else { Self::Big };
-
-    /// The immediate that equals a `u16` loaded from these bytes of a packet.
-    pub fn imm16(self, bytes: [u8; 2]) -> i32 {
-        i32::from(match self {
-            Self::Little => u16::from_le_bytes(bytes),
-            Self::Big => u16::from_be_bytes(bytes),
-        })
-    }
-
-    /// The immediate whose 32 bits equal a `u32` loaded from these bytes of a packet.
-    pub fn imm32(self, bytes: [u8; 4]) -> i32 {
-        match self {
-            Self::Little => i32::from_le_bytes(bytes),
-            Self::Big => i32::from_be_bytes(bytes),
-        }
-    }
 }
 
 /// Whether frames may lie in several buffers (`BPF_F_XDP_HAS_FRAGS`, Linux 5.18).
