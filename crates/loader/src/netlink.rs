@@ -13,7 +13,8 @@ use netlink_packet_route::RouteNetlinkMessage;
 use nix::sys::socket::{setsockopt, sockopt::ReceiveTimeout};
 use nix::sys::time::TimeVal;
 use rtnetlink::packet_core::{
-    NLM_F_ACK, NLM_F_DUMP, NLM_F_REQUEST, NetlinkHeader, NetlinkMessage, NetlinkPayload,
+    NLM_F_ACK, NLM_F_CREATE, NLM_F_DUMP, NLM_F_EXCL, NLM_F_REPLACE, NLM_F_REQUEST, NetlinkHeader,
+    NetlinkMessage, NetlinkPayload,
 };
 use rtnetlink::sys::{Socket, SocketAddr, protocols::NETLINK_ROUTE};
 
@@ -175,6 +176,17 @@ enum Ask {
     List,
 }
 
+/// What a request may find and leave behind.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Make {
+    /// Something new; what is there already is an error.
+    New,
+    /// Something new, or a change of what is there.
+    NewOrChanged,
+    /// A change of what is there.
+    Changed,
+}
+
 /// A socket to the routing family of the network namespace it was opened in.
 pub(crate) struct Rtnl {
     socket: Socket,
@@ -205,6 +217,21 @@ impl Rtnl {
     ) -> Result<Vec<Vec<u8>>, NetlinkError> {
         self.send(message, NLM_F_REQUEST | NLM_F_ACK)?;
         self.answer(Ask::Once).map(|(bodies, _)| bodies)
+    }
+
+    /// Asks for a change and waits for the acknowledgement.
+    pub(crate) fn make(
+        &mut self,
+        make: Make,
+        message: RouteNetlinkMessage,
+    ) -> Result<(), NetlinkError> {
+        let how = match make {
+            Make::New => NLM_F_CREATE | NLM_F_EXCL,
+            Make::NewOrChanged => NLM_F_CREATE | NLM_F_REPLACE,
+            Make::Changed => 0,
+        };
+        self.send(message, NLM_F_REQUEST | NLM_F_ACK | how)?;
+        self.answer(Ask::Once).map(drop)
     }
 
     /// Asks for a whole list, again when it changed while it was written.

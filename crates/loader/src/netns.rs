@@ -2,22 +2,25 @@
 //!
 //! Nothing here touches an interface that it did not make. A namespace lives as long as something
 //! refers to it, a descriptor or a thread inside, and its interfaces die with it, so nothing is
-//! left behind however the process ends. Interfaces are made through rtnetlink, on a runtime of the
-//! calling thread, inside the namespace.
+//! left behind however the process ends. Each request goes through a socket that is opened inside
+//! the namespace, on a thread of its own.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::path::{Path, PathBuf};
 
-use netlink_packet_route::address::AddressHeaderFlags;
+use netlink_packet_route::address::{AddressHeaderFlags, AddressMessage};
 use netlink_packet_route::link::{InfoData, InfoVeth, LinkAttribute, LinkMessage};
+use netlink_packet_route::neighbour::{NeighbourAttribute, NeighbourMessage, NeighbourState};
+use netlink_packet_route::{AddressFamily, RouteNetlinkMessage};
 use nix::fcntl::OFlag;
 use nix::mount::{MsFlags, mount};
 use nix::sched::{CloneFlags, setns, unshare};
 use nix::sys::stat::Mode;
-use rtnetlink::{Handle, LinkUnspec, LinkVeth};
+use rtnetlink::{AddressMessageBuilder, LinkUnspec, LinkVeth};
 
 use crate::link::{self, IfIndex, LinkError};
+use crate::netlink::{Make, NetlinkError, Rtnl};
 use crate::{Errno, sys};
 
 /// The loopback interface, the first that a namespace has.
@@ -43,12 +46,12 @@ pub enum NsError {
         errno: Errno,
     },
     /// An interface could not be made or changed.
-    #[error("cannot {doing}: {errno}")]
+    #[error("cannot {doing}: {error}")]
     Interface {
         /// What was being done.
         doing: String,
         /// What the kernel said.
-        errno: Errno,
+        error: NetlinkError,
     },
     /// An interface that was just made is not there.
     #[error(transparent)]
@@ -154,41 +157,39 @@ impl NetNs {
 
     fn set(&self, index: IfIndex, what: &str, message: LinkMessage) -> Result<(), NsError> {
         let doing = format!("{what}: interface {index}");
-        self.ask(doing, async |handle| handle.link().set(message).execute().await)
+        self.tell(doing, Make::Changed, RouteNetlinkMessage::SetLink(message))
     }
 
     /// Gives an interface an address, usable at once: nobody is asked whether it is taken.
     pub fn add_address(&self, to: IfIndex, address: IpAddr, prefix_len: u8) -> Result<(), NsError> {
         let doing = format!("add {address}/{prefix_len} to interface {to}");
-        self.ask(doing, async |handle| {
-            let mut request = handle.address().add(to.number(), address, prefix_len);
-            request.message_mut().header.flags |= AddressHeaderFlags::Nodad;
-            request.execute().await
-        })
+        let message = address_message(to, address, prefix_len);
+        self.tell(doing, Make::New, RouteNetlinkMessage::NewAddress(message))
     }
 
     /// Tells an interface the hardware address of a neighbour, for good.
     pub fn add_neighbour(&self, on: IfIndex, address: IpAddr, mac: [u8; 6]) -> Result<(), NsError> {
         let doing = format!("add neighbour {address} on interface {on}");
-        self.ask(doing, async |handle| {
-            let request = handle.neighbours().add(on.number(), address);
-            request.link_layer_address(&mac).replace().execute().await
-        })
+        let mut message = NeighbourMessage::default();
+        message.header.family = family(address);
+        message.header.ifindex = on.number();
+        message.header.state = NeighbourState::Permanent;
+        message.attributes.push(NeighbourAttribute::Destination(address.into()));
+        message.attributes.push(NeighbourAttribute::LinkLayerAddress(mac.to_vec()));
+        self.tell(doing, Make::NewOrChanged, RouteNetlinkMessage::NewNeighbour(message))
     }
 
     /// Removes an interface.
     pub fn delete(&self, index: IfIndex) -> Result<(), NsError> {
         let doing = format!("remove interface {index}");
-        self.ask(doing, async |handle| handle.link().del(index.number()).execute().await)
+        let message = LinkUnspec::new_with_index(index.number()).build();
+        self.tell(doing, Make::Changed, RouteNetlinkMessage::DelLink(message))
     }
 
-    /// Does something through rtnetlink inside the namespace.
-    fn ask<F>(&self, doing: String, work: F) -> Result<(), NsError>
-    where
-        F: AsyncFnOnce(Handle) -> Result<(), rtnetlink::Error> + Send,
-    {
-        let result = self.run(|| exchange(work))?;
-        result.map_err(|errno| NsError::Interface { doing, errno })
+    /// Asks the kernel inside the namespace for a change.
+    fn tell(&self, doing: String, make: Make, message: RouteNetlinkMessage) -> Result<(), NsError> {
+        let told = self.run(|| Rtnl::open().and_then(|mut rtnl| rtnl.make(make, message)))?;
+        told.map_err(|error| NsError::Interface { doing, error })
     }
 }
 
@@ -200,23 +201,28 @@ fn on_a_thread<T: Send>(work: impl FnOnce() -> Result<T, NsError> + Send) -> Res
     })
 }
 
-/// One exchange over rtnetlink, on a runtime of this thread.
-fn exchange<F>(work: F) -> Result<(), Errno>
-where
-    F: AsyncFnOnce(Handle) -> Result<(), rtnetlink::Error>,
-{
-    let io = |error: std::io::Error| Errno::from_io(&error);
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_io().build().map_err(io)?;
-    runtime.block_on(async {
-        let (connection, handle, _) = rtnetlink::new_connection().map_err(io)?;
-        let connection = tokio::spawn(connection);
-        let result = work(handle).await;
-        connection.abort();
-        result.map_err(|error| match error {
-            rtnetlink::Error::NetlinkError(message) => Errno::from_raw(message.raw_code()),
-            _ => Errno::EIO,
-        })
-    })
+/// An address on an interface, usable at once.
+fn address_message(to: IfIndex, address: IpAddr, prefix_len: u8) -> AddressMessage {
+    let index = to.number();
+    let mut message = match address {
+        IpAddr::V4(address) => AddressMessageBuilder::<Ipv4Addr>::new()
+            .index(index)
+            .address(address, prefix_len)
+            .build(),
+        IpAddr::V6(address) => AddressMessageBuilder::<Ipv6Addr>::new()
+            .index(index)
+            .address(address, prefix_len)
+            .build(),
+    };
+    message.header.flags |= AddressHeaderFlags::Nodad;
+    message
+}
+
+fn family(address: IpAddr) -> AddressFamily {
+    match address {
+        IpAddr::V4(_) => AddressFamily::Inet,
+        IpAddr::V6(_) => AddressFamily::Inet6,
+    }
 }
 
 /// Makes a pair of interfaces, down and without addresses; their numbers, in the order of the ends.
@@ -242,7 +248,7 @@ pub fn veth_pair(
     }
     let message = builder.build();
     let doing = format!("make the pair of interfaces `{}` and `{}`", a.name, b.name);
-    a.ns.ask(doing, async |handle| handle.link().add(message).execute().await)?;
+    a.ns.tell(doing, Make::New, RouteNetlinkMessage::NewLink(message))?;
     let index = |end: VethEnd<'_>| end.ns.run(|| link::by_name(end.name))?.map_err(NsError::from);
     Ok((index(a)?.index, index(b)?.index))
 }
