@@ -14,6 +14,7 @@ use crate::running::guard;
 use crate::running::home::PolicyDir;
 use crate::running::install::{Prepared, Wanted};
 use crate::running::publish::{self, Writing};
+use crate::running::set::Declared;
 use crate::running::trial::Trial;
 
 /// Reads, checks, and puts in force; or says what that would change.
@@ -140,8 +141,10 @@ impl Change {
             Fate::Carried => return Ok(()),
             Fate::Made { new: 0 } => "is new".to_owned(),
             Fate::Made { new } => format!("is new, with {}", entries(new)),
-            Fate::Remade { new: 0, gone: 0 } => "goes on as it is declared now".to_owned(),
-            Fate::Remade { new, gone } => {
+            Fate::Remade(Declared { new: 0, gone: 0 }) => {
+                "goes on as it is declared now".to_owned()
+            }
+            Fate::Remade(Declared { new, gone }) => {
                 format!("goes on with {} more and {} less", entries(new), entries(gone))
             }
         };
@@ -155,7 +158,7 @@ impl Change {
             .map(|(name, fate)| {
                 let (word, new, gone) = match *fate {
                     Fate::Carried => ("carried", 0, 0),
-                    Fate::Remade { new, gone } => ("remade", new, gone),
+                    Fate::Remade(Declared { new, gone }) => ("remade", new, gone),
                     Fate::Made { new } => ("made", new, 0),
                 };
                 (name.clone(), json!({"fate": word, "new": new, "gone": gone}))

@@ -10,12 +10,11 @@
 use std::collections::BTreeMap;
 
 use palisade_filter::policy::Set;
-use palisade_filter::structure::Origin;
-use palisade_filter::{Item, Name, Policy};
+use palisade_filter::{Name, Policy};
 use palisade_loader::MapHandle;
 
 use super::home::{PolicyDir, Running};
-use super::set::{Carry, Entry, OpenSet, full};
+use super::set::{Carry, Declared, Entry, Named, OpenSet, full};
 use crate::failure::Outcome;
 use crate::judging::Lists;
 
@@ -28,12 +27,7 @@ pub enum Fate {
     /// It goes on as it is.
     Carried,
     /// It goes on in new maps.
-    Remade {
-        /// Entries that the text puts in.
-        new: usize,
-        /// Entries that an earlier text had put in, and this one does not.
-        gone: usize,
-    },
+    Remade(Declared),
     /// It is new.
     Made {
         /// Entries that the text puts in.
@@ -92,17 +86,17 @@ impl<'a> PlannedSet<'a> {
         contents: Option<Contents<'a>>,
     ) -> Outcome<Self> {
         let from = at.set(&declared.name)?;
-        let (new, gone) = match lists {
+        let change = match lists {
             Some(lists) => declared_anew(&from, before, declared, lists)?,
-            None => (0, 0),
+            None => Declared::default(),
         };
         let alike = (before.max, before.timeout) == (declared.max, declared.timeout);
-        if alike && contents.is_none() && (new, gone) == (0, 0) {
+        if alike && contents.is_none() && change == Declared::default() {
             let fate = Fate::Carried;
             return Ok(Self { declared, fate, set: from, from: None, contents: None });
         }
         let set = OpenSet::create(declared)?;
-        Ok(Self { declared, fate: Fate::Remade { new, gone }, set, from: Some(from), contents })
+        Ok(Self { declared, fate: Fate::Remade(change), set, from: Some(from), contents })
     }
 
     /// Its maps, and whether they are new.
@@ -115,7 +109,7 @@ impl<'a> PlannedSet<'a> {
     pub fn now(&self) -> Option<&OpenSet> {
         match self.fate {
             Fate::Carried => Some(&self.set),
-            Fate::Remade { .. } => self.from.as_ref(),
+            Fate::Remade(_) => self.from.as_ref(),
             Fate::Made { .. } => None,
         }
     }
@@ -133,8 +127,8 @@ impl<'a> PlannedSet<'a> {
             };
             if let Some(lists) = lists {
                 // What goes with the text before needs no room.
-                let named = in_order(lists.of(&self.declared.name));
-                entries.retain(|entry| !is_gone(entry, &named));
+                let named = Named::of(lists.of(&self.declared.name));
+                entries.retain(|entry| !named.leaves_out(entry));
             }
             self.set.add(entries, Carry::Out)?;
         }
@@ -148,40 +142,20 @@ impl<'a> PlannedSet<'a> {
 
 /// How many entries the text puts in, and how many of those that an earlier one has put in go. What
 /// does not fit is refused.
-fn declared_anew(
-    from: &OpenSet,
-    before: &Set,
-    declared: &Set,
-    lists: &Lists,
-) -> Outcome<(usize, usize)> {
+fn declared_anew(from: &OpenSet, before: &Set, declared: &Set, lists: &Lists) -> Outcome<Declared> {
     let items = lists.of(&declared.name);
     // Where neither text names an entry, a large set need not be read.
     let smaller = declared.max < before.max;
     if items.is_empty() && before.elements.is_empty() && before.file.is_none() && !smaller {
-        return Ok((0, 0));
+        return Ok(Declared::default());
     }
-    let (there, named) = (from.entries()?, in_order(items));
-    let is_there = |item: &&Item| there.binary_search_by_key(*item, |e| e.item).is_ok();
-    let new = named.len() - named.iter().filter(is_there).count();
-    let gone = there.iter().filter(|entry| is_gone(entry, &named)).count();
-    let kept = there.len() - gone;
-    if (kept + new) as u64 > declared.max.into() {
-        return Err(full(declared.name.as_str(), kept as u64, declared.max, new));
+    let there = from.entries()?;
+    let change = Named::of(items).change(&there);
+    let kept = there.len() - change.gone;
+    if (kept + change.new) as u64 > declared.max.into() {
+        return Err(full(declared.name.as_str(), kept as u64, declared.max, change.new));
     }
-    Ok((new, gone))
-}
-
-/// Each item once, in order.
-fn in_order(items: &[Item]) -> Vec<Item> {
-    let mut items = items.to_vec();
-    items.sort_unstable();
-    items.dedup();
-    items
-}
-
-/// Whether an earlier text has put an entry in, and the new one, which names those items, does not.
-fn is_gone(entry: &Entry, named: &[Item]) -> bool {
-    entry.origin == Origin::Declared && named.binary_search(&entry.item).is_err()
+    Ok(change)
 }
 
 /// Fills the new maps of all sets.

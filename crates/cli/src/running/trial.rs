@@ -9,10 +9,11 @@
 use std::time::{Duration, SystemTime};
 
 use palisade_filter::plan::DEADLINE;
-use palisade_loader::{Errno, Insert, Map, MapError, MapHandle, PinDir, PinError, Program, clock};
+use palisade_loader::{Errno, Insert, Map, MapError, MapHandle, PinDir, PinError, Program};
 
 use super::home::map_ids;
-use crate::failure::{Failure, Outcome};
+use super::set::monotonic;
+use crate::failure::Outcome;
 
 /// How a trial stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -76,7 +77,7 @@ impl Deadline {
     /// How the trial stands now.
     pub fn trial(&self) -> Outcome<Trial> {
         let deadline = self.map.get(&0)?.unwrap_or(0);
-        Ok(match (deadline, now()?) {
+        Ok(match (deadline, monotonic()?) {
             (0, _) => Trial::Confirmed,
             (deadline, now) => {
                 let deadline = Duration::from_nanos(deadline);
@@ -90,7 +91,7 @@ impl Deadline {
 
     /// Lets the trial end so long from now.
     pub fn set(&self, time: Duration) -> Outcome {
-        let end = now()?.saturating_add(time).as_nanos();
+        let end = monotonic()?.saturating_add(time).as_nanos();
         // Zero would confirm at once, and nobody has been asked yet.
         let end = u64::try_from(end).unwrap_or(u64::MAX).max(1);
         Ok(self.map.insert(&0, &end, Insert::Any)?)
@@ -106,8 +107,4 @@ impl Deadline {
 pub fn wall_time(since: Duration) -> u64 {
     let then = SystemTime::now().checked_sub(since).unwrap_or(SystemTime::UNIX_EPOCH);
     then.duration_since(SystemTime::UNIX_EPOCH).map_or(0, |time| time.as_secs())
-}
-
-fn now() -> Outcome<Duration> {
-    clock::monotonic().map_err(|errno| Failure::refused(format!("cannot read the clock: {errno}")))
 }

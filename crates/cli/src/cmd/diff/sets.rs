@@ -1,9 +1,6 @@
 //! What becomes of the sets and their entries.
 
-use std::collections::HashSet;
-
 use palisade_filter::policy::Set;
-use palisade_filter::structure::Origin;
 use palisade_filter::{Item, Name, Policy, SetKind};
 use serde_json::{Value, json};
 
@@ -11,7 +8,7 @@ use crate::failure::Outcome;
 use crate::judging::Lists;
 use crate::output::{Output, human};
 use crate::running::home::Running;
-use crate::running::set::Entry;
+use crate::running::set::{Declared, Named};
 
 /// What becomes of one set.
 pub struct SetChange {
@@ -22,24 +19,6 @@ pub struct SetChange {
     entries: u64,
     /// Entries that the text puts in, or takes out because it names them no more.
     declared: Declared,
-}
-
-/// How many declared entries come and go.
-#[derive(Clone, Copy, Default, PartialEq, Eq)]
-struct Declared {
-    new: usize,
-    gone: usize,
-}
-
-impl Declared {
-    /// The change from the entries that are there to those that the text names.
-    fn of(there: &[Entry], named: &[Item]) -> Self {
-        let held: HashSet<Item> = there.iter().map(|entry| entry.item).collect();
-        let named: HashSet<Item> = named.iter().copied().collect();
-        let unnamed =
-            |entry: &&Entry| entry.origin == Origin::Declared && !named.contains(&entry.item);
-        Self { new: named.difference(&held).count(), gone: there.iter().filter(unnamed).count() }
-    }
 }
 
 enum Fate {
@@ -67,14 +46,14 @@ impl SetChange {
     fn of(running: &Running<'_>, set: &Set, named: &[Item]) -> Outcome<Self> {
         let name = set.name.clone();
         let Some(old) = running.policy.set(name.as_str()) else {
-            let declared = Declared::of(&[], named);
+            let declared = Named::of(named).change(&[]);
             return Ok(Self { name, fate: Fate::New { kind: set.kind }, entries: 0, declared });
         };
         let there = running.at.set(&name)?;
         let entries = there.len()?;
         if old.kind != set.kind {
             let fate = Fate::Emptied { from: old.kind, to: set.kind };
-            return Ok(Self { name, fate, entries, declared: Declared::of(&[], named) });
+            return Ok(Self { name, fate, entries, declared: Named::of(named).change(&[]) });
         }
         let fate = match (old.max, set.max) {
             (from, to) if from == to => Fate::Carried,
@@ -83,7 +62,7 @@ impl SetChange {
         // A set that neither text fills is not read: it may hold millions.
         let declares = |set: &Set| set.file.is_some() || !set.elements.is_empty();
         let declared = match declares(old) || declares(set) {
-            true => Declared::of(&there.entries()?, named),
+            true => Named::of(named).change(&there.entries()?),
             false => Declared::default(),
         };
         Ok(Self { name, fate, entries, declared })

@@ -22,10 +22,11 @@ use palisade_filter::{Item, SetKind};
 use palisade_loader::{MapHandle, PinDir};
 
 use crate::failure::{Failure, Outcome};
+pub use declare::{Declared, Named};
 use entries::EntrySet;
 use ledger::Ledger;
 use service::ServiceSet;
-pub use time::{End, Now};
+pub use time::{End, Now, monotonic};
 
 /// An entry of a set.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]

@@ -48,6 +48,11 @@ impl End {
 
 const SECOND: u64 = 1_000_000_000;
 
+/// The time of `CLOCK_MONOTONIC`.
+pub fn monotonic() -> Outcome<Duration> {
+    clock::monotonic().map_err(|errno| Failure::refused(format!("cannot read the clock: {errno}")))
+}
+
 /// A moment, by both clocks.
 #[derive(Clone, Copy, Debug)]
 pub struct Now {
@@ -58,8 +63,7 @@ pub struct Now {
 impl Now {
     /// This moment.
     pub fn read() -> Outcome<Self> {
-        let monotonic = clock::monotonic()
-            .map_err(|errno| Failure::refused(format!("cannot read the clock: {errno}")))?;
+        let monotonic = monotonic()?;
         let wall = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         Ok(Self { monotonic: nanoseconds(monotonic), wall: nanoseconds(wall) })
     }
