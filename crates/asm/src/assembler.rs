@@ -133,6 +133,21 @@ impl Assembler {
         self.alu64(AluOp::Mod, dst, src.into())
     }
 
+    /// `dst s/= src`, 64 bits, signed (v4).
+    pub fn sdiv(&mut self, dst: Reg, src: impl Into<Src>) -> &mut Self {
+        self.alu64(AluOp::Sdiv, dst, src.into())
+    }
+
+    /// `dst s%= src`, 64 bits, signed (v4).
+    pub fn smodulo(&mut self, dst: Reg, src: impl Into<Src>) -> &mut Self {
+        self.alu64(AluOp::Smod, dst, src.into())
+    }
+
+    /// Moves the low bytes of a register and fills the rest with their sign (v4).
+    pub fn mov_signed(&mut self, size: Size, dst: Reg, src: Reg) -> &mut Self {
+        self.push(Insn::MoveSigned { width: Width::W64, size, dst, src })
+    }
+
     /// `dst |= src`, 64 bits.
     pub fn or(&mut self, dst: Reg, src: impl Into<Src>) -> &mut Self {
         self.alu64(AluOp::Or, dst, src.into())
@@ -183,6 +198,11 @@ impl Assembler {
         self.push(Insn::Load { size, extend: Extend::Zero, dst, mem })
     }
 
+    /// Reads memory into a register, sign-extended (v4).
+    pub fn load_signed(&mut self, size: Size, dst: Reg, mem: Mem) -> &mut Self {
+        self.push(Insn::Load { size, extend: Extend::Sign, dst, mem })
+    }
+
     /// Writes a register or a constant to memory.
     pub fn store(&mut self, size: Size, mem: Mem, src: impl Into<Src>) -> &mut Self {
         self.push(Insn::Store { size, mem, src: src.into() })
@@ -211,6 +231,11 @@ impl Assembler {
     /// Jumps.
     pub fn jump(&mut self, to: Label) -> &mut Self {
         self.push(Insn::Jump { when: None, to })
+    }
+
+    /// Jumps over any distance (v4); `jump` does too where it has to, if that may be encoded so.
+    pub fn jump_long(&mut self, to: Label) -> &mut Self {
+        self.push(Insn::JumpLong { to })
     }
 
     /// Jumps if the comparison of 64 bits holds.

@@ -55,7 +55,7 @@ struct Decoder<'a> {
     index: Vec<Option<usize>>,
     places: Vec<Place>,
     /// By instruction, the label that stands before it.
-    labels: BTreeMap<usize, Label>,
+    labels: Vec<Option<Label>>,
 }
 
 impl<'a> Decoder<'a> {
@@ -64,7 +64,7 @@ impl<'a> Decoder<'a> {
         maps: &'a [MapDecl],
         names: &'a BTreeMap<usize, Cow<'static, str>>,
     ) -> Self {
-        let (index, places, labels) = (Vec::new(), Vec::new(), BTreeMap::new());
+        let (index, places, labels) = (Vec::new(), Vec::new(), Vec::new());
         Self { code, maps, names, index, places, labels }
     }
 
@@ -91,7 +91,8 @@ impl<'a> Decoder<'a> {
 
     /// Finds the first slot of every instruction.
     fn split(&mut self) -> Vec<usize> {
-        let mut starts = Vec::new();
+        let mut starts = Vec::with_capacity(self.code.len());
+        self.index.reserve_exact(self.code.len());
         let mut second_half = false;
         for (at, raw) in self.code.iter().enumerate() {
             self.index.push((!second_half).then_some(starts.len()));
@@ -100,6 +101,7 @@ impl<'a> Decoder<'a> {
             }
             second_half = !second_half && raw.op == LOAD_IMM64;
         }
+        self.labels.resize(starts.len(), None);
         starts
     }
 
@@ -221,11 +223,12 @@ impl<'a> Decoder<'a> {
         let to = i64::try_from(at).unwrap_or(i64::MAX).saturating_add(1 + i64::from(distance));
         let slot = usize::try_from(to).ok();
         let target = slot.and_then(|slot| self.index.get(slot).copied().flatten());
-        let (Some(slot), Some(target)) = (slot, target) else {
+        let label = target.and_then(|target| self.labels.get_mut(target));
+        let (Some(slot), Some(target), Some(label)) = (slot, target, label) else {
             return Err(DecodeError::Target { at, to });
         };
         let (places, names) = (&mut self.places, self.names);
-        Ok(*self.labels.entry(target).or_insert_with(|| {
+        Ok(*label.get_or_insert_with(|| {
             let name = names.get(&slot).cloned().unwrap_or_else(|| format!("L{slot}").into());
             places.push(Place { name, at: target });
             Label(places.len() - 1)

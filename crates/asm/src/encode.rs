@@ -50,7 +50,7 @@ impl<'a> Writer<'a> {
     fn new(program: &'a Program, layout: Layout<'a>) -> Self {
         let maps = program.maps().to_vec();
         let image = Image {
-            code: Vec::new(),
+            code: Vec::with_capacity(program.insns().len()),
             relocs: Vec::new(),
             maps,
             notes: Notes::default(),
@@ -62,11 +62,14 @@ impl<'a> Writer<'a> {
     fn write(mut self) -> Result<Image, EncodeError> {
         let built: Vec<_> = self.layout.islands().collect();
         let mut islands = built.into_iter().peekable();
+        let (mut notes, mut note) = (self.program.notes().iter().peekable(), None);
         for (at, insn) in self.program.insns().iter().enumerate() {
-            self.note(self.program.note_at(at));
+            note =
+                notes.next_if(|(start, _)| *start == at).map_or(note, |(_, begins)| Some(begins));
+            self.note(note);
             self.insn(at, insn)?;
             if let Some((_, over, targets)) = islands.next_if(|(after, ..)| *after == at) {
-                self.island(at, over, &targets)?;
+                self.island(note.and(Some(&ISLAND)), at, over, &targets)?;
             }
         }
         Ok(self.image)
@@ -74,21 +77,21 @@ impl<'a> Writer<'a> {
 
     /// Lets the note hold from the next slot on.
     fn note(&mut self, note: Option<&Note>) {
-        let slot = self.image.code.len();
         if let Some(note) = note
-            && self.image.notes.at(slot) != Some(note)
+            && self.image.notes.last() != Some(note)
         {
-            self.image.notes.push(slot, note.clone());
+            self.image.notes.push(self.image.code.len(), note.clone());
         }
     }
 
     fn island(
         &mut self,
+        note: Option<&Note>,
         at: usize,
         over: Option<usize>,
         targets: &[usize],
     ) -> Result<(), EncodeError> {
-        self.note(self.program.note_at(at).and(Some(&ISLAND)));
+        self.note(note);
         if let Some(slots) = over {
             let past = self.image.code.len() + 1 + slots;
             self.goto(at, past)?;

@@ -1,10 +1,10 @@
-//! Where control goes: reachability, ends of functions, and the longest path.
+//! Where control goes: reachability and ends of functions.
 //!
 //! A function starts at instruction 0 or where a call or a callback points, and ends before the
 //! next one. What the kernel refuses in the shape of a program is refused here: code that no path
 //! reaches, a function that runs on into what follows it, a jump from one function into another.
 
-use crate::insn::{Call, Insn};
+use crate::insn::Insn;
 use crate::program::Program;
 
 /// What is wrong with the shape of a program.
@@ -91,61 +91,4 @@ fn reached(program: &Program) -> Vec<bool> {
         open.extend(callee(program, &program.insns()[at]));
     }
     reached
-}
-
-/// How far the measure of the paths from an instruction has come.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Measure {
-    Unseen,
-    Open,
-    Known(usize),
-}
-
-/// Instructions on the longest path from the start to an exit that takes no jump back into itself;
-/// a call counts what it calls, a callback counts nothing.
-pub(crate) fn longest_path(program: &Program) -> usize {
-    let mut measures = vec![Measure::Unseen; program.insns().len()];
-    let mut stack = vec![0];
-    while let Some(&at) = stack.last() {
-        match measures[at] {
-            Measure::Unseen => {
-                measures[at] = Measure::Open;
-                let unseen = |to: &usize| measures[*to] == Measure::Unseen;
-                stack.extend(continuations(program, at).filter(unseen));
-            }
-            Measure::Open => {
-                measures[at] = Measure::Known(measured(program, at, &measures));
-                stack.pop();
-            }
-            Measure::Known(_) => {
-                stack.pop();
-            }
-        }
-    }
-    known(measures[0])
-}
-
-/// What has to be measured before an instruction: its successors and what it calls.
-fn continuations(program: &Program, at: usize) -> impl Iterator<Item = usize> {
-    let called = called(program, at);
-    successors(program, at).into_iter().flatten().chain(called)
-}
-
-fn called(program: &Program, at: usize) -> Option<usize> {
-    let Insn::Call(Call::Sub(to)) = program.insns()[at] else { return None };
-    Some(program.target(to))
-}
-
-fn measured(program: &Program, at: usize, measures: &[Measure]) -> usize {
-    let on = successors(program, at).into_iter().flatten().map(|to| known(measures[to])).max();
-    let inside = called(program, at).map_or(0, |to| known(measures[to]));
-    1 + inside + on.unwrap_or(0)
-}
-
-/// An instruction still open is the way back into a loop, which is not taken.
-fn known(measure: Measure) -> usize {
-    match measure {
-        Measure::Known(length) => length,
-        Measure::Unseen | Measure::Open => 0,
-    }
 }

@@ -15,7 +15,7 @@ impl Helper {
     }
 
     /// The number that the call instruction carries.
-    pub fn id(self) -> u32 {
+    pub const fn id(self) -> u32 {
         self.0
     }
 }
@@ -25,6 +25,11 @@ macro_rules! helpers {
         impl Helper {
             $(#[doc = concat!("`", $name, "`, number ", $id, ".")]
             pub const $constant: Self = Self($id);)*
+
+            /// The helper with this name, where the table has it.
+            pub fn from_name(name: &str) -> Option<Self> {
+                match name { $($name => Some(Self::$constant),)* _ => None }
+            }
 
             /// The kernel's name for it, or `unknown` (as the kernel says) past the table.
             pub fn name(self) -> &'static str {

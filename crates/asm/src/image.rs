@@ -10,7 +10,7 @@ use std::fmt;
 
 use crate::map::{MapDecl, MapId};
 use crate::note::{Note, Notes};
-use crate::opcode::pseudo;
+use crate::opcode::{LOAD_IMM64, pseudo};
 use crate::order::ByteOrder;
 use crate::raw::RawInsn;
 
@@ -57,6 +57,26 @@ pub struct Image {
 }
 
 impl Image {
+    /// Code that names maps by their index in `maps`, which is how its relocs are found.
+    ///
+    /// An index that no map has stays as it is.
+    pub fn new(code: Vec<RawInsn>, maps: Vec<MapDecl>) -> Self {
+        let mut relocs = Vec::new();
+        let mut load = false;
+        for (slot, raw) in code.iter().enumerate() {
+            // The slot after the first one of a load is its second half.
+            load = !load && raw.op == LOAD_IMM64;
+            let map = u16::try_from(raw.imm).ok().filter(|map| usize::from(*map) < maps.len());
+            let kind = match (map.filter(|_| load), raw.src()) {
+                (Some(map), pseudo::MAP_IDX) => RelocKind::Map(MapId(map)),
+                (Some(map), pseudo::MAP_IDX_VALUE) => RelocKind::MapValue(MapId(map)),
+                _ => continue,
+            };
+            relocs.push(Reloc { slot, kind });
+        }
+        Self { code, relocs, maps, notes: Notes::default(), labels: BTreeMap::new() }
+    }
+
     /// The code with descriptors in place of map numbers, as `bpf(2)` takes it.
     ///
     /// `fd` is asked once for each reloc; one that lies outside the code is passed over.
@@ -100,5 +120,42 @@ impl Image {
     /// Whether there is no slot, which no program encodes to.
     pub fn is_empty(&self) -> bool {
         self.code.is_empty()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::map::{MapFlags, MapKind};
+
+    #[test]
+    fn code_that_names_maps_by_index_has_a_reloc_for_each_and_none_for_what_only_looks_like_one() {
+        let decl = |name: &str| MapDecl {
+            name: name.to_owned(),
+            kind: MapKind::Array,
+            key_size: 4,
+            value_size: 8,
+            max_entries: 1,
+            flags: MapFlags::NONE,
+        };
+        let load = |source, imm| RawInsn::new(LOAD_IMM64, 1, source, 0, imm);
+        let half = RawInsn::default();
+        let code = vec![
+            load(pseudo::MAP_IDX, 1),
+            half,
+            load(pseudo::MAP_IDX_VALUE, 0),
+            // The second half of the load before it, whatever it holds.
+            load(pseudo::MAP_IDX, 1),
+            load(pseudo::MAP_IDX, 2),
+            half,
+            load(pseudo::CONST, 0),
+            half,
+        ];
+        let image = Image::new(code, vec![decl("a"), decl("b")]);
+        let kinds: Vec<_> = image.relocs.iter().map(|reloc| (reloc.slot, reloc.kind)).collect();
+        assert_eq!(kinds, [(0, RelocKind::Map(MapId(1))), (2, RelocKind::MapValue(MapId(0)))]);
+        let linked = image.link(|map| 40 + i32::try_from(map.index()).expect("small"));
+        assert_eq!((linked[0].src(), linked[0].imm), (pseudo::MAP_FD, 41));
+        assert_eq!((linked[2].src(), linked[2].imm), (pseudo::MAP_VALUE, 40));
     }
 }

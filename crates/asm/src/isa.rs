@@ -110,7 +110,7 @@ impl Insn {
                 | Swap::Bswap32 => Group::Base32,
             },
             Self::LoadImm64 { .. } => Group::Base64,
-            Self::Load { extend: Extend::Sign, size: Size::W, .. }
+            Self::Load { extend: Extend::Sign, .. }
             | Self::Load { size: Size::D, .. }
             | Self::Store { size: Size::D, .. } => Group::Base64,
             Self::Load { .. }

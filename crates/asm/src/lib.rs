@@ -4,10 +4,14 @@
 //! A program is a row of [`Insn`], each saying what happens and none how its bits lie. An
 //! [`Assembler`] takes them in reading order, with [`Label`]s for where jumps lead, maps under
 //! their names, and [`Note`]s for what asked for them. [`Assembler::finish`] checks the whole and
-//! makes it a [`Program`], which prints as the kernel's verifier would print it.
-//! [`Program::encode`] makes that an [`Image`]: slots of eight bytes as RFC 9669 lays them out,
-//! far jumps relaxed, the same on every machine. [`Image::link`] is where map descriptors come
-//! in, last and in one place. [`decode_image`] and [`decode`] lead back.
+//! makes it a [`Program`], which prints as the kernel's verifier would print it; [`parse`] reads
+//! what is printed, and LLVM's spelling too. [`Program::encode`] makes that an [`Image`]: slots of
+//! eight bytes as RFC 9669 lays them out, far jumps relaxed, the same on every machine.
+//! [`Image::link`] is where map descriptors come in, last and in one place. [`decode_image`] and
+//! [`decode`] lead back.
+//!
+//! [`Program::graph`] is the program as blocks, with dominators, loops and the longest path, to be
+//! drawn by [`Graph::svg`] or by Graphviz.
 //!
 //! What is refused is refused early and by name: an unplaced label, unreachable code, a run off
 //! the end of a function, `r10` as a destination, an instruction that the chosen [`Isa`] lacks.
@@ -18,6 +22,7 @@
 //! ```
 //! use palisade_asm::{
 //!     Assembler, Cond, FP, Helper, Isa, MapDecl, MapFlags, MapKind, Note, R0, R1, R2, R6, Size,
+//!     parse,
 //! };
 //!
 //! let mut a = Assembler::new();
@@ -43,6 +48,7 @@
 //!
 //! let program = a.finish()?;
 //! assert_eq!(program.listing().to_string(), "\
+//! .map block hash key 4 value 8 max 1024
 //! ; interface
 //!   r6 = *(u32 *)(r1 +12)
 //!   *(u32 *)(r10 -4) = r6
@@ -58,6 +64,8 @@
 //!   r0 = 1
 //!   exit
 //! ");
+//!
+//! assert_eq!(parse(&program.listing().to_string()), Ok(program.clone()));
 //!
 //! let image = program.encode(Isa::V3)?;
 //! assert_eq!(image.len(), 12);
@@ -75,8 +83,12 @@
 )]
 
 mod assembler;
+pub mod btf;
 mod decode;
+mod digits;
 mod dot;
+#[cfg(feature = "elf")]
+pub mod elf;
 mod encode;
 mod error;
 mod flaw;
@@ -88,20 +100,27 @@ mod insn;
 mod isa;
 mod listing;
 mod map;
+mod name;
 mod note;
 mod opcode;
 mod order;
+mod paint;
+mod parse;
 mod program;
 mod raw;
 mod reg;
 mod relax;
+mod svg;
 mod text;
 
 pub use assembler::{Assembler, Label};
 pub use decode::{decode, decode_image};
 pub use error::{AsmError, DecodeError, EncodeError, Field, MAX_MAPS};
 pub use flaw::Flaw;
-pub use graph::{Block, Edge, Graph, Way};
+pub use graph::{
+    Block, Dominators, Edge, Fate, Firmness, Graph, LongestPath, Loop, LoopKind, OrderError, Way,
+    XdpAction,
+};
 pub use helper::Helper;
 pub use image::{Image, Reloc, RelocKind};
 pub use insn::{
@@ -113,7 +132,9 @@ pub use listing::{Line, Listing};
 pub use map::{MapDecl, MapFlags, MapId, MapKind};
 pub use note::{Note, Notes};
 pub use order::ByteOrder;
+pub use parse::{SyntaxError, Wrong, parse};
 pub use program::Program;
 pub use raw::{RawInsn, SLOT_BYTES};
 pub use reg::{FP, Mem, R0, R1, R2, R3, R4, R5, R6, R7, R8, R9, Reg};
 pub use relax::MAX_SLOTS;
+pub use svg::Svg;

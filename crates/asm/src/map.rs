@@ -35,6 +35,11 @@ macro_rules! kinds {
                 match number { $($number => Some(Self::$kind),)* _ => None }
             }
 
+            /// The kind with this name, where this crate knows it.
+            pub fn from_name(name: &str) -> Option<Self> {
+                match name { $($name => Some(Self::$kind),)* _ => None }
+            }
+
             /// The kernel's name for it, in lower case.
             pub fn name(self) -> &'static str {
                 match self { $(Self::$kind => $name,)* }
@@ -112,6 +117,11 @@ impl MapFlags {
     /// An array that may stand in a map of maps beside others of another size.
     #[doc(alias = "BPF_F_INNER_MAP")]
     pub const INNER_MAP: Self = Self(1 << 12);
+
+    /// Flags of those bits, known here or not.
+    pub fn from_bits(bits: u32) -> Self {
+        Self(bits)
+    }
 
     /// The bits as `bpf(2)` takes them.
     pub fn bits(self) -> u32 {

@@ -54,6 +54,11 @@ impl Notes {
         self.runs.iter().map(|(start, note)| (*start, note))
     }
 
+    /// The note that begins last.
+    pub(crate) fn last(&self) -> Option<&Note> {
+        self.runs.last().map(|(_, note)| note)
+    }
+
     /// Lets `note` hold from `from` on, which is not before where the last one started.
     pub(crate) fn push(&mut self, from: usize, note: Note) {
         self.runs.pop_if(|(start, _)| *start == from);
@@ -66,6 +71,21 @@ impl Notes {
     pub(crate) fn starting(&self, at: usize) -> Option<&Note> {
         let found = self.runs.binary_search_by_key(&at, |(start, _)| *start).ok()?;
         Some(&self.runs[found].1)
+    }
+}
+
+impl FromIterator<(usize, Note)> for Notes {
+    /// Notes with where each begins to hold; one that comes before its forerunner is left out.
+    fn from_iter<T: IntoIterator<Item = (usize, Note)>>(notes: T) -> Self {
+        let mut all = Self::default();
+        let mut last = 0;
+        for (from, note) in notes {
+            if from >= last {
+                all.push(from, note);
+                last = from;
+            }
+        }
+        all
     }
 }
 
@@ -94,6 +114,14 @@ mod tests {
         notes.push(9, Note::new("a"));
         assert_eq!(notes.iter().count(), 1);
         assert_eq!(notes.at(9), Some(&Note::new("a")));
+    }
+
+    #[test]
+    fn notes_are_collected_in_their_order() {
+        let given = [(0, Note::new("a")), (4, Note::new("b")), (2, Note::new("c"))];
+        let notes: Notes = given.into_iter().collect();
+        let runs: Vec<_> = notes.iter().map(|(from, note)| (from, note.step.as_ref())).collect();
+        assert_eq!(runs, [(0, "a"), (4, "b")]);
     }
 
     #[test]

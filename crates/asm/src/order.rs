@@ -41,6 +41,14 @@ impl ByteOrder {
         }
     }
 
+    /// The bytes of a number of 64 bits.
+    pub fn bytes64(self, number: u64) -> [u8; 8] {
+        match self {
+            Self::Little => number.to_le_bytes(),
+            Self::Big => number.to_be_bytes(),
+        }
+    }
+
     /// The number that 16 bits in this order are.
     pub fn read16(self, bytes: [u8; 2]) -> u16 {
         match self {

@@ -1,13 +1,12 @@
 //! A finished program: instructions that are all reachable, with labels, maps and notes.
 //!
-//! Only `Assembler::finish` and `decode` make one, so these hold everywhere: every label in use
-//! stands before an instruction of the program, every map in use is declared, no instruction has a
+//! Only `Assembler::finish`, `decode` and `parse` make one, so these hold everywhere: every label in
+//! use stands before an instruction of the program, every map in use is declared, no instruction has a
 //! `Flaw`, and control neither leaves the program nor skips a part of it.
 
 use std::borrow::Cow;
 
 use crate::assembler::Label;
-use crate::flow;
 use crate::insn::Insn;
 use crate::map::MapDecl;
 use crate::note::{Note, Notes};
@@ -57,12 +56,6 @@ impl Program {
     /// The notes of all instructions.
     pub fn notes(&self) -> &Notes {
         &self.notes
-    }
-
-    /// How many instructions the longest path executes that goes round no loop; what a call
-    /// executes is counted, what a callback executes is not.
-    pub fn longest_path(&self) -> usize {
-        flow::longest_path(self)
     }
 }
 

@@ -4,54 +4,73 @@
 //! address, the map's. Constants are printed as the verifier does: decimal in arithmetic and
 //! stores, hexadecimal in comparisons and 64-bit loads. The one thing added is the `ll` after a
 //! 64-bit constant, which sets its two slots apart from a move. Labels of one name are told apart
-//! by a number, so that a text always says which is meant.
+//! by a number, maps of one name by their place, so that a text always says which is meant and
+//! `parse` reads it back.
 
 use std::borrow::Cow;
 use std::collections::HashMap;
-use std::fmt;
 
 use crate::assembler::Label;
-use crate::insn::{AtomicOp, Call, Extend, Imm64, Insn, MapNumber, PacketAt, Size, Src, Width};
-use crate::map::MapId;
+use crate::digits::{decimal, hexadecimal, signed};
+use crate::insn::{
+    AtomicOp, Call, Extend, Imm64, Insn, MapNumber, PacketAt, Size, Src, Test, Width,
+};
+use crate::map::{MapDecl, MapId};
+use crate::name;
 use crate::program::Program;
-use crate::reg::Reg;
+use crate::reg::{Mem, Reg};
 
-/// The names of the labels in use, each a different one.
+/// The names of the labels in use and of the maps as text has them, each a different one.
 pub(crate) struct Names<'a> {
     /// By label; none for one that is not in use.
-    names: Vec<Option<Cow<'a, str>>>,
+    labels: Vec<Option<Cow<'a, str>>>,
     /// The labels in use with their places, in the order of these.
     order: Vec<(usize, usize)>,
+    maps: Vec<Cow<'a, str>>,
 }
 
 impl<'a> Names<'a> {
     pub(crate) fn of(program: &'a Program) -> Self {
-        let mut used: Vec<usize> =
-            program.insns.iter().filter_map(Insn::label).map(|Label(index)| index).collect();
-        used.sort_unstable();
-        used.dedup();
-        let mut order: Vec<(usize, usize)> =
-            used.into_iter().map(|index| (program.places[index].at, index)).collect();
-        order.sort_unstable();
-        let mut names = vec![None; program.places.len()];
-        let mut taken = HashMap::new();
-        for &(_, index) in &order {
-            names[index] = Some(untaken(&program.places[index].name, &mut taken));
+        let mut in_use = vec![false; program.places.len()];
+        for Label(index) in program.insns.iter().filter_map(Insn::label) {
+            in_use[index] = true;
         }
-        Self { names, order }
+        let used = in_use.iter().enumerate().filter(|(_, used)| **used);
+        let mut order: Vec<(usize, usize)> =
+            used.map(|(index, _)| (program.places[index].at, index)).collect();
+        order.sort_unstable();
+        let mut labels = vec![None; program.places.len()];
+        let mut taken = HashMap::with_capacity(order.len());
+        for &(_, index) in &order {
+            let unique = untaken(&program.places[index].name, &mut taken);
+            labels[index] = Some(name::label(unique));
+        }
+        Self { labels, order, maps: maps(&program.maps) }
     }
 
-    /// The labels that stand before an instruction.
-    pub(crate) fn at(&self, at: usize) -> impl Iterator<Item = &str> {
-        let first = self.order.partition_point(|(place, _)| *place < at);
-        let here = self.order[first..].iter().take_while(move |(place, _)| *place == at);
-        here.map(|(_, index)| self.get(Label(*index)))
+    /// The labels that stand before an instruction; `first` is the number of the first label that
+    /// does not stand earlier.
+    pub(crate) fn standing(&self, first: usize, at: usize) -> Standing {
+        let from = self.order.get(first..).unwrap_or_default();
+        first..first + from.iter().take_while(|(place, _)| *place == at).count()
     }
 
-    fn get(&self, label: Label) -> &str {
-        self.names[label.0].as_deref().unwrap_or_default()
+    /// The name of a label by its number in the order of all.
+    pub(crate) fn nth(&self, number: usize) -> &str {
+        self.label(Label(self.order[number].1))
+    }
+
+    fn label(&self, label: Label) -> &str {
+        self.labels[label.0].as_deref().unwrap_or_default()
+    }
+
+    fn map(&self, map: MapId) -> &str {
+        &self.maps[map.index()]
     }
 }
+
+/// Labels that stand at one place, by their number in the order of all.
+pub(crate) type Standing = std::ops::Range<usize>;
 
 /// The name, or the first of `name.2`, `name.3`, … that nothing else has; `taken` has the last
 /// number tried for each name, so that thousands of labels of one name cost no more than others.
@@ -70,126 +89,211 @@ fn untaken<'a>(name: &'a str, taken: &mut HashMap<Cow<'a, str>, u64>) -> Cow<'a,
     unique
 }
 
+/// What instructions call the maps: by name, and by name and place all but the first of a name.
+fn maps(decls: &[MapDecl]) -> Vec<Cow<'_, str>> {
+    let mut first: HashMap<&str, usize> = HashMap::with_capacity(decls.len());
+    let named = decls.iter().enumerate().map(|(place, decl)| {
+        let text = name::map(&decl.name);
+        if *first.entry(&decl.name).or_insert(place) == place {
+            text
+        } else {
+            Cow::Owned(format!("{text}#{place}"))
+        }
+    });
+    named.collect()
+}
+
 /// One instruction as text.
 pub(crate) struct Text<'a> {
     pub(crate) insn: &'a Insn,
     pub(crate) names: &'a Names<'a>,
-    pub(crate) program: &'a Program,
 }
 
-impl fmt::Display for Text<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+impl Text<'_> {
+    /// Appends the text.
+    pub(crate) fn write(&self, out: &mut String) {
         match *self.insn {
             Insn::Alu { op, width, dst, src } => {
-                write!(f, "{} {} ", half(dst, width), op.symbol())?;
+                out.push_str(half(dst, width));
+                spaced(out, op.symbol());
                 match src {
-                    Src::Reg(reg) => write!(f, "{}", half(reg, width)),
-                    Src::Imm(imm) => write!(f, "{imm}"),
+                    Src::Reg(reg) => out.push_str(half(reg, width)),
+                    Src::Imm(imm) => signed(out, imm.into()),
                 }
             }
-            Insn::Neg { width, dst } => write!(f, "{0} = -{0}", half(dst, width)),
+            Insn::Neg { width, dst } => each(out, [half(dst, width), " = -", half(dst, width)]),
             Insn::MoveSigned { width, size, dst, src } => {
-                write!(f, "{} = ({}){}", half(dst, width), size.signed_symbol(), half(src, width))
+                each(out, [half(dst, width), " = (", size.signed_symbol(), ")", half(src, width)]);
             }
-            Insn::Swap { order, dst } => write!(f, "{dst} = {} {dst}", order.symbol()),
+            Insn::Swap { order, dst } => {
+                each(out, [whole(dst), " = ", order.symbol(), " ", whole(dst)]);
+            }
             Insn::LoadImm64 { dst, value } => {
-                write!(f, "{dst} = ")?;
-                self.imm64(f, value)
+                each(out, [whole(dst), " = "]);
+                self.imm64(out, value);
             }
             Insn::Load { size, extend, dst, mem } => {
                 let value = match extend {
                     Extend::Zero => size.symbol(),
                     Extend::Sign => size.signed_symbol(),
                 };
-                write!(f, "{dst} = *({value} *){mem}")
+                each(out, [whole(dst), " = *"]);
+                memory(out, value, mem);
             }
             Insn::LoadPacket { size, at } => {
-                write!(f, "r0 = *({} *)skb[", size.symbol())?;
-                match at {
-                    PacketAt::Abs(imm) => write!(f, "{imm}]"),
-                    PacketAt::Ind(reg, imm) => write!(f, "{reg} + {imm}]"),
+                each(out, ["r0 = *(", size.symbol(), " *)skb["]);
+                let (PacketAt::Abs(imm) | PacketAt::Ind(_, imm)) = at;
+                if let PacketAt::Ind(reg, _) = at {
+                    each(out, [whole(reg), " + "]);
+                }
+                signed(out, imm.into());
+                out.push(']');
+            }
+            Insn::Store { size, mem, src } => {
+                out.push('*');
+                memory(out, size.symbol(), mem);
+                out.push_str(" = ");
+                match src {
+                    Src::Reg(reg) => out.push_str(whole(reg)),
+                    Src::Imm(imm) => signed(out, imm.into()),
                 }
             }
-            Insn::Store { size, mem, src: Src::Reg(reg) } => {
-                write!(f, "*({} *){mem} = {reg}", size.symbol())
-            }
-            Insn::Store { size, mem, src: Src::Imm(imm) } => {
-                write!(f, "*({} *){mem} = {imm}", size.symbol())
-            }
-            Insn::Atomic { .. } => self.atomic(f),
+            Insn::Atomic { op, size, mem, src } => atomic(out, op, size, mem, src),
             Insn::Jump { when, to } => {
                 if let Some(test) = when {
-                    write!(f, "if {} {} ", half(test.left, test.width), test.cond.symbol())?;
-                    match test.right {
-                        Src::Reg(reg) => write!(f, "{} ", half(reg, test.width))?,
-                        Src::Imm(imm) => write!(f, "{imm:#x} ")?,
-                    }
+                    condition(out, test);
                 }
-                write!(f, "goto {}", self.names.get(to))
+                each(out, ["goto ", self.names.label(to)]);
             }
-            Insn::JumpLong { to } => write!(f, "gotol {}", self.names.get(to)),
-            Insn::Call(Call::Kfunc { btf_id, module }) => {
-                write!(f, "call kernel-function#{btf_id}")?;
-                if module == 0 { Ok(()) } else { write!(f, "@{module}") }
-            }
-            Insn::Call(Call::Helper(helper)) => {
-                write!(f, "call {}#{}", helper.name(), helper.id().cast_signed())
-            }
-            Insn::Call(Call::Sub(to)) => write!(f, "call {}", self.names.get(to)),
-            Insn::Exit => f.write_str("exit"),
+            Insn::JumpLong { to } => each(out, ["gotol ", self.names.label(to)]),
+            Insn::Call(call) => self.call(out, call),
+            Insn::Exit => out.push_str("exit"),
         }
     }
-}
 
-impl Text<'_> {
-    fn imm64(&self, f: &mut fmt::Formatter<'_>, value: Imm64) -> fmt::Result {
+    fn call(&self, out: &mut String, call: Call) {
+        out.push_str("call ");
+        match call {
+            Call::Kfunc { btf_id, module } => {
+                out.push_str("kernel-function#");
+                signed(out, btf_id.into());
+                of_module(out, module.into());
+            }
+            Call::Helper(helper) => {
+                each(out, [helper.name(), "#"]);
+                signed(out, helper.id().cast_signed().into());
+            }
+            Call::Sub(to) => out.push_str(self.names.label(to)),
+        }
+    }
+
+    fn imm64(&self, out: &mut String, value: Imm64) {
         match value {
-            Imm64::Const(value) => write!(f, "{value:#x} ll"),
-            Imm64::Map(map) => write!(f, "map[{}]", self.map(map)),
-            Imm64::MapValue { map, off } => write!(f, "map[{}]+{off}", self.map(map)),
-            Imm64::MapNumber(map) => write!(f, "map[{}]", number(map)),
-            Imm64::MapNumberValue { map, off } => write!(f, "map[{}]+{off}", number(map)),
+            Imm64::Const(value) => {
+                hexadecimal(out, value);
+                out.push_str(" ll");
+            }
+            Imm64::Map(map) => each(out, ["map[", self.names.map(map), "]"]),
+            Imm64::MapValue { map, off } => {
+                each(out, ["map[", self.names.map(map), "]+"]);
+                decimal(out, off.into());
+            }
+            Imm64::MapNumber(map) => number(out, map),
+            Imm64::MapNumberValue { map, off } => {
+                number(out, map);
+                out.push('+');
+                decimal(out, off.into());
+            }
             Imm64::Variable { btf_id, module } => {
-                write!(f, "var[{btf_id}]")?;
-                if module == 0 { Ok(()) } else { write!(f, "@{module}") }
+                out.push_str("var[");
+                signed(out, btf_id.into());
+                out.push(']');
+                of_module(out, module.into());
             }
-            Imm64::Sub(to) => write!(f, "subprog[{}]", self.names.get(to)),
-        }
-    }
-
-    fn map(&self, map: MapId) -> &str {
-        &self.program.maps[map.index()].name
-    }
-
-    fn atomic(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Insn::Atomic { op, size, mem, src } = *self.insn else { return Ok(()) };
-        let (memory, symbol) = (format_args!("({} *){mem}", size.symbol()), op.symbol());
-        let atomic = if size == Size::D { "atomic64" } else { "atomic" };
-        match op {
-            AtomicOp::Add | AtomicOp::Or | AtomicOp::And | AtomicOp::Xor => {
-                write!(f, "lock *{memory} {symbol} {src}")
-            }
-            AtomicOp::CmpXchg => write!(f, "r0 = {atomic}_{symbol}({memory}, r0, {src})"),
-            AtomicOp::FetchAdd
-            | AtomicOp::FetchOr
-            | AtomicOp::FetchAnd
-            | AtomicOp::FetchXor
-            | AtomicOp::Xchg => write!(f, "{src} = {atomic}_{symbol}({memory}, {src})"),
+            Imm64::Sub(to) => each(out, ["subprog[", self.names.label(to), "]"]),
         }
     }
 }
 
-fn number(map: MapNumber) -> impl fmt::Display {
-    fmt::from_fn(move |f| match map {
-        MapNumber::Fd(fd) => write!(f, "fd:{fd}"),
-        MapNumber::Index(index) => write!(f, "idx:{index}"),
-    })
+fn each<const N: usize>(out: &mut String, parts: [&str; N]) {
+    parts.into_iter().for_each(|part| out.push_str(part));
+}
+
+fn spaced(out: &mut String, symbol: &str) {
+    each(out, [" ", symbol, " "]);
+}
+
+fn condition(out: &mut String, test: Test) {
+    each(out, ["if ", half(test.left, test.width)]);
+    spaced(out, test.cond.symbol());
+    match test.right {
+        Src::Reg(reg) => out.push_str(half(reg, test.width)),
+        Src::Imm(imm) => hexadecimal(out, imm.cast_unsigned().into()),
+    }
+    out.push(' ');
+}
+
+/// What a pointer of that type points at.
+fn memory(out: &mut String, value: &str, mem: Mem) {
+    each(out, ["(", value, " *)(", whole(mem.base), if mem.off < 0 { " " } else { " +" }]);
+    signed(out, mem.off.into());
+    out.push(')');
+}
+
+fn atomic(out: &mut String, op: AtomicOp, size: Size, mem: Mem, src: Reg) {
+    let atomic = if size == Size::D { "atomic64_" } else { "atomic_" };
+    match op {
+        AtomicOp::Add | AtomicOp::Or | AtomicOp::And | AtomicOp::Xor => {
+            out.push_str("lock *");
+            memory(out, size.symbol(), mem);
+            spaced(out, op.symbol());
+            out.push_str(whole(src));
+        }
+        AtomicOp::CmpXchg => {
+            each(out, ["r0 = ", atomic, op.symbol(), "("]);
+            memory(out, size.symbol(), mem);
+            each(out, [", r0, ", whole(src), ")"]);
+        }
+        AtomicOp::FetchAdd
+        | AtomicOp::FetchOr
+        | AtomicOp::FetchAnd
+        | AtomicOp::FetchXor
+        | AtomicOp::Xchg => {
+            each(out, [whole(src), " = ", atomic, op.symbol(), "("]);
+            memory(out, size.symbol(), mem);
+            each(out, [", ", whole(src), ")"]);
+        }
+    }
+}
+
+fn number(out: &mut String, map: MapNumber) {
+    let (kind, number) = match map {
+        MapNumber::Fd(fd) => ("map[fd:", fd),
+        MapNumber::Index(index) => ("map[idx:", index),
+    };
+    out.push_str(kind);
+    signed(out, number.into());
+    out.push(']');
+}
+
+fn of_module(out: &mut String, module: i64) {
+    if module != 0 {
+        out.push('@');
+        signed(out, module);
+    }
 }
 
 /// A register by the name that says how much of it is meant.
-fn half(reg: Reg, width: Width) -> impl fmt::Display {
-    fmt::from_fn(move |f| match width {
-        Width::W32 => write!(f, "w{}", reg.number()),
-        Width::W64 => write!(f, "{reg}"),
-    })
+fn half(reg: Reg, width: Width) -> &'static str {
+    match width {
+        Width::W32 => HALVES[usize::from(reg.number())],
+        Width::W64 => whole(reg),
+    }
 }
+
+fn whole(reg: Reg) -> &'static str {
+    WHOLE[usize::from(reg.number())]
+}
+
+const WHOLE: [&str; 11] = ["r0", "r1", "r2", "r3", "r4", "r5", "r6", "r7", "r8", "r9", "r10"];
+const HALVES: [&str; 11] = ["w0", "w1", "w2", "w3", "w4", "w5", "w6", "w7", "w8", "w9", "w10"];

@@ -314,3 +314,24 @@ fn the_longest_path_of_a_recursion_ends() {
     });
     assert_eq!(program.longest_path(), 4);
 }
+
+#[test]
+fn instructions_of_the_last_version_have_words_too() {
+    let program = finished(|a| {
+        let end = a.label("end");
+        a.mov_signed(Size::H, R1, R2).sdiv(R1, -7).smodulo(R1, R2);
+        a.load_signed(Size::W, R6, FP - 8).jump_long(end);
+        a.place(end);
+        a.exit();
+    });
+    expect![[r"
+          r1 = (s16)r2
+          r1 s/= -7
+          r1 s%= r2
+          r6 = *(s32 *)(r10 -8)
+          gotol end
+        end:
+          exit
+    "]]
+    .assert_eq(&program.to_string());
+}

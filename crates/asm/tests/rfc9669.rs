@@ -2,7 +2,10 @@
 //! refusal of `decode`.
 //!
 //! A line holds the fields of the slot, the version that has it, the meaning, and the kernel's
-//! text. Each is checked from the meaning to the slot, from the slot to the meaning, and to text.
+//! text. Each is checked from bytes of either order to the meaning to text, and all the way back.
+//! `data/rfc9669_appendix.txt` is the registry of the RFC's appendix: opcode, source, offset,
+//! constant, conformance group. No line of it is without one here, none here without one there,
+//! and what no line of it describes is refused.
 
 use std::collections::BTreeMap;
 
@@ -14,9 +17,9 @@ use palisade_asm::Isa::{self, V1, V2, V3, V4};
 use palisade_asm::Size::{self, B, D, H, W};
 use palisade_asm::Width::{self, W32, W64};
 use palisade_asm::{
-    AluOp, Assembler, Call, DecodeError, FP, Field, Flaw, Helper, Image, Imm64, Insn, Label,
-    MapDecl, MapFlags, MapKind, MapNumber, Notes, PacketAt, R1, R2, R3, R6, RawInsn, Reg, Src,
-    Swap, Test, decode, decode_image,
+    AluOp, Assembler, ByteOrder, Call, DecodeError, EncodeError, FP, Field, Flaw, Group, Helper,
+    Image, Imm64, Insn, Label, MapDecl, MapFlags, MapKind, MapNumber, Notes, PacketAt, Program, R1,
+    R2, R3, R6, RawInsn, Reg, SLOT_BYTES, Src, Swap, Test, decode, decode_image, parse,
 };
 
 type Row = (RawInsn, Isa, Insn, &'static str);
@@ -232,24 +235,205 @@ fn atomics(_: Label) -> Vec<Row> { vec![
     (raw(0xdb, 6, 1, 8, 241), V3, atomic(CmpXchg, D), "r0 = atomic64_cmpxchg((u64 *)(r6 +8), r0, r1)"),
 ] }
 
-/// The row's instruction before an `exit`, there and back.
-fn check(rows: fn(Label) -> Vec<Row>) {
+/// 5.4: constants of 64 bits by their kind, and 4.3: calls within the program.
+#[rustfmt::skip] // One line per encoding.
+fn wide(to: Label) -> Vec<Row> {
+    let load = |value| Insn::LoadImm64 { dst: R1, value };
+    let (fd, index) = (MapNumber::Fd(5), MapNumber::Index(5));
+    vec![
+        (raw(0x18, 1, 0, 0, 5), V1, load(Imm64::Const(5)), "r1 = 0x5 ll"),
+        (raw(0x18, 1, 1, 0, 5), V1, load(Imm64::MapNumber(fd)), "r1 = map[fd:5]"),
+        (raw(0x18, 1, 2, 0, 5), V1, load(Imm64::MapNumberValue { map: fd, off: 0 }), "r1 = map[fd:5]+0"),
+        (raw(0x18, 1, 3, 0, 5), V1, load(Imm64::Variable { btf_id: 5, module: 0 }), "r1 = var[5]"),
+        (raw(0x18, 1, 4, 0, 2), V1, load(Imm64::Sub(to)), "r1 = subprog[next]"),
+        (raw(0x18, 1, 5, 0, 5), V1, load(Imm64::MapNumber(index)), "r1 = map[idx:5]"),
+        (raw(0x18, 1, 6, 0, 5), V1, load(Imm64::MapNumberValue { map: index, off: 0 }), "r1 = map[idx:5]+0"),
+        (raw(0x85, 0, 1, 0, 1), V1, Insn::Call(Call::Sub(to)), "call next"),
+    ]
+}
+
+const TABLES: [fn(Label) -> Vec<Row>; 6] = [arithmetic, byte_swaps, jumps, memory, atomics, wide];
+
+/// The row's instruction before an `exit`, there and back. Where it names a function, that is
+/// behind the `exit`.
+fn program(insn: Insn) -> (Program, Vec<RawInsn>) {
     let mut a = Assembler::new();
     let next = a.label("next");
-    for (slot, isa, insn, text) in rows(next) {
-        let mut a = Assembler::new();
-        let next = a.label("next");
-        a.push(insn);
-        if insn.falls_through() || insn.label().is_some() {
-            a.place(next);
-            a.exit();
+    a.push(insn);
+    let mut behind = Vec::new();
+    if matches!(insn, Insn::LoadImm64 { .. }) {
+        behind.push(raw(0, 0, 0, 0, 0));
+    }
+    if insn.label().is_some() && insn.jump().is_none() {
+        a.exit();
+        behind.push(EXIT);
+    }
+    if insn.falls_through() || insn.label().is_some() {
+        a.place(next);
+        a.exit();
+        behind.push(EXIT);
+    }
+    (a.finish().unwrap_or_else(|error| panic!("{insn:?}: {error}")), behind)
+}
+
+/// The slot as section 3 lays it out: the opcode, the registers as halves of a byte, the offset
+/// and the constant, these in the order of the machine.
+fn laid_out(order: ByteOrder, slot: &RawInsn) -> [u8; 8] {
+    let (dst, src) = (slot.dst(), slot.src());
+    let mut bytes = [0; 8];
+    bytes[0] = slot.op;
+    match order {
+        ByteOrder::Little => {
+            bytes[1] = src * 16 + dst;
+            bytes[2..4].copy_from_slice(&slot.off.to_le_bytes());
+            bytes[4..8].copy_from_slice(&slot.imm.to_le_bytes());
         }
-        let program = a.finish().unwrap_or_else(|error| panic!("{text}: {error}"));
-        let image = program.encode(V4).unwrap_or_else(|error| panic!("{text}: {error}"));
-        assert_eq!(image.code[0], slot, "{text}");
-        assert_eq!(decode(&image.code).as_ref(), Ok(&program), "{text}");
+        ByteOrder::Big => {
+            bytes[1] = dst * 16 + src;
+            bytes[2..4].copy_from_slice(&slot.off.to_be_bytes());
+            bytes[4..8].copy_from_slice(&slot.imm.to_be_bytes());
+        }
+    }
+    bytes
+}
+
+fn check(rows: fn(Label) -> Vec<Row>) {
+    let next = Assembler::new().label("next");
+    for (slot, isa, insn, text) in rows(next) {
+        let (program, behind) = program(insn);
+        let code: Vec<RawInsn> = [slot].into_iter().chain(behind).collect();
+        for order in [ByteOrder::Little, ByteOrder::Big] {
+            let bytes: Vec<u8> = code.iter().flat_map(|slot| laid_out(order, slot)).collect();
+            let slots = bytes.as_chunks::<SLOT_BYTES>().0;
+            let read: Vec<_> = slots.iter().map(|slot| RawInsn::from_bytes(order, *slot)).collect();
+            assert_eq!(read, code, "{text}");
+            assert_eq!(decode(&read).as_ref(), Ok(&program), "{text}");
+            let listing = program.to_string();
+            let again = parse(&listing).unwrap_or_else(|wrong| panic!("{text}: {}", wrong[0]));
+            assert_eq!(again, program, "{text}");
+            let image = again.encode(V4).unwrap_or_else(|error| panic!("{text}: {error}"));
+            assert_eq!(image.to_bytes(order), bytes, "{text}");
+        }
         assert_eq!(program.text_at(0), text);
         assert_eq!(insn.needs(), isa, "{text}");
+        for lacking in [V1, V2, V3].into_iter().filter(|lacking| *lacking < isa) {
+            let needs =
+                EncodeError::NeedsIsa { at: 0, insn: text.into(), needs: isa, isa: lacking };
+            assert_eq!(program.encode(lacking), Err(needs), "{text}");
+        }
+        let image = program.encode(isa).unwrap_or_else(|error| panic!("{text}: {error}"));
+        assert_eq!(image.code, code, "{text}");
+    }
+}
+
+/// A line of the appendix.
+#[derive(Debug)]
+struct Registered {
+    op: u8,
+    /// What the source, the offset and the constant must be; nothing where they may be anything.
+    fields: [Option<i32>; 3],
+    group: Group,
+}
+
+impl Registered {
+    fn all() -> Vec<Self> {
+        include_str!("data/rfc9669_appendix.txt").lines().map(Self::read).collect()
+    }
+
+    fn read(line: &str) -> Self {
+        let words: Vec<&str> = line.split_whitespace().collect();
+        let field = |word: &str| match word.strip_prefix("0x") {
+            Some(digits) => Some(i32::from_str_radix(digits, 16).unwrap()),
+            None => (word != "any").then(|| word.parse().unwrap()),
+        };
+        let group = match words[4] {
+            "base32" => Group::Base32,
+            "base64" => Group::Base64,
+            "divmul32" => Group::Divmul32,
+            "divmul64" => Group::Divmul64,
+            "atomic32" => Group::Atomic32,
+            "atomic64" => Group::Atomic64,
+            "packet" => Group::Packet,
+            other => panic!("{other}"),
+        };
+        let op = u8::from_str_radix(words[0], 16).unwrap();
+        Self { op, fields: [field(words[1]), field(words[2]), field(words[3])], group }
+    }
+
+    fn describes(&self, slot: &RawInsn) -> bool {
+        let found = [i32::from(slot.src()), i32::from(slot.off), slot.imm];
+        self.op == slot.op
+            && self.fields.iter().zip(found).all(|(want, found)| want.is_none_or(|it| it == found))
+    }
+}
+
+#[test]
+fn every_line_of_the_appendix_is_in_a_table_and_the_other_way_round_with_its_group() {
+    let registered = Registered::all();
+    let next = Assembler::new().label("next");
+    let rows: Vec<Row> = TABLES.into_iter().flat_map(|table| table(next)).collect();
+    for line in &registered {
+        let mut described = rows.iter().filter(|(slot, ..)| line.describes(slot)).peekable();
+        assert!(described.peek().is_some(), "{line:?}");
+        described.for_each(|(_, _, insn, text)| assert_eq!(insn.group(), line.group, "{text}"));
+    }
+    for (slot, _, _, text) in &rows {
+        let lines = registered.iter().filter(|line| line.describes(slot)).count();
+        assert_eq!(lines, 1, "{text}");
+    }
+}
+
+/// Constants that select an operation, and their neighbours.
+const SELECTORS: [i32; 26] = [
+    0, 1, 2, 8, 15, 16, 17, 24, 31, 32, 33, 0x40, 0x41, 0x42, 0x50, 0x51, 0x60, 0xa0, 0xa1, 0xb0,
+    0xe0, 0xe1, 0xf0, 0xf1, 0x100, -1,
+];
+
+#[test]
+fn a_slot_is_taken_exactly_when_a_line_of_the_appendix_describes_it() {
+    let registered = Registered::all();
+    for op in 0..=u8::MAX {
+        for src in 0..=9 {
+            for off in [0, 1, 2, 7, 8, 16, 24, 32, 64, -1] {
+                for imm in SELECTORS {
+                    let slot = raw(op, u8::from(!is_without_dst(op)), src, off, imm);
+                    let described = registered.iter().any(|line| line.describes(&slot));
+                    assert_eq!(taken(slot), described, "{slot:02x?} {off} {imm}");
+                }
+            }
+        }
+    }
+}
+
+/// Whether the operation has no destination, whose field is zero then.
+fn is_without_dst(op: u8) -> bool {
+    matches!(op, 0x05 | 0x06 | 0x85 | 0x95) || matches!(op & 0xe7, 0x20 | 0x40)
+}
+
+/// Whether a slot is read as an instruction. Where a jump leads is not asked, nor what the machine
+/// does with a constant: these are refused too, for reasons of their own.
+fn taken(slot: RawInsn) -> bool {
+    let half = raw(0, 0, 0, 0, 0);
+    let code = if slot.op == 0x18 { vec![slot, half, EXIT] } else { vec![slot, EXIT] };
+    match decode(&code) {
+        Ok(_) => true,
+        Err(
+            DecodeError::Target { at: 0, .. }
+            | DecodeError::Unreachable { .. }
+            | DecodeError::FallsOffEnd { .. }
+            | DecodeError::Flawed { at: 0, flaw: Flaw::Shift { .. } | Flaw::DivisionByZero },
+        ) => true,
+        Err(
+            DecodeError::Opcode { at: 0, .. }
+            | DecodeError::Reserved { at: 0, .. }
+            | DecodeError::Selector { at: 0, .. }
+            | DecodeError::Kind { at: 0, .. }
+            | DecodeError::Flawed {
+                at: 0,
+                flaw: Flaw::SignedSize | Flaw::PacketSize | Flaw::AtomicSize,
+            },
+        ) => false,
+        Err(error) => panic!("{slot:?}: {error}"),
     }
 }
 
@@ -276,6 +460,11 @@ fn memory_accesses_are_encoded_as_the_rfc_says() {
 #[test]
 fn atomics_are_encoded_as_the_rfc_says() {
     check(atomics);
+}
+
+#[test]
+fn loads_of_64_bits_and_calls_are_encoded_as_the_rfc_says() {
+    check(wide);
 }
 
 #[test]

@@ -4,7 +4,21 @@
 //! Invariant: *the blocks are the program*. Each instruction is in exactly one of them, in its
 //! order, and only the first one of a block is jumped to, called or taken the address of.
 
+mod caption;
+mod dominators;
+mod fate;
+mod longest;
+mod loops;
+mod walk;
+
 use std::ops::Range;
+
+pub(crate) use caption::{Caption, CaptionLine, Captions};
+pub use dominators::Dominators;
+pub use fate::{Fate, Firmness, XdpAction};
+pub use longest::LongestPath;
+pub use loops::{Loop, LoopKind, OrderError};
+pub(crate) use walk::Walk;
 
 use crate::insn::{Call, Insn};
 use crate::program::Program;
@@ -49,6 +63,16 @@ pub enum Way {
     Callback,
 }
 
+impl Way {
+    /// Whether control stays in the function on this way.
+    pub fn is_inside(self) -> bool {
+        match self {
+            Self::Taken | Self::NotTaken | Self::Always => true,
+            Self::Call | Self::Callback => false,
+        }
+    }
+}
+
 impl Program {
     /// The blocks of the program and the ways between them.
     pub fn graph(&self) -> Graph<'_> {
@@ -66,6 +90,45 @@ impl Graph<'_> {
     /// The blocks in the order of their instructions.
     pub fn blocks(&self) -> &[Block] {
         &self.blocks
+    }
+
+    /// The block that an instruction is in; the last one for a number past the program.
+    pub fn block_of(&self, at: usize) -> usize {
+        self.blocks.partition_point(|block| block.insns.start <= at).saturating_sub(1)
+    }
+
+    /// The first blocks of all functions, ascending: the program's own, and whatever is called or
+    /// handed to a helper.
+    pub fn functions(&self) -> Vec<usize> {
+        let edges = self.blocks.iter().flat_map(|block| &block.edges);
+        let callees = edges.filter(|edge| !edge.way.is_inside()).map(|edge| edge.to);
+        let mut functions: Vec<usize> = callees.chain([0]).collect();
+        functions.sort_unstable();
+        functions.dedup();
+        functions
+    }
+
+    /// From which blocks control comes into each block without leaving a function.
+    pub(crate) fn sources(&self) -> Vec<Vec<usize>> {
+        let mut sources = vec![Vec::new(); self.blocks.len()];
+        for (from, block) in self.blocks.iter().enumerate() {
+            for edge in block.edges.iter().filter(|edge| edge.way.is_inside()) {
+                sources[edge.to].push(from);
+            }
+        }
+        sources
+    }
+
+    /// The instruction that sends control along the edge of that number of a block.
+    pub(crate) fn sender(&self, from: usize, edge: usize) -> usize {
+        let block = &self.blocks[from];
+        let last = block.insns.end - 1;
+        if block.edges[edge].way.is_inside() {
+            return last;
+        }
+        let names = |at: &usize| self.program.insns()[*at].label().is_some();
+        // The edges of a block stand in the order of the instructions that name a label.
+        block.insns.clone().filter(names).nth(edge).unwrap_or(last)
     }
 }
 
