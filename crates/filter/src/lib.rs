@@ -31,9 +31,11 @@ pub mod text;
 pub mod value;
 
 pub use palisade_asm::ByteOrder;
+use palisade_asm::btf::MapLayout;
 use palisade_asm::{Isa, MapDecl, Program};
 pub use plan::{Access, Buffers, Mode, PlanError, Row, Target, Tenure};
 pub use policy::{Policy, Verdict};
+use structure::Fill;
 pub use text::parse;
 pub use value::{Item, Name, SetKind};
 
@@ -57,12 +59,30 @@ pub struct Artifact {
     pub program: Program,
     /// Its maps, in the order in which the program declares them.
     pub maps: Vec<MapDecl>,
+    /// What the maps hold, by map, for whoever reads them with other tools.
+    pub layouts: Vec<Option<MapLayout>>,
     /// What must be in some of the maps before the program runs.
     pub fillings: Vec<Filling>,
     /// The rows of its counters.
     pub rows: Vec<Row>,
     /// Rules that no packet ever reaches.
     pub dead: Vec<Dead>,
+}
+
+impl Artifact {
+    /// The values with which the maps begin that the program reaches by address, by map, for a
+    /// loader that knows nothing of policies: the constant tables, and that no set of the policy is
+    /// taken to be empty. The others begin as zeros.
+    pub fn values(&self, policy: &Policy, order: ByteOrder) -> Vec<(usize, Vec<u8>)> {
+        let place = |name: String| self.maps.iter().position(|map| map.name == name);
+        let fill_of = |set: &policy::Set| place(structure::fill_map(set.name.as_str()).name);
+        let fills = policy.sets().iter().filter_map(fill_of);
+        let anything = Fill::ANYTHING.words().map(|word| order.bytes64(word)).concat();
+        let tables = self.fillings.iter().flat_map(|filling| {
+            filling.entries.iter().map(|(_, value)| (filling.map, value.clone()))
+        });
+        fills.map(|map| (map, anything.clone())).chain(tables).collect()
+    }
 }
 
 /// The constant contents of a map: lists of the policy that are looked up instead of compared.
@@ -96,5 +116,6 @@ pub fn compile_as(policy: &Policy, target: Target, tenure: Tenure) -> Result<Art
     let program = emit::emit(&plan);
     plan.check_size(&program)?;
     let (maps, fillings) = (plan.maps(), plan.fillings());
-    Ok(Artifact { program, maps, fillings, rows: plan.rows, dead: plan.dead })
+    let layouts = plan.map_layouts();
+    Ok(Artifact { program, maps, layouts, fillings, rows: plan.rows, dead: plan.dead })
 }

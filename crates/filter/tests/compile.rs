@@ -1,37 +1,20 @@
 //! What policies compile to: that nothing is emitted that no rule asks for, that bytes depend on
 //! policy and target alone, and that what the kernel would refuse is refused before.
 
-use expect_test::{Expect, expect};
+mod compiled;
+
+use compiled::{compiled, listing, part, policy};
+use expect_test::expect;
 use palisade_asm::Isa;
-use palisade_filter::{
-    Access, Artifact, BUILTIN, Buffers, ByteOrder, PlanError, Policy, Target, compile, parse,
-};
+use palisade_filter::{Access, BUILTIN, Buffers, ByteOrder, PlanError, Target, compile};
 
 const TARGET: Target = Target { order: ByteOrder::Little, ..Target::FLOOR };
-
-fn policy(text: &str) -> Policy {
-    parse(text).unwrap_or_else(|wrong| panic!("{}", wrong.report("test.pal", text)))
-}
-
-fn compiled(text: &str, target: Target) -> Artifact {
-    compile(&policy(text), target).expect("the policy compiles")
-}
-
-fn listing(text: &str) -> String {
-    compiled(text, TARGET).program.listing().to_string()
-}
-
-/// The listing from the line that begins with `from` up to the one that contains `to`.
-fn part(text: &str, from: &str, to: &str, want: Expect) {
-    let listing = listing(text);
-    let lines = listing.lines().skip_while(|line| !line.starts_with(from));
-    let part: Vec<&str> = lines.take_while(|line| !line.contains(to)).collect();
-    want.assert_eq(&format!("{}\n", part.join("\n")));
-}
 
 #[test]
 fn a_policy_that_looks_at_no_header_has_no_parser() {
     expect![[r#"
+        .map _control array key 4 value 24 max 1
+        .map _counters percpu_array key 4 value 16 max 24
         ; start
           *(u64 *)(r10 -8) = r1
           r7 = *(u32 *)(r1 +0)
@@ -67,17 +50,17 @@ fn a_policy_that_looks_at_no_header_has_no_parser() {
           r0 = r8
           exit
     "#]]
-    .assert_eq(&listing("default pass"));
+    .assert_eq(&listing("default pass", TARGET));
 }
 
 #[test]
 fn a_version_of_ip_that_no_rule_is_about_is_not_parsed() {
-    let v4 = listing("drop src 10.0.0.0/8\ndefault pass");
+    let v4 = listing("drop src 10.0.0.0/8\ndefault pass", TARGET);
     assert!(v4.contains("\nip4:\n") && !v4.contains("ip6"), "{v4}");
     assert!(!v4.contains("short-l4"), "nothing of layer 4 is asked for:\n{v4}");
-    let v6 = listing("drop src 2001:db8::/32 tcp dport 22\ndefault pass");
+    let v6 = listing("drop src 2001:db8::/32 tcp dport 22\ndefault pass", TARGET);
     assert!(v6.contains("\nip6:\n") && !v6.contains("ip4"), "{v6}");
-    let arp = listing("keep arp\ndefault drop");
+    let arp = listing("keep arp\ndefault drop", TARGET);
     assert!(
         !arp.contains("ip4") && !arp.contains("malformed") && !arp.contains("short-l2"),
         "{arp}"
@@ -86,14 +69,14 @@ fn a_version_of_ip_that_no_rule_is_about_is_not_parsed() {
 
 #[test]
 fn rules_behind_one_that_always_decides_are_left_out() {
-    let text = listing("drop ip4\npass src 10.0.0.1\ndrop ip6\ndefault pass");
+    let text = listing("drop ip4\npass src 10.0.0.1\ndrop ip6\ndefault pass", TARGET);
     assert!(!text.contains("pass src 10.0.0.1"), "{text}");
 }
 
 #[test]
 fn a_prefix_is_compared_by_its_fixed_bits() {
     part(
-        "drop src 10.0.0.0/9\ndefault pass",
+        &listing("drop src 10.0.0.0/9\ndefault pass", TARGET),
         "; 1: drop",
         ": default ",
         expect![[r#"
@@ -107,7 +90,7 @@ fn a_prefix_is_compared_by_its_fixed_bits() {
         "#]],
     );
     part(
-        "drop dst 2001:db8::/33\ndefault pass",
+        &listing("drop dst 2001:db8::/33\ndefault pass", TARGET),
         "; 1: drop",
         ": default ",
         expect![[r#"
@@ -126,8 +109,10 @@ fn a_prefix_is_compared_by_its_fixed_bits() {
 
 #[test]
 fn cheap_tests_come_before_look_ups_and_hits_wait_for_the_whole_rule() {
+    let text =
+        "set a net\nset w service\ndrop dst in a service in w sport 1024-65535\ndefault pass";
     part(
-        "set a net\nset w service\ndrop dst in a service in w sport 1024-65535\ndefault pass",
+        &listing(text, TARGET),
         "; 3: drop",
         ": default ",
         expect![[r#"

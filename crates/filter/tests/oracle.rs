@@ -4,9 +4,10 @@
 use std::net::SocketAddr;
 
 use palisade_filter::oracle::{
-    Decider, Decision, Declared, Flaw, arp_request, decide, expected_frame, neighbour_solicitation,
+    Decider, Decision, Declared, arp_request, decide, expected_frame, neighbour_solicitation,
     proves, session_frame, witnesses,
 };
+use palisade_filter::policy::Flaw;
 use palisade_filter::{BUILTIN, Item, Policy, Verdict, parse};
 
 fn policy(text: &str) -> Policy {

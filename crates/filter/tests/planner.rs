@@ -1,24 +1,18 @@
 //! What the planner makes of rules: that a packet meets only those that can match it, that what
 //! neighbours share is tested once, that long lists are looked up, and that dead rules are named.
 
-use expect_test::{Expect, expect};
-use palisade_filter::{Artifact, Buffers, ByteOrder, Dead, Target, compile, parse};
+mod compiled;
+
+use compiled::{compiled, listing, part};
+use expect_test::expect;
+use palisade_filter::{Buffers, ByteOrder, Dead, Target};
 
 const TARGET: Target =
     Target { order: ByteOrder::Little, buffers: Buffers::Multi, ..Target::FLOOR };
 
-fn compiled(text: &str) -> Artifact {
-    let policy = parse(text).unwrap_or_else(|wrong| panic!("{}", wrong.report("test.pal", text)));
-    compile(&policy, TARGET).unwrap_or_else(|error| panic!("{error}"))
-}
-
-fn listing(text: &str) -> String {
-    compiled(text).program.listing().to_string()
-}
-
 /// The instructions that one line of the policy asked for, wherever they stand.
 fn of_line(text: &str, line: u32) -> Vec<String> {
-    let listing = listing(text);
+    let listing = listing(text, TARGET);
     let mut found = Vec::new();
     let mut inside = false;
     for row in listing.lines() {
@@ -29,14 +23,6 @@ fn of_line(text: &str, line: u32) -> Vec<String> {
         }
     }
     found
-}
-
-/// The listing from the line that begins with `from` up to the one that contains `to`.
-fn part(text: &str, from: &str, to: &str, want: Expect) {
-    let listing = listing(text);
-    let lines = listing.lines().skip_while(|line| !line.starts_with(from));
-    let part: Vec<&str> = lines.take_while(|line| !line.contains(to)).collect();
-    want.assert_eq(&format!("{}\n", part.join("\n")));
 }
 
 #[test]
@@ -57,12 +43,12 @@ fn a_packet_meets_only_rules_of_its_family_and_protocol() {
 #[test]
 fn what_no_rule_names_is_not_looked_at() {
     let text = "drop src 192.0.2.1\ndefault pass";
-    let program = listing(text);
+    let program = listing(text, TARGET);
     assert!(!program.contains("ip6") && !program.contains("0xdd86"), "{program}");
     assert!(!program.contains("short-l4") && !program.contains("udp"), "{program}");
     // The tags are stepped over, their identifiers not read.
     assert!(!program.contains("&= 4095"), "{program}");
-    assert!(listing("drop vlan 5\ndefault pass").contains("&= 4095"));
+    assert!(listing("drop vlan 5\ndefault pass", TARGET).contains("&= 4095"));
 }
 
 #[test]
@@ -70,8 +56,8 @@ fn ten_thousand_lines_of_one_address_are_one_look_up() {
     let lines = |n: u32| -> String {
         (0..n).map(|i| format!("drop src 10.{}.{}.7\n", i / 200, i % 200)).collect()
     };
-    let many = compiled(&(lines(10_000) + "default pass"));
-    let one = compiled(&(lines(1) + "default pass"));
+    let many = compiled(&(lines(10_000) + "default pass"), TARGET);
+    let one = compiled(&(lines(1) + "default pass"), TARGET);
     let tables: Vec<_> = many.maps.iter().filter(|m| m.name == "_tables").collect();
     assert_eq!(tables.len(), 1);
     assert_eq!(many.fillings.len(), 1);
@@ -83,14 +69,14 @@ fn ten_thousand_lines_of_one_address_are_one_look_up() {
 
 #[test]
 fn a_few_addresses_are_compared_and_need_no_table() {
-    let few = compiled("drop src { 10.0.0.1, 10.0.0.3, 10.0.0.5 }\ndefault pass");
+    let few = compiled("drop src { 10.0.0.1, 10.0.0.3, 10.0.0.5 }\ndefault pass", TARGET);
     assert!(few.fillings.is_empty());
 }
 
 #[test]
 fn a_condition_that_neighbours_share_is_tested_once() {
     part(
-        "drop tcp dport 22 ttl < 9\ndrop tcp dport 22 ttl > 200\ndefault pass",
+        &listing("drop tcp dport 22 ttl < 9\ndrop tcp dport 22 ttl > 200\ndefault pass", TARGET),
         "tcp rules:",
         ": default ",
         expect![[r#"
@@ -124,7 +110,7 @@ fn a_test_that_an_earlier_rule_has_decided_is_not_repeated() {
 #[test]
 fn the_short_way_of_a_packet_to_its_only_rule_is_at_most_30_instructions() {
     let text = "drop udp dport 9\ndefault pass";
-    let program = listing(text);
+    let program = listing(text, TARGET);
     let mut steps = Vec::new();
     for row in program.lines().take_while(|row| !row.contains("goto drop")) {
         if row.starts_with("  ") {
@@ -140,7 +126,7 @@ fn the_short_way_of_a_packet_to_its_only_rule_is_at_most_30_instructions() {
 
 #[track_caller]
 fn dead(text: &str, want: &[(u32, &[u32])]) {
-    let found = compiled(text).dead;
+    let found = compiled(text, TARGET).dead;
     let found: Vec<(u32, Vec<u32>)> =
         found.into_iter().map(|Dead { line, by, .. }| (line, by)).collect();
     let want: Vec<(u32, Vec<u32>)> = want.iter().map(|(line, by)| (*line, by.to_vec())).collect();
@@ -177,7 +163,7 @@ fn asks(text: &str, map: &str) -> usize {
 fn a_look_up_that_many_rules_begin_with_is_done_once() {
     let rules: String =
         (1..9).map(|n| format!("pass src in s ( ttl = {n} or ttl > 250 )\n")).collect();
-    let text = listing(&format!("set s net\n{rules}default drop"));
+    let text = listing(&format!("set s net\n{rules}default drop"), TARGET);
     // Once for the answer, and once more to count the entry that was hit.
     assert_eq!((asks(&text, "s"), asks(&text, "s:host6")), (2, 2), "{text}");
 }
@@ -185,7 +171,7 @@ fn a_look_up_that_many_rules_begin_with_is_done_once() {
 #[test]
 fn a_packet_that_fails_the_cheap_conditions_of_a_few_rules_is_not_looked_up() {
     let rules: String = (1..9).map(|n| format!("pass tcp src in s dport {n}\n")).collect();
-    let text = listing(&format!("set s net\n{rules}default drop"));
+    let text = listing(&format!("set s net\n{rules}default drop"), TARGET);
     assert_eq!(asks(&text, "s"), 8, "{text}");
 }
 
@@ -209,7 +195,7 @@ fn ten_times_the_lines_take_some_ten_times_as_long() {
         let rule = |i: u32| format!("drop src 10.{}.{}.{}\n", i >> 16, i >> 8 & 255, i & 255);
         let text = (0..lines).map(rule).collect::<String>() + "default pass";
         let start = std::time::Instant::now();
-        assert!(compiled(&text).dead.is_empty());
+        assert!(compiled(&text, TARGET).dead.is_empty());
         start.elapsed()
     };
     let (few, many) = (took(10_000), took(100_000));

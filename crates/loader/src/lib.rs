@@ -40,6 +40,7 @@ pub mod clock;
 mod error;
 mod fdinfo;
 mod features;
+pub mod foreign;
 pub mod link;
 mod lpm;
 mod map;
@@ -51,7 +52,9 @@ mod pin;
 mod program;
 #[expect(unsafe_code, reason = "system calls; all unsafe code of the repository is in there")]
 mod sys;
+mod tag;
 mod tail;
+pub mod translated;
 mod verifier;
 mod walk;
 mod wire;
@@ -70,5 +73,7 @@ pub use program::{
     Blamed, Buffers, LiveRun, LoadError, LoadOptions, Program, ProgramInfo, Tag, TestRun,
     TestRunResult,
 };
+pub use sys::kept_name;
+pub use tag::TagDigest;
 pub use verifier::VerifierLog;
 pub use wire::Wire;

@@ -12,8 +12,8 @@ use super::needs::Needs;
 use super::packet::{Field, Readable, require};
 use super::transport::{self, Lanes};
 use super::{Ends, length};
-use crate::plan::{Access, Depth, Malformed, Target, Way};
-use crate::policy::Lane;
+use crate::plan::{Access, Depth, Target, Way};
+use crate::policy::{Flaw, Lane};
 use crate::value::Family;
 
 /// The header without options.
@@ -39,12 +39,12 @@ const PIECE_BITS: [u8; 2] = [0x3f, 0xff];
 pub fn ip4(
     a: &mut Assembler,
     target: Target,
-    way: &Way,
+    (way, needs): (&Way, &Needs),
     ends: &Ends<'_>,
     lanes: &Lanes,
     dispatch: Label,
 ) {
-    let ip = header(a, target, way, ends);
+    let ip = header(a, target, (way.depth, needs), ends);
     if way.depth < Depth::Layer4 {
         return;
     }
@@ -81,9 +81,13 @@ pub fn no_options(a: &mut Assembler) {
 
 /// Checks the header and keeps its facts; R1 is its length behind it, R2 that of the packet and, at
 /// layer 4, R5 the protocol.
-fn header(a: &mut Assembler, target: Target, way: &Way, ends: &Ends<'_>) -> Readable {
-    let needs = Needs::of([way]);
-    let ip = require(a, HEADER, ends.malformed(Malformed::ShortL3));
+fn header(
+    a: &mut Assembler,
+    target: Target,
+    (depth, needs): (Depth, &Needs),
+    ends: &Ends<'_>,
+) -> Readable {
+    let ip = require(a, HEADER, ends.malformed(Flaw::ShortL3));
     let (unusual, checked) = (a.label("ip4 unusual"), a.label("ip4 length"));
     ip.load(a, R1, VERSION_IHL);
     a.jump_if(R1, Cond::Ne, PLAIN, unusual);
@@ -98,10 +102,10 @@ fn header(a: &mut Assembler, target: Target, way: &Way, ends: &Ends<'_>) -> Read
     }
     ip.load(a, R2, TOTAL_LENGTH);
     a.swap(Swap::Be16, R2);
-    a.jump_if(R2, Cond::Lt, R1, ends.malformed(Malformed::BadLength));
+    a.jump_if(R2, Cond::Lt, R1, ends.malformed(Flaw::BadLength));
     length::holds(a, target, 0, ends);
-    facts(a, target, &needs, ip);
-    if way.depth == Depth::Layer4 {
+    facts(a, target, needs, ip);
+    if depth == Depth::Layer4 {
         protocol(a, ip, R5);
         if needs.protocol {
             PROTOCOL.store(a, R5);
@@ -113,10 +117,10 @@ fn header(a: &mut Assembler, target: Target, way: &Way, ends: &Ends<'_>) -> Read
 /// A header whose first byte, in R1, is not that of most: its version, its length, its options.
 fn unusual_header(a: &mut Assembler, access: Access, ends: &Ends<'_>) {
     a.mov(R3, R1).rsh(R3, 4);
-    a.jump_if(R3, Cond::Ne, 4, ends.malformed(Malformed::BadVersion));
+    a.jump_if(R3, Cond::Ne, 4, ends.malformed(Flaw::BadVersion));
     a.and(R1, 0x0f).lsh(R1, 2);
-    a.jump_if(R1, Cond::Lt, i32::from(HEADER), ends.malformed(Malformed::BadIhl));
-    let short = ends.malformed(Malformed::ShortL3);
+    a.jump_if(R1, Cond::Lt, i32::from(HEADER), ends.malformed(Flaw::BadIhl));
+    let short = ends.malformed(Flaw::ShortL3);
     match access {
         Access::Pointers => {
             a.mov(R3, AT).add(R3, R1).jump_if(R3, Cond::Gt, END, short);

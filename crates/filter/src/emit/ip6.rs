@@ -20,8 +20,8 @@ use super::needs::Needs;
 use super::packet::{Field, Readable, require, require_at};
 use super::transport::{self, Lanes};
 use super::{Ends, length};
-use crate::plan::{Access, Depth, Malformed, Target, Way};
-use crate::policy::{Lane, Protocol};
+use crate::plan::{Access, Depth, Target, Way};
+use crate::policy::{Flaw, Lane, Protocol};
 use crate::value::Family;
 use palisade_asm::ByteOrder;
 
@@ -90,9 +90,14 @@ impl Extension {
 
 /// Parses the packet at `AT` as deep as `way` needs it, and goes to its lanes; at layer 3 it falls
 /// through to the only one.
-pub fn ip6(a: &mut Assembler, target: Target, way: &Way, ends: &Ends<'_>, lanes: &Lanes) {
-    let needs = Needs::of([way]);
-    header(a, target, way, &needs, ends);
+pub fn ip6(
+    a: &mut Assembler,
+    target: Target,
+    (way, needs): (&Way, &Needs),
+    ends: &Ends<'_>,
+    lanes: &Lanes,
+) {
+    header(a, target, way, needs, ends);
     if way.depth < Depth::Layer4 {
         return;
     }
@@ -100,16 +105,16 @@ pub fn ip6(a: &mut Assembler, target: Target, way: &Way, ends: &Ends<'_>, lanes:
     for step in 0..MOST_HEADERS {
         let next = a.label("next header");
         let later = lanes.of(Lane::LaterFragment);
-        extension(a, target, step, &Steps { needs: &needs, next, last, later }, ends);
+        extension(a, target, step, &Steps { needs, next, last, later }, ends);
         a.place(next);
     }
     for kind in Extension::ALL {
         let exit = match kind {
-            Extension::HopByHop => Malformed::BadExtHdr,
+            Extension::HopByHop => Flaw::BadExtHdr,
             Extension::Destination
             | Extension::Routing
             | Extension::Fragment
-            | Extension::Authentication => Malformed::ExtHdrTooDeep,
+            | Extension::Authentication => Flaw::ExtHdrTooDeep,
         };
         a.jump_if(R5, Cond::Eq, kind.number(), ends.malformed(exit));
     }
@@ -121,13 +126,13 @@ pub fn ip6(a: &mut Assembler, target: Target, way: &Way, ends: &Ends<'_>, lanes:
 }
 
 fn header(a: &mut Assembler, target: Target, way: &Way, needs: &Needs, ends: &Ends<'_>) {
-    let ip = require(a, HEADER, ends.malformed(Malformed::ShortL3));
+    let ip = require(a, HEADER, ends.malformed(Flaw::ShortL3));
     ip.load(a, R1, VERSION);
     a.rsh(R1, 4);
-    a.jump_if(R1, Cond::Ne, 6, ends.malformed(Malformed::BadVersion));
+    a.jump_if(R1, Cond::Ne, 6, ends.malformed(Flaw::BadVersion));
     ip.load(a, R2, PAYLOAD_LENGTH);
     a.swap(Swap::Be16, R2);
-    a.jump_if(R2, Cond::Eq, 0, ends.malformed(Malformed::BadLength));
+    a.jump_if(R2, Cond::Eq, 0, ends.malformed(Flaw::BadLength));
     length::holds(a, target, i32::from(HEADER), ends);
     facts(a, needs, ip);
     if way.depth < Depth::Layer4 {
@@ -190,7 +195,7 @@ struct Steps<'a> {
 
 /// One step: what R5 names is stepped over, or is the protocol.
 fn extension(a: &mut Assembler, target: Target, step: usize, to: &Steps<'_>, ends: &Ends<'_>) {
-    let bad = ends.malformed(Malformed::BadExtHdr);
+    let bad = ends.malformed(Flaw::BadExtHdr);
     // The common protocols leave the walk first.
     if step == 0 {
         for protocol in [Protocol::UDP, Protocol::TCP] {
@@ -219,7 +224,7 @@ fn extension(a: &mut Assembler, target: Target, step: usize, to: &Steps<'_>, end
 
 /// Steps over one header and puts what follows it into R5.
 fn walk(a: &mut Assembler, target: Target, kind: Extension, to: &Steps<'_>, ends: &Ends<'_>) {
-    let (short, bad) = (ends.malformed(Malformed::ShortL4), ends.malformed(Malformed::BadExtHdr));
+    let (short, bad) = (ends.malformed(Flaw::ShortL4), ends.malformed(Flaw::BadExtHdr));
     if kind == Extension::Fragment {
         FRAGMENT_HEADER.load(a, R1);
         a.jump_if(R1, Cond::Ne, 0, bad);

@@ -8,7 +8,8 @@ use palisade_asm::{Assembler, Cond, Helper, R0, R1, R2, R3};
 
 use super::Ends;
 use super::frame::{AT, CTX, END, LEN, OFFSET, SAVED};
-use crate::plan::{Access, Buffers, Malformed, Target};
+use crate::plan::{Access, Buffers, Target};
+use crate::policy::Flaw;
 
 /// Puts the length of the frame from `AT`, its start, to `END` into `LEN`, or asks for it where
 /// pointers cannot be subtracted.
@@ -37,7 +38,7 @@ fn ask(a: &mut Assembler) {
 /// Goes to `bad-length` unless the frame holds the packet of `R2` plus `more` bytes at `AT`. Keeps
 /// R1 and R2; clobbers the other scratch registers.
 pub fn holds(a: &mut Assembler, target: Target, more: i32, ends: &Ends<'_>) {
-    let bad = ends.malformed(Malformed::BadLength);
+    let bad = ends.malformed(Flaw::BadLength);
     if target.access == Access::Helpers {
         // The whole length is known, and the end of the packet is compared as a number.
         OFFSET.load(a, R3);

@@ -1,9 +1,9 @@
 //! A [`Plan`] as a program. Nothing here can fail: what can was refused by the plan.
 //!
-//! The program, from top to bottom: the deadline of a trial, the mode, the short way of most packets,
-//! Ethernet, then for each class
-//! its headers and the rules of its lanes, the rules for all other frames, the malformed classes,
-//! and the common tail. A part that no packet can reach is not emitted.
+//! The program, from top to bottom: the deadline of a trial, the mode, the short way of most
+//! packets, Ethernet, then for each class its headers and the rules of its lanes, the rules for all
+//! other frames, the malformed classes, and the common tail. A part that no packet can reach is not
+//! emitted.
 
 mod ethernet;
 mod frame;
@@ -23,10 +23,8 @@ mod verdict;
 
 use palisade_asm::{Assembler, Cond, Label, Note, Program, R1, R2, Size};
 
-use crate::plan::{
-    Control, Decider, Depth, LaneWay, Malformed, Mode, Open, Plan, Row, Tenure, Way,
-};
-use crate::policy::{Class, Lane};
+use crate::plan::{Control, Decider, Depth, LaneWay, Mode, Open, Plan, Row, Target, Tenure, Way};
+use crate::policy::{Class, Flaw, Lane};
 use crate::structure;
 use frame::{AT, CTX, END, ETHERTYPE, MODE, ctx};
 use needs::Needs;
@@ -60,11 +58,11 @@ pub fn emit(plan: &Plan<'_>) -> Program {
         emission.classes(&mut a);
     }
 
-    for class in Malformed::ALL {
-        let label = ends.malformed(class);
+    for flaw in Flaw::ALL {
+        let label = ends.malformed(flaw);
         if a.wanted(label) {
-            a.note(Note::new(class.name())).place(label);
-            ends.decide(&mut a, plan.row_of(Decider::Malformed(class)));
+            a.note(Note::new(flaw.name())).place(label);
+            ends.decide(&mut a, plan.row_of(Decider::Malformed(flaw)));
         }
     }
     a.note(Note::new("off")).place(off);
@@ -110,10 +108,11 @@ impl Emission<'_> {
         let (plan, ends) = (self.plan, self.ends);
         let needs = Needs::of(plan.all_ways());
         let other = a.label("other");
-        let entries: Vec<Entry<'_>> = plan.ways.iter().map(|way| Entry::new(a, way)).collect();
+        let entry = |way| Entry::new(a, way, plan.target, &needs);
+        let entries: Vec<Entry<'_>> = plan.ways.iter().map(entry).collect();
         ethernet::no_tags(a, &needs);
         for entry in &entries {
-            if plain::is_there(plan.target, entry.way, &needs) {
+            if entry.front == Front::Plain {
                 self.plain(a, entry);
             }
         }
@@ -122,7 +121,7 @@ impl Emission<'_> {
         let (short, too_deep) = match plan.depth() {
             Depth::Layer2 => (other, other),
             Depth::Layer3 | Depth::Layer4 => {
-                (ends.malformed(Malformed::ShortL2), ends.malformed(Malformed::VlanTooDeep))
+                (ends.malformed(Flaw::ShortL2), ends.malformed(Flaw::VlanTooDeep))
             }
         };
         let classes = entries.iter().map(|entry| (entry.way.class, entry.start)).collect();
@@ -144,7 +143,8 @@ impl Emission<'_> {
     fn plain(&self, a: &mut Assembler, entry: &Entry<'_>) {
         let careful = a.label("careful");
         a.note(Note::new("plain"));
-        plain::plain(a, self.plan.target, entry.way, &entry.lanes, entry.dispatch, careful);
+        let Entry { way, needs, lanes, dispatch, .. } = entry;
+        plain::plain(a, self.plan.target, (way, needs), lanes, *dispatch, careful);
         if entry.way.depth == Depth::Layer4 {
             self.rules(a, entry, entry.way.lane(Lane::Udp));
         }
@@ -153,17 +153,18 @@ impl Emission<'_> {
 
     /// The headers of a class, and the rules of its lanes.
     fn class(&self, a: &mut Assembler, entry: &Entry<'_>) {
-        let Entry { way, lanes, dispatch, .. } = entry;
+        let Entry { way, needs, lanes, dispatch, .. } = entry;
         let target = self.plan.target;
         match way.class {
             Class::Ip4 if way.depth > Depth::Layer2 => {
-                ip4::ip4(a, target, way, self.ends, lanes, *dispatch);
+                ip4::ip4(a, target, (way, needs), self.ends, lanes, *dispatch);
             }
-            Class::Ip6 if way.depth > Depth::Layer2 => ip6::ip6(a, target, way, self.ends, lanes),
+            Class::Ip6 if way.depth > Depth::Layer2 => {
+                ip6::ip6(a, target, (way, needs), self.ends, lanes);
+            }
             Class::Ip4 | Class::Ip6 | Class::Arp | Class::Other => length::whole(a, target),
         }
-        let needs = Needs::of(self.plan.all_ways());
-        let plain = way.depth == Depth::Layer4 && plain::is_there(target, way, &needs);
+        let plain = way.depth == Depth::Layer4 && entry.front == Front::Plain;
         for lane_way in &way.lanes {
             if !(plain && lane_way.lanes.contains(&Lane::Udp)) {
                 self.rules(a, entry, lane_way);
@@ -209,9 +210,19 @@ impl Emission<'_> {
     }
 }
 
+/// Whether there is a short way for the packets of a class.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Front {
+    Plain,
+    Careful,
+}
+
 /// Where the packets of a class come in.
 struct Entry<'a> {
     way: &'a Way,
+    /// What its rules ask for.
+    needs: Needs,
+    front: Front,
     /// Behind the EtherType.
     start: Label,
     /// At the transport header, its protocol in R5.
@@ -221,10 +232,12 @@ struct Entry<'a> {
 }
 
 impl<'a> Entry<'a> {
-    fn new(a: &mut Assembler, way: &'a Way) -> Self {
+    /// `all` is what the rules of any class ask for.
+    fn new(a: &mut Assembler, way: &'a Way, target: Target, all: &Needs) -> Self {
         let start = a.label(class_name(way.class));
         let dispatch = a.label("transport");
-        Self { way, start, dispatch, lanes: Lanes::new(a, way) }
+        let front = if plain::is_there(target, way, all) { Front::Plain } else { Front::Careful };
+        Self { way, needs: Needs::of([way]), front, start, dispatch, lanes: Lanes::new(a, way) }
     }
 }
 

@@ -1,6 +1,6 @@
 //! Which facts of a packet some rule asks for: no other is read or kept.
 
-use crate::plan::{Key, LaneWay, Way};
+use crate::plan::{Asked, Key, LaneWay, Way};
 use crate::policy::{End, Lane, Quantity, Tag, Test};
 
 /// The facts that some test or look-up of some ways asks for.
@@ -20,8 +20,6 @@ pub struct Needs {
     pub icmp: bool,
     /// The flags of TCP.
     pub flags: bool,
-    /// Neighbour discovery.
-    pub nd: bool,
     /// Whether it is a piece.
     pub fragment: bool,
     /// The length of IPv4 options.
@@ -48,9 +46,7 @@ impl Needs {
     /// Of some ways.
     pub fn of<'a>(ways: impl IntoIterator<Item = &'a Way>) -> Self {
         let mut needs = Self::default();
-        for lane in ways.into_iter().flat_map(|way| &way.lanes) {
-            needs.add(lane);
-        }
+        ways.into_iter().flat_map(|way| &way.lanes).for_each(|lane| needs.add(lane));
         needs
     }
 
@@ -62,36 +58,59 @@ impl Needs {
     }
 
     fn add(&mut self, lane: &LaneWay) {
-        let address = |end| {
-            lane.tests(|t| matches!(t, Test::Address(e, _) | Test::AddressIn(e, _) if *e == end))
-                || lane.looks_up(|key| key == Key::Address(end))
-        };
-        let port = |end| {
-            lane.tests(|t| matches!(t, Test::Port(e, _) if *e == end))
-                || lane.looks_up(|key| key == Key::Port(end))
-        };
-        let number = |of| lane.tests(|t| matches!(t, Test::Number(q, ..) if *q == of));
-        let mac =
-            |end| lane.tests(|t| matches!(t, Test::Mac(e, _) | Test::MacIn(e, _) if *e == end));
-        let nd = lane.tests(|t| *t == Test::Nd);
-        self.src |= address(End::Source);
-        self.dst |= address(End::Destination);
-        self.sport |= port(End::Source);
-        self.dport |= port(End::Destination) || lane.tests(|t| matches!(t, Test::ServiceIn(_)));
-        self.protocol |= lane.tests(|t| matches!(t, Test::Protocol(_)))
-            || lane.lanes.len() > 1 && lane.tests(|t| matches!(t, Test::ServiceIn(_)));
-        self.icmp |= nd || lane.tests(|t| matches!(t, Test::IcmpType { .. }));
-        self.flags |= lane.tests(|t| matches!(t, Test::Flags(_)));
-        self.nd |= nd;
-        self.fragment |= lane.tests(|t| *t == Test::Fragment);
-        self.options |= lane.tests(|t| *t == Test::Options);
-        self.ttl |= nd || number(Quantity::Ttl);
-        self.length |= number(Quantity::Length);
-        self.dscp |= number(Quantity::Dscp);
-        self.vlan |= lane.tests(|t| matches!(t, Test::Vlan(Tag::Outer, _)));
-        self.inner_vlan |= lane.tests(|t| matches!(t, Test::Vlan(Tag::Inner, _)));
-        self.src_mac |= mac(End::Source);
-        self.dst_mac |= mac(End::Destination);
-        self.ethertype |= lane.tests(|t| matches!(t, Test::EtherType(_)));
+        lane.each(&mut |asked| match asked {
+            Asked::Key(Key::Address(end)) => self.address(end),
+            Asked::Key(Key::Port(end)) => self.port(end),
+            Asked::Test(test) => self.test(test, lane),
+        });
+    }
+
+    fn test(&mut self, test: &Test, lane: &LaneWay) {
+        match test {
+            Test::Address(end, _) | Test::AddressIn(end, _) => self.address(*end),
+            Test::Port(end, _) => self.port(*end),
+            Test::ServiceIn(_) => {
+                self.dport = true;
+                self.protocol |= lane.lanes.len() > 1;
+            }
+            Test::Protocol(_) => self.protocol = true,
+            Test::IcmpType { .. } => self.icmp = true,
+            Test::Nd => {
+                self.icmp = true;
+                self.ttl = true;
+            }
+            Test::Flags(_) => self.flags = true,
+            Test::Fragment => self.fragment = true,
+            Test::Options => self.options = true,
+            Test::Number(Quantity::Ttl, ..) => self.ttl = true,
+            Test::Number(Quantity::Length, ..) => self.length = true,
+            Test::Number(Quantity::Dscp, ..) => self.dscp = true,
+            Test::Vlan(Tag::Outer, _) => self.vlan = true,
+            Test::Vlan(Tag::Inner, _) => self.inner_vlan = true,
+            Test::Mac(end, _) | Test::MacIn(end, _) => self.mac(*end),
+            Test::EtherType(_) => self.ethertype = true,
+            Test::Family(_) | Test::Arp | Test::Icmp | Test::Icmp6 | Test::Dhcp => {}
+        }
+    }
+
+    fn address(&mut self, end: End) {
+        ends(end, &mut self.src, &mut self.dst);
+    }
+
+    fn port(&mut self, end: End) {
+        ends(end, &mut self.sport, &mut self.dport);
+    }
+
+    fn mac(&mut self, end: End) {
+        ends(end, &mut self.src_mac, &mut self.dst_mac);
+    }
+}
+
+/// A plan asks for one end at a time: either of them is two tests in it.
+fn ends(end: End, source: &mut bool, destination: &mut bool) {
+    match end {
+        End::Source => *source = true,
+        End::Destination => *destination = true,
+        End::Either => {}
     }
 }

@@ -39,7 +39,7 @@ pub fn is_there(target: Target, way: &Way, all: &Needs) -> bool {
 pub fn plain(
     a: &mut Assembler,
     target: Target,
-    way: &Way,
+    (way, needs): (&Way, &Needs),
     lanes: &Lanes,
     dispatch: Label,
     careful: Label,
@@ -54,12 +54,11 @@ pub fn plain(
     a.swap(Swap::Be16, R2).jump_if(R2, Cond::Lt, i32::from(ip4::HEADER + transport), careful);
     a.add(R2, i32::from(ETHERNET)).jump_if(R2, Cond::Gt, LEN, careful);
     a.add(AT, i32::from(header));
-    let needs = Needs::of([way]);
     if needs.length {
         a.sub(R2, i32::from(ETHERNET));
     }
     let ip = frame.behind(header - ETHERNET, header);
-    ip4::facts(a, target, &needs, ip);
+    ip4::facts(a, target, needs, ip);
     if needs.options {
         ip4::no_options(a);
     }

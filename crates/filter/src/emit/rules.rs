@@ -106,7 +106,7 @@ impl Rules<'_> {
                 }
                 Node::Under(cond, nodes) => {
                     let miss = a.label("not under");
-                    self.note(a, first_row(nodes));
+                    self.note(a, node.first_row());
                     self.cond(a, cond, miss, When::Always, &mut Vec::new());
                     self.nodes(a, nodes, state);
                     a.place(miss);
@@ -233,15 +233,6 @@ impl Rules<'_> {
         a.place(done);
     }
 
-    /// The address or port is in a long list.
-    fn listed(&self, a: &mut Assembler, test: &Test, table: TableId, miss: Label) {
-        if let Test::Port(end, _) = test {
-            self.row_of(a, Key::Port(*end), table, miss);
-        } else if let Test::Address(end, _) = test {
-            self.row_of(a, Key::Address(*end), table, miss);
-        }
-    }
-
     /// Names the row that the key belongs to, or goes to `miss`.
     fn look_up(&self, a: &mut Assembler, key: Key, table: TableId, miss: Label) {
         self.row_of(a, key, table, miss);
@@ -342,8 +333,9 @@ impl Rules<'_> {
     fn test(&self, a: &mut Assembler, test: &Test, miss: Label) -> Option<Hit> {
         let order = self.plan.target.order;
         let Maps { control, sets, .. } = self.maps;
-        if let Some(table) = self.plan.lists.get(test) {
-            self.listed(a, test, *table, miss);
+        if let Some((key, table)) = self.plan.lists.get(test) {
+            // That there is a row is all that is asked.
+            self.row_of(a, *key, *table, miss);
             return None;
         }
         match test {
@@ -378,10 +370,6 @@ impl Rules<'_> {
         }
         None
     }
-}
-
-fn first_row(nodes: &[Node]) -> RowId {
-    nodes.first().map(Node::first_row).expect("something stands under a condition")
 }
 
 fn count_kept(a: &mut Assembler, kept: &Kept) {

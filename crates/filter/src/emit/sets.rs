@@ -96,9 +96,8 @@ pub fn service_in(
 /// Shifts the cell of a port in R0 to the slot of the packet's protocol.
 fn slot_of_protocol(a: &mut Assembler, lanes: &[Lane]) {
     if let [lane] = lanes {
-        let protocol = [Protocol::TCP, Protocol::UDP, Protocol::SCTP]
-            .into_iter()
-            .find(|p| lane.protocol(Class::Ip4) == Some(*p));
+        // These lanes have the same protocol in either version of IP.
+        let protocol = lane.protocol(Class::Ip4);
         let shift =
             protocol.and_then(service::shift).expect("only lanes with ports look services up");
         if shift > 0 {

@@ -10,8 +10,8 @@ use super::Ends;
 use super::frame::{DPORT, FLAGS, ICMP, SPORT, left};
 use super::needs::Needs;
 use super::packet::{Field, Readable, require_at};
-use crate::plan::{Access, Malformed, Way};
-use crate::policy::Lane;
+use crate::plan::{Access, Way};
+use crate::policy::{Flaw, Lane};
 
 const SOURCE_PORT: Field = Field::new(0, Size::H);
 const DESTINATION_PORT: Field = Field::new(2, Size::H);
@@ -72,7 +72,7 @@ pub fn transport(a: &mut Assembler, access: Access, way: &Way, ends: &Ends<'_>, 
         a.jump_if(R5, Cond::Eq, i32::from(protocol.0), *label);
     }
     a.jump(lanes.of(Lane::Other));
-    let short = ends.malformed(Malformed::ShortL4);
+    let short = ends.malformed(Flaw::ShortL4);
     for (lane, size, label) in headers {
         a.place(label);
         a.jump_if(left(access), Cond::Lt, i32::from(size), short);
@@ -87,7 +87,7 @@ pub fn transport(a: &mut Assembler, access: Access, way: &Way, ends: &Ends<'_>, 
 
 /// A TCP header is at least 20 bytes long by its own word, and lies in the packet.
 fn tcp_data_offset(a: &mut Assembler, access: Access, header: Readable, ends: &Ends<'_>) {
-    let bad = ends.malformed(Malformed::BadOffset);
+    let bad = ends.malformed(Flaw::BadOffset);
     header.load(a, R1, TCP_DATA_OFFSET);
     a.rsh(R1, 4).lsh(R1, 2);
     a.jump_if(R1, Cond::Lt, i32::from(TCP), bad).jump_if(R1, Cond::Gt, left(access), bad);

@@ -9,8 +9,8 @@ use palisade_asm::{Assembler, Cond, Label, R0, R1, Size};
 use super::frame::{KEY, LEN, MODE, ROW, VERDICT};
 use super::rules::Maps;
 use super::sets::look_up;
-use crate::plan::{Malformed, Mode, Plan, RowId};
-use crate::policy::Verdict;
+use crate::plan::{Mode, Plan, RowId};
+use crate::policy::{Flaw, Verdict};
 
 /// The labels at the end of the program.
 pub struct Ends<'a> {
@@ -18,20 +18,20 @@ pub struct Ends<'a> {
     abort: Label,
     drop: Label,
     pass: Label,
-    malformed: [Label; Malformed::ALL.len()],
+    malformed: [Label; Flaw::ALL.len()],
 }
 
 impl<'a> Ends<'a> {
     /// Labels for the ends of the program of `plan`.
     pub fn new(a: &mut Assembler, plan: &'a Plan<'a>) -> Self {
-        let malformed = Malformed::ALL.map(|class| a.label(class.name()));
+        let malformed = Flaw::ALL.map(|flaw| a.label(flaw.name()));
         let (abort, drop, pass) = (a.label("abort"), a.label("drop"), a.label("pass"));
         Self { plan, abort, drop, pass, malformed }
     }
 
-    /// Where malformed packets of a class go.
-    pub fn malformed(&self, class: Malformed) -> Label {
-        self.malformed[class as usize]
+    /// Where packets with a flaw go.
+    pub fn malformed(&self, flaw: Flaw) -> Label {
+        self.malformed[flaw as usize]
     }
 
     /// Where packets go whose row is in `ROW`.

@@ -7,8 +7,7 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use super::Flaw;
-use crate::policy::Protocol;
+use crate::policy::{Flaw, Protocol};
 use crate::value::{Family, Mac};
 
 /// The most VLAN tags that are stepped over.

@@ -17,7 +17,7 @@ mod reach;
 mod terms;
 mod witness;
 
-use crate::policy::{Fallback, Policy, Rule, Verdict};
+use crate::policy::{Fallback, Flaw, Policy, Rule, Verdict};
 
 pub use contents::{Contents, Declared};
 pub use expect::{arp_request, expected_frame, neighbour_solicitation, session_frame};
@@ -26,61 +26,16 @@ pub use witness::{proves, witnesses};
 use frame::{Facts, Kind};
 use reach::{Depth, Reach};
 
-/// Why a frame cannot be read to the end.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum Flaw {
-    /// The Ethernet header or a VLAN tag is cut.
-    ShortL2,
-    /// More than eight VLAN tags.
-    VlanTooDeep,
-    /// The IP header is cut.
-    ShortL3,
-    /// The IP version is not the one that the EtherType announces.
-    BadVersion,
-    /// IPv4 says that its header is shorter than 20 bytes.
-    BadIhl,
-    /// The IP length contradicts the header or the frame, or is IPv6's zero.
-    BadLength,
-    /// More than eight IPv6 extension headers.
-    ExtHdrTooDeep,
-    /// An extension header where the stack takes none, or with segments left.
-    BadExtHdr,
-    /// An extension or transport header is cut.
-    ShortL4,
-    /// The TCP data offset is below 20 bytes or beyond the packet.
-    BadOffset,
-}
-
-impl Flaw {
-    /// The name in texts and JSON, the same as that of the counter.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::ShortL2 => "short-l2",
-            Self::VlanTooDeep => "vlan-too-deep",
-            Self::ShortL3 => "short-l3",
-            Self::BadVersion => "bad-version",
-            Self::BadIhl => "bad-ihl",
-            Self::BadLength => "bad-length",
-            Self::ExtHdrTooDeep => "ext-hdr-too-deep",
-            Self::BadExtHdr => "bad-ext-hdr",
-            Self::ShortL4 => "short-l4",
-            Self::BadOffset => "bad-offset",
-        }
-    }
-
-    /// How far a policy must look to mind it.
-    const fn minded_from(self) -> Depth {
-        match self {
-            Self::ShortL2
-            | Self::VlanTooDeep
-            | Self::ShortL3
-            | Self::BadVersion
-            | Self::BadIhl
-            | Self::BadLength => Depth::Network,
-            Self::ExtHdrTooDeep | Self::BadExtHdr | Self::ShortL4 | Self::BadOffset => {
-                Depth::Transport
-            }
-        }
+/// How far a policy must look to mind a flaw.
+const fn minded_from(flaw: Flaw) -> Depth {
+    match flaw {
+        Flaw::ShortL2
+        | Flaw::VlanTooDeep
+        | Flaw::ShortL3
+        | Flaw::BadVersion
+        | Flaw::BadIhl
+        | Flaw::BadLength => Depth::Network,
+        Flaw::ExtHdrTooDeep | Flaw::BadExtHdr | Flaw::ShortL4 | Flaw::BadOffset => Depth::Transport,
     }
 }
 
@@ -125,7 +80,7 @@ pub fn decide(policy: &Policy, contents: &impl Contents, frame: &[u8]) -> Decisi
         Kind::Arp | Kind::Other => deepest(policy),
         Kind::Ip4 | Kind::Ip6 => reach.depth,
     };
-    if depth >= flaw.minded_from() {
+    if depth >= minded_from(flaw) {
         return fallback(Decider::Malformed(flaw), policy.malformed(), Vec::new());
     }
     // What is not known of the frame is not asked: the other statements are about other kinds.

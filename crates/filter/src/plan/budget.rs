@@ -3,10 +3,10 @@
 
 use palisade_asm::Program;
 
+use super::price::Price;
 use super::{Cond, MOST_HITS, Node, Plan, RowId};
 use crate::policy::{End, Policy, Rule, Test};
 use crate::structure::{self, NetPart};
-use crate::value::{AddressRange, Family};
 
 /// Why a policy cannot be compiled.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -71,6 +71,7 @@ const PARSER_BRANCHES: usize = 400;
 const MOST_INSTRUCTIONS: usize = 250_000;
 /// `MAX_USED_MAPS` of the kernel.
 const MOST_MAPS: usize = 64;
+
 impl Plan<'_> {
     /// Refuses a policy with more maps, or with more branches on one path, than the kernel takes.
     pub(super) fn check(&self) -> Result<(), PlanError> {
@@ -86,7 +87,7 @@ impl Plan<'_> {
         let noted = program.notes().iter().take_while(|(at, _)| *at < MOST_INSTRUCTIONS);
         let last = noted.filter(|(_, note)| note.line.is_some()).last().map(|(_, note)| note);
         let (line, rule) =
-            last.map_or((0, String::new()), |note| (note.line.unwrap_or(0), note.step.to_string()));
+            last.map_or((0, String::new()), |note| (note.line.unwrap_or(0), shortened(&note.step)));
         Err(PlanError::TooManyInstructions { line, rule, limit: MOST_INSTRUCTIONS })
     }
 
@@ -124,19 +125,18 @@ impl Plan<'_> {
         for node in nodes {
             match node {
                 Node::Rule(step) => {
-                    take(left, step.conds.iter().map(branches).sum::<usize>(), step.row)?;
+                    take(left, branches(&step.conds), step.row)?;
                 }
                 Node::Under(cond, nodes) => {
-                    take(left, branches(cond), node.first_row())?;
+                    take(left, Price::of(cond).branches, node.first_row())?;
                     self.spend(nodes, left)?;
                 }
                 Node::Remember { test, first, .. } => {
-                    take(left, branches(&Cond::Is(test.clone())), *first)?;
+                    take(left, Price::of_test(test).branches, *first)?;
                 }
                 Node::LookUp { conds, table, first, .. } => {
                     let halvings = self.tables.layout(*table).halvings as usize;
-                    let tested = conds.iter().map(branches).sum::<usize>();
-                    take(left, tested + 4 + 4 * halvings, *first)?;
+                    take(left, branches(conds) + 4 + 4 * halvings, *first)?;
                 }
             }
         }
@@ -149,46 +149,9 @@ fn take(left: &mut usize, branches: usize, row: RowId) -> Result<(), RowId> {
     Ok(())
 }
 
-/// The most branches that a condition is emitted as.
-fn branches(cond: &Cond) -> usize {
-    match cond {
-        Cond::Any(all) => all.iter().flatten().map(|cond| branches(cond) + 1).sum(),
-        Cond::Is(test) | Cond::IsNot(test) => match test {
-            Test::Address(_, all) => {
-                all.ranges().map(|range| range_branches(&range)).sum::<usize>().min(TABLE_BRANCHES)
-            }
-            Test::Port(_, ports) => (2 * ports.count()).min(TABLE_BRANCHES),
-            Test::ServiceIn(_) => 9,
-            Test::AddressIn(..) => 8,
-            Test::MacIn(..) | Test::Nd => 4,
-            Test::Family(_)
-            | Test::Arp
-            | Test::EtherType(_)
-            | Test::Dhcp
-            | Test::Protocol(_)
-            | Test::Icmp
-            | Test::Icmp6
-            | Test::IcmpType { .. }
-            | Test::Flags(_)
-            | Test::Number(..)
-            | Test::Fragment
-            | Test::Options
-            | Test::Vlan(..)
-            | Test::Mac(..) => 1,
-        },
-    }
-}
-
-/// More than the branches of a look-up in any constant table.
-const TABLE_BRANCHES: usize = 80;
-
-/// A prefix is compared by its words of 32 bits, another range with its ends.
-fn range_branches(range: &AddressRange) -> usize {
-    match (range.as_prefix(), range.family()) {
-        (Some(prefix), _) => usize::from(prefix.len().div_ceil(32)),
-        (None, Family::V4) => 2,
-        (None, Family::V6) => 6,
-    }
+/// The most branches that conditions are emitted as.
+fn branches(conds: &[Cond]) -> usize {
+    conds.iter().map(|cond| Price::of(cond).branches).sum()
 }
 
 /// A statement as far as a message shows it.
@@ -208,7 +171,7 @@ pub(super) fn too_many_sets(policy: &Policy) -> Result<(), PlanError> {
             .matching
             .tests()
             .iter()
-            .filter_map(|test| test.set().map(|_| test))
+            .filter(|test| test.set().is_some())
             .map(|test| if matches!(test, Test::AddressIn(End::Either, _)) { 2 } else { 1 })
             .sum();
         if sets > MOST_HITS {

@@ -4,6 +4,7 @@
 //! counter. The counter costs nothing to read where a clock costs 20 to 40 ns; as `CLOCK_MONOTONIC`,
 //! it stands still while the machine is suspended.
 
+use palisade_asm::btf::{Layout, MapLayout};
 use palisade_asm::{MapDecl, MapFlags, MapKind};
 
 use super::Mode;
@@ -41,6 +42,12 @@ impl Control {
             max_entries: 1,
             flags: MapFlags::NONE,
         }
+    }
+
+    /// What the map holds.
+    pub fn layout() -> MapLayout {
+        let fields = ["mode", "first_tick", "tick"].map(|field| (field, Layout::U64));
+        MapLayout::array(Layout::fields("control", fields))
     }
 
     /// As the map holds it.

@@ -12,7 +12,7 @@ use super::rows::RowId;
 use super::table::{Table, TableId, TableKind};
 use super::tables::Tables;
 use super::way::Step;
-use crate::policy::{Action, Class, End, Test, Verdict};
+use crate::policy::{Action, End, Test, Verdict};
 use crate::value::Family;
 
 /// A part of the tree.
@@ -89,19 +89,13 @@ impl Collected {
         }
     }
 
-    /// The table of a list that is too long to be compared.
-    pub fn of_list(&mut self, test: &Test) -> Option<TableId> {
-        let (key, ranges) = key_of_test(test)?;
+    /// The key and the table of a list that is too long to be compared.
+    pub fn of_list(&mut self, test: &Test) -> Option<(Key, TableId)> {
+        let Keyed { key, kind, ranges } = Keyed::of(test)?;
         if ranges.len() <= MOST_COMPARED {
             return None;
         }
-        let kind = match (key, test) {
-            (Key::Address(_), Test::Address(_, all)) if all.has(Family::V6) => TableKind::V6,
-            (Key::Address(_), _) => TableKind::V4,
-            (Key::Port(_), _) => TableKind::Ports,
-        };
-        // That there is a row is all that is asked.
-        Some(self.id_of((kind, vec![(ranges, RowId::LISTED)])))
+        Some((key, self.id_of((kind, vec![(ranges, RowId::LISTED)]))))
     }
 
     /// The tables, in their places.
@@ -175,11 +169,10 @@ impl Node {
     }
 }
 
-/// Groups the steps of a lane of `class`. Rules whose keys earlier ones of their run have taken are
-/// told to `shadowed`, with one of those.
+/// Groups the steps of a lane. Rules whose keys earlier ones of their run have taken are told to
+/// `shadowed`, with one of those.
 pub fn group(
     steps: Vec<Step>,
-    class: Class,
     tables: &mut Collected,
     shadowed: &mut impl FnMut(RowId, RowId),
 ) -> Vec<Node> {
@@ -187,10 +180,10 @@ pub fn group(
     let mut left = steps.as_slice();
     while let Some(step) = left.first() {
         let (node, taken) = if let Some(run) = run(left) {
-            (run.node(left, class, tables, shadowed), run.len)
+            (run.node(left, tables, shadowed), run.len)
         } else if let Some((cond, len)) = shared(left) {
             let inner = left[..len].iter().map(|step| step.without(&cond)).collect();
-            (Node::Under(cond, group(inner, class, tables, shadowed)), len)
+            (Node::Under(cond, group(inner, tables, shadowed)), len)
         } else {
             (Node::Rule(step.clone()), 1)
         };
@@ -210,33 +203,45 @@ impl Step {
 /// Steps that differ in one key alone.
 struct Run {
     key: Key,
+    kind: TableKind,
     len: usize,
 }
 
-/// The ranges of the key in a condition.
-fn key_of(cond: &Cond) -> Option<(Key, Vec<(u128, u128)>)> {
-    match cond {
-        Cond::Is(test) => key_of_test(test),
-        Cond::IsNot(_) | Cond::Any(_) => None,
+/// What a test compares, as a table holds it.
+struct Keyed {
+    key: Key,
+    kind: TableKind,
+    ranges: Vec<(u128, u128)>,
+}
+
+impl Keyed {
+    fn of(test: &Test) -> Option<Self> {
+        if let Test::Address(end, all) = test {
+            // On the way of a lane the addresses of a test are of one family.
+            let kind = if all.has(Family::V6) { TableKind::V6 } else { TableKind::V4 };
+            let ranges = [Family::V4, Family::V6].map(|family| all.bits(family)).concat();
+            return Some(Self { key: Key::Address(*end), kind, ranges });
+        }
+        if let Test::Port(end, ports) = test {
+            let ranges = ports.ranges().map(|r| (r.first().into(), r.last().into())).collect();
+            return Some(Self { key: Key::Port(*end), kind: TableKind::Ports, ranges });
+        }
+        None
+    }
+
+    fn of_cond(cond: &Cond) -> Option<Self> {
+        match cond {
+            Cond::Is(test) => Self::of(test),
+            Cond::IsNot(_) | Cond::Any(_) => None,
+        }
     }
 }
 
-fn key_of_test(test: &Test) -> Option<(Key, Vec<(u128, u128)>)> {
-    if let Test::Address(end, all) = test {
-        let both = [Family::V4, Family::V6].map(|f| all.bits(f));
-        return Some((Key::Address(*end), both.concat()));
-    }
-    if let Test::Port(end, ports) = test {
-        let ranges = ports.ranges().map(|r| (r.first().into(), r.last().into()));
-        return Some((Key::Port(*end), ranges.collect()));
-    }
-    None
-}
-
-fn keyed(step: &Step, key: Key) -> Option<(&Cond, usize)> {
+/// The only condition of a step on that key.
+fn keyed(step: &Step, key: Key) -> Option<(&Cond, Keyed)> {
     let mut found = step.conds.iter().filter_map(|cond| {
-        let (other, ranges) = key_of(cond)?;
-        (other == key).then_some((cond, ranges.len()))
+        let keyed = Keyed::of_cond(cond)?;
+        (keyed.key == key).then_some((cond, keyed))
     });
     match (found.next(), found.next()) {
         (Some(one), None) => Some(one),
@@ -250,61 +255,46 @@ fn run(steps: &[Step]) -> Option<Run> {
     if first.action == Action::Count {
         return None;
     }
-    let keys = first.conds.iter().filter_map(|cond| Some(key_of(cond)?.0));
+    let keys = first.conds.iter().filter_map(|cond| Some(Keyed::of_cond(cond)?.key));
     let mut best: Option<(usize, Run)> = None;
     for key in keys {
         let (mut len, mut ranges) = (0, 0);
-        let Some((own, _)) = keyed(first, key) else { continue };
+        let Some((own, Keyed { kind, .. })) = keyed(first, key) else { continue };
         for step in steps {
             match keyed(step, key) {
                 Some((cond, more))
-                    if step.action == first.action && alike(first, own, step, cond) =>
+                    if step.action == first.action && others(first, own).eq(others(step, cond)) =>
                 {
                     len += 1;
-                    ranges += more;
+                    ranges += more.ranges.len();
                 }
                 _ => break,
             }
         }
         if ranges > MOST_COMPARED && best.as_ref().is_none_or(|(most, _)| ranges > *most) {
-            best = Some((ranges, Run { key, len }));
+            best = Some((ranges, Run { key, kind, len }));
         }
     }
     best.map(|(_, run)| run)
 }
 
-/// Whether two steps are alike but for the given conditions.
-fn alike(a: &Step, a_but: &Cond, b: &Step, b_but: &Cond) -> bool {
-    let others = |step: &'_ Step| step.conds.len();
-    others(a) == others(b)
-        && a.conds
-            .iter()
-            .filter(|c| *c != a_but)
-            .zip(b.conds.iter().filter(|c| *c != b_but))
-            .all(|(x, y)| x == y)
+/// The conditions of a step but for the given one.
+fn others<'a>(step: &'a Step, but: &'a Cond) -> impl Iterator<Item = &'a Cond> {
+    step.conds.iter().filter(move |cond| *cond != but)
 }
 
 impl Run {
     fn node(
         &self,
         steps: &[Step],
-        class: Class,
         tables: &mut Collected,
         shadowed: &mut impl FnMut(RowId, RowId),
     ) -> Node {
         let steps = &steps[..self.len];
         let first = &steps[0];
-        let ranges = |step: &Step| {
-            let (cond, _) = keyed(step, self.key)?;
-            Some((key_of(cond)?.1, step.row))
-        };
+        let ranges = |step: &Step| Some((keyed(step, self.key)?.1.ranges, step.row));
         let rules: Vec<_> = steps.iter().filter_map(ranges).collect();
-        let kind = match (self.key, class) {
-            (Key::Port(_), _) => TableKind::Ports,
-            (Key::Address(_), Class::Ip6) => TableKind::V6,
-            (Key::Address(_), Class::Ip4 | Class::Arp | Class::Other) => TableKind::V4,
-        };
-        let id = tables.id_of((kind, rules.clone()));
+        let id = tables.id_of((self.kind, rules.clone()));
         let table = &tables.all[id.index()];
         let rows = table.rows();
         for (ranges, row) in rules.iter().filter(|(_, row)| !rows.contains(row)) {
@@ -312,7 +302,7 @@ impl Run {
             shadowed(*row, owner.unwrap_or(first.row));
         }
         let verdict = first.action.verdict().expect("no run of rules that only count");
-        let other = |cond: &&Cond| key_of(cond).is_none_or(|(key, _)| key != self.key);
+        let other = |cond: &&Cond| Keyed::of_cond(cond).is_none_or(|k| k.key != self.key);
         let conds = first.conds.iter().filter(other).cloned().collect();
         Node::LookUp { conds, key: self.key, table: id, verdict, first: first.row }
     }

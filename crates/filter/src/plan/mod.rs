@@ -1,9 +1,8 @@
 //! What has to be emitted for a policy on a target, decided before the first instruction.
 //!
-//! A frame belongs to one [`Class`], and a packet of IP to one
-//! [`Lane`]; for each the plan holds the rules that can decide such a packet,
-//! in order, grouped so that nothing is tested twice. Everything that can be refused is refused
-//! here: emitting cannot fail.
+//! A frame belongs to one [`Class`], and a packet of IP to one [`Lane`]; for each the plan holds the
+//! rules that can decide such a packet, in order, grouped so that nothing is tested twice.
+//! Everything that can be refused is refused here: emitting cannot fail.
 
 mod budget;
 mod control;
@@ -11,6 +10,7 @@ mod group;
 mod imply;
 mod mode;
 mod overlay;
+mod price;
 mod reduce;
 mod rows;
 mod table;
@@ -21,6 +21,7 @@ mod way;
 
 use std::collections::HashMap;
 
+use palisade_asm::btf::MapLayout;
 use palisade_asm::{MapDecl, MapFlags, MapKind};
 
 use crate::policy::{Class, Lane, Policy, Rule, Test};
@@ -34,7 +35,7 @@ pub use group::{Key, MOST_REMEMBERED, Node};
 pub use mode::Mode;
 pub use reduce::Cond;
 use rows::FIRST_RULE;
-pub use rows::{Decider, Malformed, Row, RowId, rows};
+pub use rows::{Decider, Row, RowId, rows};
 pub use table::{Form, Layout, TableId};
 pub use tables::{TABLES, Tables};
 pub use target::{Access, Buffers, Target};
@@ -65,11 +66,6 @@ pub struct Way {
 }
 
 impl Way {
-    /// Whether some test of the way satisfies `wanted`.
-    pub fn tests(&self, wanted: impl Fn(&Test) -> bool) -> bool {
-        self.lanes.iter().any(|lane| lane.tests(&wanted))
-    }
-
     /// The way of a lane.
     pub fn lane(&self, lane: Lane) -> &LaneWay {
         let found = self.lanes.iter().find(|way| way.lanes.contains(&lane));
@@ -84,19 +80,19 @@ impl Way {
 }
 
 impl LaneWay {
-    /// Whether some test of the way satisfies `wanted`.
-    pub fn tests(&self, wanted: impl Fn(&Test) -> bool) -> bool {
-        let mut found = false;
-        for node in &self.nodes {
-            node.each_test(&mut |test| found |= wanted(test));
-        }
-        found
+    /// Calls `visit` with all that its nodes ask of a packet, in order.
+    pub fn each<'a>(&'a self, visit: &mut impl FnMut(Asked<'a>)) {
+        self.nodes.iter().for_each(|node| node.each(visit));
     }
+}
 
-    /// Whether some table is looked up by a key that satisfies `wanted`.
-    pub fn looks_up(&self, wanted: impl Fn(Key) -> bool) -> bool {
-        self.nodes.iter().any(|node| node.looks_up(&wanted))
-    }
+/// What a node asks of a packet.
+#[derive(Clone, Copy, Debug)]
+pub enum Asked<'a> {
+    /// Whether a test is true.
+    Test(&'a Test),
+    /// To which row of a constant table this belongs.
+    Key(Key),
 }
 
 impl Node {
@@ -111,25 +107,19 @@ impl Node {
         }
     }
 
-    fn each_test<'a>(&'a self, visit: &mut impl FnMut(&'a Test)) {
+    fn each<'a>(&'a self, visit: &mut impl FnMut(Asked<'a>)) {
+        let mut each = |cond: &'a Cond| cond.each(&mut |test| visit(Asked::Test(test)));
         match self {
-            Self::Rule(step) => step.conds.iter().for_each(|cond| cond.each(visit)),
+            Self::Rule(step) => step.conds.iter().for_each(each),
             Self::Under(cond, nodes) => {
-                cond.each(visit);
-                for node in nodes {
-                    node.each_test(visit);
-                }
+                each(cond);
+                nodes.iter().for_each(|node| node.each(visit));
             }
-            Self::LookUp { conds, .. } => conds.iter().for_each(|cond| cond.each(visit)),
-            Self::Remember { test, .. } => visit(test),
-        }
-    }
-
-    fn looks_up(&self, wanted: &impl Fn(Key) -> bool) -> bool {
-        match self {
-            Self::Rule(_) | Self::Remember { .. } => false,
-            Self::Under(_, nodes) => nodes.iter().any(|node| node.looks_up(wanted)),
-            Self::LookUp { key, .. } => wanted(*key),
+            Self::LookUp { conds, key, .. } => {
+                conds.iter().for_each(each);
+                visit(Asked::Key(*key));
+            }
+            Self::Remember { test, .. } => visit(Asked::Test(test)),
         }
     }
 }
@@ -157,8 +147,8 @@ pub struct Plan<'a> {
     pub ways: Vec<Way>,
     /// The constant tables.
     pub tables: Tables,
-    /// Lists that are too long to be compared, and the tables in which they are looked up.
-    pub lists: HashMap<Test, TableId>,
+    /// Lists that are too long to be compared: what is looked up instead, and in which table.
+    pub lists: HashMap<Test, (Key, TableId)>,
     /// Rules that are on no way.
     pub dead: Vec<Dead>,
 }
@@ -201,6 +191,19 @@ impl Plan<'_> {
             .chain(self.tenure.maps())
             .chain(self.policy.sets().iter().flat_map(structure::maps))
             .chain(self.tables.map())
+            .collect()
+    }
+
+    /// What those maps hold, as far as there is something to say.
+    pub fn map_layouts(&self) -> Vec<Option<MapLayout>> {
+        let counters = MapLayout::array(structure::hits_layout());
+        let sets = self.policy.sets().iter().flat_map(|set| structure::layouts(set.kind));
+        [Control::layout(), counters]
+            .into_iter()
+            .map(Some)
+            .chain(self.tenure.layouts())
+            .chain(sets.map(Some))
+            .chain(self.tables.map_layout().map(Some))
             .collect()
     }
 
@@ -257,7 +260,7 @@ fn way(policy: &Policy, class: Class, shadows: &mut Shadows, tables: &mut Collec
             continue;
         }
         let mut taken = Vec::new();
-        let nodes = group(steps.clone(), class, tables, &mut |row, by| taken.push((row, by)));
+        let nodes = group(steps.clone(), tables, &mut |row, by| taken.push((row, by)));
         shadows.walked(&steps, &taken);
         let nodes = remember(nodes);
         found.push((steps, LaneWay { lanes: vec![*lane], nodes, open }));
@@ -265,16 +268,18 @@ fn way(policy: &Policy, class: Class, shadows: &mut Shadows, tables: &mut Collec
     Way { class, depth, lanes: found.into_iter().map(|(_, way)| way).collect() }
 }
 
-/// The long lists among the tests of some ways, each with its table.
+/// The long lists among the tests of some ways, each with its key and its table.
 fn lists<'a>(
     ways: impl Iterator<Item = &'a Way>,
     tables: &mut Collected,
-) -> HashMap<Test, TableId> {
+) -> HashMap<Test, (Key, TableId)> {
     let mut lists = HashMap::new();
-    for node in ways.flat_map(|way| &way.lanes).flat_map(|lane| &lane.nodes) {
-        node.each_test(&mut |test| {
-            if let Some(id) = tables.of_list(test) {
-                lists.insert(test.clone(), id);
+    for lane in ways.flat_map(|way| &way.lanes) {
+        lane.each(&mut |asked| {
+            if let Asked::Test(test) = asked
+                && let Some(looked_up) = tables.of_list(test)
+            {
+                lists.insert(test.clone(), looked_up);
             }
         });
     }

@@ -17,7 +17,7 @@ impl Mode {
     /// Every mode.
     pub const ALL: [Self; 3] = [Self::Enforce, Self::Shadow, Self::Off];
 
-    /// The value in the control map, a `u32` of the machine.
+    /// The value in the control map; the program takes any other for that of shadow.
     pub const fn code(self) -> u32 {
         match self {
             Self::Enforce => 0,

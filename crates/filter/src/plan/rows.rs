@@ -3,65 +3,8 @@
 //! What a policy counts and how a reader understands it come from the policy alone, so that
 //! whoever knows the text knows the rows.
 
-use crate::policy::{Action, Fallback, Policy, Rule, Verdict};
+use crate::policy::{Action, Fallback, Flaw, Policy, Rule, Verdict};
 use crate::value::Name;
-
-/// Why a packet cannot be parsed to the end.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum Malformed {
-    /// The Ethernet header or a VLAN tag is cut.
-    ShortL2,
-    /// More than eight VLAN tags.
-    VlanTooDeep,
-    /// The fixed IP header is cut.
-    ShortL3,
-    /// The version in the IP header is not the EtherType's.
-    BadVersion,
-    /// The IPv4 header length is below 20.
-    BadIhl,
-    /// The IP length contradicts the header or the frame.
-    BadLength,
-    /// More than eight IPv6 extension headers.
-    ExtHdrTooDeep,
-    /// An extension header where the stack takes none, or with segments left.
-    BadExtHdr,
-    /// An extension or transport header is cut.
-    ShortL4,
-    /// The TCP data offset is below 20 bytes or beyond the packet.
-    BadOffset,
-}
-
-impl Malformed {
-    /// Every class, in the order of their rows.
-    pub const ALL: [Self; 10] = [
-        Self::ShortL2,
-        Self::VlanTooDeep,
-        Self::ShortL3,
-        Self::BadVersion,
-        Self::BadIhl,
-        Self::BadLength,
-        Self::ExtHdrTooDeep,
-        Self::BadExtHdr,
-        Self::ShortL4,
-        Self::BadOffset,
-    ];
-
-    /// The name in texts and JSON.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::ShortL2 => "short-l2",
-            Self::VlanTooDeep => "vlan-too-deep",
-            Self::ShortL3 => "short-l3",
-            Self::BadVersion => "bad-version",
-            Self::BadIhl => "bad-ihl",
-            Self::BadLength => "bad-length",
-            Self::ExtHdrTooDeep => "ext-hdr-too-deep",
-            Self::BadExtHdr => "bad-ext-hdr",
-            Self::ShortL4 => "short-l4",
-            Self::BadOffset => "bad-offset",
-        }
-    }
-}
 
 /// What decided a packet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -69,7 +12,7 @@ pub enum Decider {
     /// The filter was switched off.
     Off,
     /// The packet could not be parsed.
-    Malformed(Malformed),
+    Malformed(Flaw),
     /// A `keep`.
     Keep,
     /// A rule.
@@ -113,7 +56,7 @@ impl RowId {
 }
 
 /// The index of the first row of `keep`s and rules.
-pub(super) const FIRST_RULE: usize = 1 + Malformed::ALL.len();
+pub(super) const FIRST_RULE: usize = 1 + Flaw::ALL.len();
 
 /// The rows of the counters of a policy.
 pub fn rows(policy: &Policy) -> Vec<Row> {
@@ -133,9 +76,9 @@ pub fn rows(policy: &Policy) -> Vec<Row> {
         text: rule.text.clone(),
     };
     let mut rows = vec![row(Decider::Off, Verdict::Pass, None, "mode off")];
-    for class in Malformed::ALL {
+    for flaw in Flaw::ALL {
         let malformed = policy.malformed();
-        rows.push(row(Decider::Malformed(class), malformed.verdict, malformed.line, class.name()));
+        rows.push(row(Decider::Malformed(flaw), malformed.verdict, malformed.line, flaw.name()));
     }
     rows.extend(policy.keeps().iter().map(|k| rule(Decider::Keep, k)));
     rows.extend(policy.rules().iter().map(|r| rule(Decider::Rule, r)));

@@ -1,6 +1,7 @@
 //! All constant tables of a plan, one behind the other in one value of one array map, so that the
 //! program reaches them without a call and their number is not bounded by that of maps.
 
+use palisade_asm::btf::{self, MapLayout};
 use palisade_asm::{MapDecl, MapFlags, MapKind};
 
 use super::table::{Layout, Table, TableId};
@@ -48,6 +49,12 @@ impl Tables {
             max_entries: 1,
             flags: MapFlags::NONE,
         })
+    }
+
+    /// What the map holds, where there is one.
+    pub fn map_layout(&self) -> Option<MapLayout> {
+        let value = btf::Layout::fields("tables", [("tables", btf::Layout::bytes(self.size))]);
+        (!self.is_empty()).then(|| MapLayout::array(value))
     }
 
     /// What its value holds.

@@ -3,6 +3,7 @@
 //! Both maps belong to one trial alone. Past its deadline the program calls the one before it as its
 //! tail, for every packet, so that no process has to live for the policy to be undone.
 
+use palisade_asm::btf::{Layout, MapLayout};
 use palisade_asm::{MapDecl, MapFlags, MapKind};
 
 /// The name of the map with the deadline: one `u64` of the machine, a time of `CLOCK_MONOTONIC` in
@@ -35,6 +36,17 @@ impl Tenure {
             Self::Standing => Vec::new(),
             Self::OnTrial => {
                 vec![one(DEADLINE, MapKind::Array, 8), one(BEFORE, MapKind::ProgArray, 4)]
+            }
+        }
+    }
+
+    /// What those maps hold; of programs there is nothing to say.
+    pub fn layouts(self) -> Vec<Option<MapLayout>> {
+        match self {
+            Self::Standing => Vec::new(),
+            Self::OnTrial => {
+                let deadline = Layout::fields("deadline", [("deadline", Layout::U64)]);
+                vec![Some(MapLayout::array(deadline)), None]
             }
         }
     }

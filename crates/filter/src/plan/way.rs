@@ -4,10 +4,11 @@
 //! always decides, nor one whose packets an earlier rule has decided. A condition that an earlier
 //! rule has settled is not tested again.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use super::group::looks_into_a_set;
 use super::imply::{all_imply, excludes, implies, is_point};
+use super::price::Price;
 use super::reduce::{Cond, Reduced, reduce};
 use super::rows::{FIRST_RULE, RowId};
 use crate::policy::{Action, Class, Lane, Policy, Rule, Test, Truth};
@@ -102,9 +103,9 @@ impl<'a> Reach<'a> {
 /// The rules behind which others are dead, by lane.
 #[derive(Default)]
 pub struct Shadows {
-    /// For each row, whether some lane has its rule on its way.
-    alive: HashMap<RowId, bool>,
-    /// For each row, the rows that keep its packets from it.
+    /// The rows whose rules are on the way of some lane.
+    alive: HashSet<RowId>,
+    /// For each row that some lane does not get to, the rows that keep its packets from it.
     by: HashMap<RowId, Vec<RowId>>,
     /// How many comparisons were made; beyond a bound, no more are.
     spent: usize,
@@ -116,12 +117,10 @@ const MOST_COMPARISONS: usize = 4_000_000;
 impl Shadows {
     /// The rows of rules that are on no way, with the rows that keep packets from them.
     pub fn dead(&self) -> Vec<(RowId, Vec<RowId>)> {
-        let mut dead: Vec<_> = self
-            .alive
-            .iter()
-            .filter(|(_, alive)| !**alive)
-            .map(|(row, _)| {
-                let mut by = self.by.get(row).cloned().unwrap_or_default();
+        let on_no_way = self.by.iter().filter(|(row, _)| !self.alive.contains(row));
+        let mut dead: Vec<_> = on_no_way
+            .map(|(row, by)| {
+                let mut by = by.clone();
                 by.sort_unstable();
                 by.dedup();
                 (*row, by)
@@ -140,7 +139,6 @@ impl Shadows {
 
     /// Notes that a rule is on no way although its lane has packets for it.
     pub fn shadowed(&mut self, row: RowId, by: RowId) {
-        self.alive.entry(row).or_insert(false);
         self.by.entry(row).or_default().push(by);
     }
 
@@ -149,9 +147,8 @@ impl Shadows {
         for (row, by) in taken {
             self.shadowed(*row, *by);
         }
-        for step in steps.iter().filter(|step| taken.iter().all(|(row, _)| *row != step.row)) {
-            self.alive.insert(step.row, true);
-        }
+        let taken: HashSet<RowId> = taken.iter().map(|(row, _)| *row).collect();
+        self.alive.extend(steps.iter().map(|step| step.row).filter(|row| !taken.contains(row)));
     }
 }
 
@@ -186,7 +183,7 @@ pub fn steps(reach: &Reach<'_>, lane: Lane, shadows: &mut Shadows) -> (Vec<Step>
                 continue;
             }
         };
-        left.sort_by_key(cost);
+        left.sort_by_cached_key(|cond| Price::of(cond).place);
         if rule.action != Action::Count {
             let rows = [by, vec![*row]].concat();
             learn(&left, &rows, &mut known);
@@ -284,33 +281,5 @@ fn weight(cond: &Cond) -> usize {
     match cond {
         Cond::Is(_) | Cond::IsNot(_) => 1,
         Cond::Any(all) => all.iter().flatten().map(weight).sum(),
-    }
-}
-
-/// What a condition costs, so that a rule fails early; look-ups come last.
-fn cost(cond: &Cond) -> u8 {
-    match cond {
-        Cond::Any(_) => 5,
-        Cond::Is(test) | Cond::IsNot(test) => match test {
-            Test::Port(..) => 0,
-            Test::Address(..) => 2,
-            Test::ServiceIn(_) => 3,
-            Test::AddressIn(..) | Test::MacIn(..) => 4,
-            Test::Family(_)
-            | Test::Arp
-            | Test::EtherType(_)
-            | Test::Nd
-            | Test::Dhcp
-            | Test::Protocol(_)
-            | Test::Icmp
-            | Test::Icmp6
-            | Test::IcmpType { .. }
-            | Test::Flags(_)
-            | Test::Number(..)
-            | Test::Fragment
-            | Test::Options
-            | Test::Vlan(..)
-            | Test::Mac(..) => 1,
-        },
     }
 }

@@ -4,6 +4,7 @@
 //! is declared and of the kind the rule needs, a set's elements are of its kind, and there is
 //! exactly one default. Rules keep the order of the text, because the first match wins.
 
+mod flaw;
 mod term;
 mod truth;
 
@@ -11,6 +12,7 @@ use std::fmt;
 use std::net::IpAddr;
 use std::ops::Range;
 
+pub use flaw::Flaw;
 pub use term::{
     Contradiction, End, Match, Protocol, Quantity, Relation, TCP_FLAGS, Tag, TcpFlags, Term, Test,
 };

@@ -5,6 +5,7 @@
 //! a set may be allowed to open its maps and nothing else, so the time that a new entry stays is
 //! kept here too.
 
+use palisade_asm::btf::{Layout, MapLayout};
 use palisade_asm::{MapDecl, MapFlags, MapKind};
 
 use crate::value::Timeout;
@@ -27,6 +28,10 @@ pub struct Fill {
 }
 
 impl Fill {
+    /// Of a set that others than us put entries into: that none of its parts is empty is an upper
+    /// bound whatever they do.
+    pub const ANYTHING: Self = Self { entries: [u32::MAX as u64; 4], timed: [0; 4], timeout: None };
+
     /// As the map holds it.
     pub fn words(self) -> [u64; 9] {
         let [a, b, c, d] = self.entries;
@@ -51,6 +56,18 @@ pub fn fill_map(set: &str) -> MapDecl {
         max_entries: 1,
         flags: MapFlags::NONE,
     }
+}
+
+/// What that map holds.
+pub fn fill_layout() -> MapLayout {
+    let counts = || {
+        let parts = ["host4", "host6", "net4", "net6"].map(|part| (part, Layout::U64));
+        Layout::fields("parts", parts)
+    };
+    MapLayout::array(Layout::fields(
+        "fill",
+        [("entries", counts()), ("timed", counts()), ("timeout_seconds", Layout::U64)],
+    ))
 }
 
 #[cfg(test)]

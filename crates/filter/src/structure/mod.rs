@@ -19,9 +19,10 @@ mod stamp;
 
 use std::net::IpAddr;
 
-pub use fill::{FILL_SIZE, Fill, fill_map};
+pub use fill::{FILL_SIZE, Fill, fill_layout, fill_map};
 pub use stamp::{Origin, Stamp};
 
+use palisade_asm::btf::{Layout, MapLayout};
 use palisade_asm::{MapDecl, MapFlags, MapKind};
 
 use crate::policy::Set;
@@ -66,6 +67,30 @@ pub fn maps(set: &Set) -> Vec<MapDecl> {
     };
     maps.push(fill_map(name));
     maps
+}
+
+/// What the maps of a set hold, in the order of [`maps`].
+pub fn layouts(kind: SetKind) -> Vec<MapLayout> {
+    let mut layouts = match kind {
+        SetKind::Net => NetPart::ALL.map(NetPart::layout).to_vec(),
+        SetKind::Service => service::layouts().to_vec(),
+        SetKind::Mac => vec![mac_layout()],
+    };
+    layouts.push(fill_layout());
+    layouts
+}
+
+/// What counters are.
+pub fn hits_layout() -> Layout {
+    Layout::fields("hits", [("packets", Layout::U64), ("bytes", Layout::U64)])
+}
+
+/// What an entry is.
+fn entry_layout() -> Layout {
+    let number = |name| (name, Layout::U64);
+    let stamp = ("stamp", Stamp::layout());
+    let fields = [number("packets"), number("bytes"), stamp, number("until"), number("ends")];
+    Layout::fields("entry", fields)
 }
 
 /// The kind of set whose first map is of this kind and these sizes.
@@ -168,6 +193,27 @@ impl NetPart {
             flags: MapFlags::NO_PREALLOC,
         }
     }
+}
+
+impl NetPart {
+    /// What its map holds.
+    pub fn layout(self) -> MapLayout {
+        let address = |bytes| ("address", Layout::bytes(bytes));
+        let prefix = |bytes| [("prefixlen", Layout::U32), address(bytes)];
+        let key = match self {
+            Self::Host4 => Layout::fields("ip4", [address(4)]),
+            Self::Host6 => Layout::fields("ip6", [address(16)]),
+            Self::Net4 => Layout::fields("prefix4", prefix(4)),
+            Self::Net6 => Layout::fields("prefix6", prefix(16)),
+        };
+        MapLayout { key, value: entry_layout() }
+    }
+}
+
+/// What the map of a `mac` set holds.
+pub fn mac_layout() -> MapLayout {
+    let key = Layout::fields("mac", [("address", Layout::bytes(6))]);
+    MapLayout { key, value: entry_layout() }
 }
 
 /// The map of a `mac` set: a hash by the six bytes of the address, its values entries.

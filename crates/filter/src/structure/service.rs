@@ -13,16 +13,17 @@
 
 use std::cmp::{Ordering, Reverse};
 
+use palisade_asm::btf::{Layout, MapLayout};
 use palisade_asm::{MapDecl, MapFlags, MapKind};
 
-use super::{HITS_SIZE, cover};
+use super::{HITS_SIZE, Stamp, cover, hits_layout};
 use crate::policy::Protocol;
 use crate::value::{PortRange, Service, Transport};
 
 /// Ports there are, and cells of a table.
 pub const PORTS: usize = 65536;
 
-/// Bytes of a slot of the items: the item by [`encode`], its [`Stamp`](super::Stamp), and until
+/// Bytes of a slot of the items: the item by [`encode`], its [`super::Stamp`], and until
 /// when it matches, a time of `CLOCK_MONOTONIC` in nanoseconds or 0 for never; each a `u64` of the
 /// machine.
 pub const ITEM_SIZE: u32 = 24;
@@ -49,6 +50,18 @@ pub fn maps(set: &str, max: u32) -> [MapDecl; 3] {
         array(items_name(set), MapKind::Array, ITEM_SIZE, max + 1),
         array(format!("{set}:hits"), MapKind::PerCpuArray, HITS_SIZE, max + 1),
     ]
+}
+
+/// What those maps hold: the slots of each protocol's item by port, the items by slot, and their
+/// counters by slot.
+pub fn layouts() -> [MapLayout; 3] {
+    let cell = Layout::word("slots", [("tcp", 16), ("udp", 16), ("sctp", 16), ("", 16)]);
+    let item = Layout::word("service", [("protocol", 8), ("", 8), ("first", 16), ("last", 16)]);
+    let item = Layout::fields(
+        "item",
+        [("service", item), ("stamp", Stamp::layout()), ("until", Layout::U64)],
+    );
+    [cell, item, hits_layout()].map(MapLayout::array)
 }
 
 /// The bits by which a cell is shifted for the slot of a protocol with ports.

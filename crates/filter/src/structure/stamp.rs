@@ -1,5 +1,7 @@
 //! What an entry says of itself, in one word: which prefix it is, how it came there, and when.
 
+use palisade_asm::btf::Layout;
+
 /// How an entry came into its set.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Origin {
@@ -22,6 +24,13 @@ pub struct Stamp {
 }
 
 const DECLARED: u64 = 1 << 55;
+
+impl Stamp {
+    /// What the word is to whoever reads a map.
+    pub(super) fn layout() -> Layout {
+        Layout::word("stamp", [("added", 55), ("declared", 1), ("prefixlen", 8)])
+    }
+}
 
 impl Stamp {
     /// As the map holds it; a time beyond its bits is cut off.

@@ -5,14 +5,15 @@
 
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
-use palisade_asm::{MapDecl, MapKind};
+use palisade_asm::btf::{MapBtf, MapLayout};
+use palisade_asm::{ByteOrder, MapDecl, MapKind};
 
 use super::{BATCH, MapError, MapOp, lacks_batch};
 use crate::Errno;
 use crate::fdinfo::FdInfo;
 use crate::memlock;
 use crate::pin::PinDir;
-use crate::sys::{self, MapFd, Update};
+use crate::sys::{self, MapFd, MapTypes, Update};
 use crate::walk::WalkError;
 
 /// The kind, sizes and flags of a map.
@@ -100,12 +101,18 @@ impl MapHandle {
     /// is raised once, for this process, when that is what stands in the way.
     pub fn create(decl: &MapDecl) -> Result<Self, MapError> {
         let name = decl.name.clone();
-        let created = match sys::map_create(decl) {
-            Err(Errno::EPERM) if memlock::raise() => sys::map_create(decl),
-            other => other,
-        };
-        let fd = created.map_err(|errno| MapError::Create { name: name.clone(), errno })?;
+        let fd =
+            created(decl, None).map_err(|errno| MapError::Create { name: name.clone(), errno })?;
         Self::from_fd(fd, name)
+    }
+
+    /// The same, and tells the kernel what the map holds, for whoever lists it. A kernel that does
+    /// not take that, for this kind of map or at all, makes the map without.
+    pub fn create_described(decl: &MapDecl, layout: &MapLayout) -> Result<Self, MapError> {
+        match described(decl, layout) {
+            Some(fd) => Self::from_fd(fd, decl.name.clone()),
+            None => Self::create(decl),
+        }
     }
 
     /// Opens the map pinned under a name; anything else under that name is an error.
@@ -200,6 +207,18 @@ impl MapHandle {
         Ok(())
     }
 
+    /// The value of a key, both as bytes; `None` where the key is not there. A key of another length
+    /// than the map wants, and a map with a value for every CPU, are refused.
+    pub fn read(&self, key: &[u8]) -> Result<Option<Vec<u8>>, MapError> {
+        let mut value = vec![0; self.map.value_len()];
+        self.check_sizes(Sizes { key: key.len(), value: value.len(), per_cpu: false })?;
+        match self.map.lookup(key, &mut value) {
+            Ok(()) => Ok(Some(value)),
+            Err(Errno::ENOENT) => Ok(None),
+            Err(errno) => Err(self.refused(MapOp::Read, errno)),
+        }
+    }
+
     /// Writes entries by one call where the kernel has it, else one by one; on an error the second
     /// part is how many were written.
     pub(super) fn insert_chunk(&self, keys: &[u8], values: &[u8]) -> Result<(), (Errno, usize)> {
@@ -270,6 +289,21 @@ impl AsFd for MapHandle {
     }
 }
 
+/// A map whose keys and values have types; none where that, or anything else, is refused.
+fn described(decl: &MapDecl, layout: &MapLayout) -> Option<OwnedFd> {
+    let MapBtf { bytes, key, value } = MapBtf::new(layout, ByteOrder::HOST).ok()?;
+    let btf = sys::btf_load(&bytes).ok()?;
+    created(decl, Some(MapTypes { btf: btf.as_fd(), key, value })).ok()
+}
+
+/// A map, if need be under another limit.
+fn created(decl: &MapDecl, types: Option<MapTypes<'_>>) -> Result<OwnedFd, Errno> {
+    match sys::map_create(decl, types) {
+        Err(Errno::EPERM) if memlock::raise() => sys::map_create(decl, types),
+        other => other,
+    }
+}
+
 /// What a typed view wants of a map.
 #[derive(PartialEq, Eq)]
 pub(crate) struct Sizes {
@@ -294,4 +328,71 @@ fn is_array(kind: u32) -> bool {
         kind,
         sys::BPF_MAP_TYPE_ARRAY | sys::BPF_MAP_TYPE_PERCPU_ARRAY | sys::BPF_MAP_TYPE_PROG_ARRAY
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+
+    use palisade_asm::MapFlags;
+    use palisade_asm::btf::Layout;
+
+    use super::*;
+
+    /// Whether maps can be made here; says that the test is skipped where not.
+    fn permitted() -> bool {
+        let plain = decl(MapKind::Array, 4, 8, MapFlags::NONE);
+        let refused = sys::map_create(&plain, None).err();
+        let required = std::env::var_os("PALISADE_KERNEL").is_some_and(|v| v == "require");
+        if let Some(errno) = refused {
+            assert!(!required, "maps cannot be made: {errno}");
+            writeln!(std::io::stderr(), "skipped: maps cannot be made: {errno}").expect("stderr");
+        }
+        refused.is_none()
+    }
+
+    fn decl(kind: MapKind, key_size: u32, value_size: u32, flags: MapFlags) -> MapDecl {
+        let name = "described".to_owned();
+        MapDecl { name, kind, key_size, value_size, max_entries: 4, flags }
+    }
+
+    #[test]
+    fn the_kernel_takes_what_is_said_of_every_kind_of_map_that_filters_have() {
+        if !permitted() {
+            return;
+        }
+        let hits = || Layout::fields("hits", [("packets", Layout::U64), ("bytes", Layout::U64)]);
+        let stamp = Layout::word("stamp", [("added", 55), ("declared", 1), ("prefixlen", 8)]);
+        let entry = Layout::fields("entry", [("hits", hits()), ("stamp", stamp)]);
+        let address = Layout::fields("mac", [("address", Layout::bytes(6))]);
+        let prefix =
+            Layout::fields("prefix", [("prefixlen", Layout::U32), ("address", Layout::bytes(16))]);
+        let slots = Layout::word("slots", [("tcp", 16), ("udp", 16), ("sctp", 16), ("", 16)]);
+        let table = Layout::fields("tables", [("tables", Layout::bytes(300_000))]);
+        for (kind, flags, key, value) in [
+            (MapKind::Array, MapFlags::NONE, Layout::U32, slots),
+            (MapKind::Array, MapFlags::NONE, Layout::U32, table),
+            (MapKind::PerCpuArray, MapFlags::NONE, Layout::U32, hits()),
+            (MapKind::Hash, MapFlags::NO_PREALLOC, address, entry.clone()),
+            (MapKind::LpmTrie, MapFlags::NO_PREALLOC, prefix, entry),
+        ] {
+            let layout = MapLayout { key, value };
+            let decl = decl(kind, layout.key.size(), layout.value.size(), flags);
+            assert!(described(&decl, &layout).is_some(), "{decl:?}");
+        }
+    }
+
+    #[test]
+    fn what_the_kernel_does_not_take_of_a_map_is_left_out() {
+        if !permitted() {
+            return;
+        }
+        // The key of an array is a number of 32 bits and nothing else.
+        let array = decl(MapKind::Array, 4, 8, MapFlags::NONE);
+        let key = Layout::fields("place", [("place", Layout::U32)]);
+        let layout = MapLayout { key, value: Layout::U64 };
+        assert!(described(&array, &layout).is_none());
+        let map = MapHandle::create_described(&array, &layout).expect("made without");
+        map.check_shape(&array).expect("as declared");
+    }
 }

@@ -31,9 +31,14 @@ pub(crate) struct MapCreate {
     pub(crate) inner_map_fd: u32,
     pub(crate) numa_node: u32,
     pub(crate) map_name: [u8; BPF_OBJ_NAME_LEN],
+    pub(crate) map_ifindex: u32,
+    pub(crate) btf_fd: u32,
+    pub(crate) btf_key_type_id: u32,
+    pub(crate) btf_value_type_id: u32,
 }
-const _: () = assert!(size_of::<MapCreate>() == 44 && offset_of!(MapCreate, map_name) == 28);
-// SAFETY: field for field the first member of the union, up to `map_name`.
+const _: () = assert!(size_of::<MapCreate>() == 60 && offset_of!(MapCreate, map_name) == 28);
+const _: () = assert!(offset_of!(MapCreate, btf_fd) == 48);
+// SAFETY: field for field the first member of the union, up to `btf_value_type_id`.
 unsafe impl Attr for MapCreate {
     const CMD: libc::c_int = BPF_MAP_CREATE;
 }
@@ -122,6 +127,23 @@ const _: () = assert!(offset_of!(ProgLoad<'_>, log_true_size) == 140);
 // SAFETY: field for field the program member, up to `log_true_size`.
 unsafe impl Attr for ProgLoad<'_> {
     const CMD: libc::c_int = BPF_PROG_LOAD;
+}
+
+/// `BPF_BTF_LOAD`.
+#[repr(C)]
+pub(crate) struct BtfLoad<'a> {
+    pub(crate) btf: Ptr<'a>,
+    pub(crate) btf_log_buf: Ptr<'a>,
+    pub(crate) btf_size: u32,
+    pub(crate) btf_log_size: u32,
+    pub(crate) btf_log_level: u32,
+    pub(crate) pad: u32,
+}
+const _: () = assert!(size_of::<BtfLoad<'_>>() == 32 && offset_of!(BtfLoad<'_>, btf_size) == 16);
+// SAFETY: field for field the member of the command; the gap after `btf_log_level`, which newer
+// kernels fill with the true size of the log, is the zeroed `pad`.
+unsafe impl Attr for BtfLoad<'_> {
+    const CMD: libc::c_int = BPF_BTF_LOAD;
 }
 
 /// `BPF_OBJ_PIN` and `BPF_OBJ_GET`.

@@ -11,7 +11,7 @@ use nix::fcntl::{FcntlArg, fcntl};
 use palisade_asm::RawInsn;
 
 use super::attr::{
-    ById, MapCreate, MapInfoRaw, ObjInfo, ObjPath, ProgInfoRaw, ProgLoad, ProgTestRun,
+    BtfLoad, ById, MapCreate, MapInfoRaw, ObjInfo, ObjPath, ProgInfoRaw, ProgLoad, ProgTestRun,
 };
 use super::ptr::{Ptr, length};
 use super::uapi::*;
@@ -58,8 +58,40 @@ fn stored_name(name: &[u8]) -> String {
     String::from_utf8_lossy(letters).into_owned()
 }
 
+/// Hands type information to the kernel, which keeps it as long as the descriptor or an object that
+/// refers to it.
+pub(crate) fn btf_load(btf: &[u8]) -> Result<OwnedFd, Errno> {
+    let mut attr = BtfLoad {
+        btf: Ptr::read(btf),
+        btf_log_buf: Ptr::NULL,
+        btf_size: length(btf.len())?,
+        btf_log_size: 0,
+        btf_log_level: 0,
+        pad: 0,
+    };
+    // SAFETY: the bytes are a borrowed slice given with its length, and there is no log.
+    owned(unsafe { bpf(&mut attr) }?)
+}
+
+/// Which types the keys and values of a map have.
+#[derive(Clone, Copy)]
+pub(crate) struct MapTypes<'a> {
+    pub(crate) btf: BorrowedFd<'a>,
+    pub(crate) key: u32,
+    pub(crate) value: u32,
+}
+
+/// What the kernel keeps of the name of a map or a program: 15 characters, with `_` for each that is
+/// not an ASCII letter or digit.
+pub fn kept_name(name: &str) -> String {
+    stored_name(&object_name(name))
+}
+
 /// Creates a map; characters that the kernel does not take in a name become `_`.
-pub(crate) fn map_create(decl: &palisade_asm::MapDecl) -> Result<OwnedFd, Errno> {
+pub(crate) fn map_create(
+    decl: &palisade_asm::MapDecl,
+    types: Option<MapTypes<'_>>,
+) -> Result<OwnedFd, Errno> {
     let mut attr = MapCreate {
         map_type: decl.kind.number(),
         key_size: decl.key_size,
@@ -69,6 +101,10 @@ pub(crate) fn map_create(decl: &palisade_asm::MapDecl) -> Result<OwnedFd, Errno>
         inner_map_fd: 0,
         numa_node: 0,
         map_name: object_name(&decl.name),
+        map_ifindex: 0,
+        btf_fd: types.map_or(0, |types| number(types.btf)),
+        btf_key_type_id: types.map_or(0, |types| types.key),
+        btf_value_type_id: types.map_or(0, |types| types.value),
     };
     // SAFETY: the attribute holds no pointer.
     owned(unsafe { bpf(&mut attr) }?)
@@ -114,19 +150,66 @@ pub(crate) struct Load<'a> {
     pub(crate) license: &'a CStr,
     pub(crate) flags: u32,
     pub(crate) insns: &'a [RawInsn],
+    pub(crate) debug: Option<Debug<'a>>,
 }
 
-/// Loads an XDP program. With a log buffer the verifier writes into it; the second part of the
-/// error is the size that the whole log needs, where the kernel tells it (6.4 and later).
-pub(crate) fn prog_load(load: &Load<'_>, log: &mut [u8]) -> Result<OwnedFd, (Errno, u32)> {
+/// What type information says about a program: records as the kernel takes them, and the bytes of
+/// each.
+#[derive(Clone, Copy)]
+pub(crate) struct Debug<'a> {
+    pub(crate) btf: BorrowedFd<'a>,
+    pub(crate) functions: Records<'a>,
+    pub(crate) lines: Records<'a>,
+}
+
+/// A row of records of one size.
+#[derive(Clone, Copy)]
+pub(crate) struct Records<'a> {
+    pub(crate) bytes: &'a [u8],
+    pub(crate) size: u32,
+}
+
+impl Records<'_> {
+    const NONE: Self = Records { bytes: &[], size: 0 };
+
+    /// How many there are; a row that ends within a record is refused.
+    fn count(&self) -> Result<u32, Errno> {
+        let all = length(self.bytes.len())?;
+        match (all.checked_div(self.size), all.checked_rem(self.size)) {
+            (Some(count), Some(0)) => Ok(count),
+            (None, None) if all == 0 => Ok(0),
+            _ => Err(Errno::EINVAL),
+        }
+    }
+}
+
+/// What the verifier is to write, and where.
+pub(crate) enum Log<'a> {
+    Silent,
+    /// The path on which verification ended, and the reason for that.
+    Path(&'a mut [u8]),
+    /// The reason alone.
+    Reason(&'a mut [u8]),
+}
+
+/// Loads an XDP program. The second part of the error is the size that the whole log needs, where
+/// the kernel tells it (6.4 and later).
+pub(crate) fn prog_load(load: &Load<'_>, log: Log<'_>) -> Result<OwnedFd, (Errno, u32)> {
     let plain = |errno| (errno, 0);
+    let (log_level, log): (u32, &mut [u8]) = match log {
+        Log::Silent => (0, &mut []),
+        Log::Path(log) => (BPF_LOG_LEVEL1, log),
+        Log::Reason(log) => (BPF_LOG_STATS, log),
+    };
     let log_size = length(log.len()).map_err(plain)?;
+    let functions = load.debug.map_or(Records::NONE, |debug| debug.functions);
+    let lines = load.debug.map_or(Records::NONE, |debug| debug.lines);
     let mut attr = ProgLoad {
         prog_type: BPF_PROG_TYPE_XDP,
         insn_cnt: length(load.insns.len()).map_err(plain)?,
         insns: Ptr::insns(load.insns),
         license: Ptr::text(load.license),
-        log_level: u32::from(log_size > 0),
+        log_level,
         log_size,
         log_buf: if log_size > 0 { Ptr::write(log) } else { Ptr::NULL },
         kern_version: 0,
@@ -134,13 +217,13 @@ pub(crate) fn prog_load(load: &Load<'_>, log: &mut [u8]) -> Result<OwnedFd, (Err
         prog_name: object_name(load.name),
         prog_ifindex: 0,
         expected_attach_type: 0,
-        prog_btf_fd: 0,
-        func_info_rec_size: 0,
-        func_info: Ptr::NULL,
-        func_info_cnt: 0,
-        line_info_rec_size: 0,
-        line_info: Ptr::NULL,
-        line_info_cnt: 0,
+        prog_btf_fd: load.debug.map_or(0, |debug| number(debug.btf)),
+        func_info_rec_size: functions.size,
+        func_info: Ptr::read(functions.bytes),
+        func_info_cnt: functions.count().map_err(plain)?,
+        line_info_rec_size: lines.size,
+        line_info: Ptr::read(lines.bytes),
+        line_info_cnt: lines.count().map_err(plain)?,
         attach_btf_id: 0,
         attach_prog_fd: 0,
         core_relo_cnt: 0,
@@ -149,8 +232,8 @@ pub(crate) fn prog_load(load: &Load<'_>, log: &mut [u8]) -> Result<OwnedFd, (Err
         core_relo_rec_size: 0,
         log_true_size: 0,
     };
-    // SAFETY: instructions, license and log are borrowed slices given with their lengths, the
-    // license is ended by a zero, and every other pointer is null.
+    // SAFETY: instructions, license, records and log are borrowed slices given with their lengths,
+    // the license is ended by a zero, and every other pointer is null.
     match unsafe { bpf(&mut attr) } {
         Ok(returned) => owned(returned).map_err(plain),
         Err(errno) => Err((errno, attr.log_true_size)),

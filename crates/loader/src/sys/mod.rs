@@ -19,15 +19,18 @@ mod ethtool;
 mod map;
 mod ptr;
 mod uapi;
+mod xlated;
 
+pub use call::kept_name;
 pub(crate) use call::{
-    Load, TestRun, lift, link, map_create, map_info, obj_get, obj_pin, prog_by_id, prog_info,
-    prog_load, prog_test_run,
+    Debug, Load, Log, MapTypes, Records, TestRun, btf_load, lift, link, map_create, map_info,
+    obj_get, obj_pin, prog_by_id, prog_info, prog_load, prog_test_run,
 };
 pub(crate) use ethtool::ethtool_flags;
 pub(crate) use map::{BatchRead, MapFd, Start, Update};
 pub(crate) use ptr::length;
 pub(crate) use uapi::*;
+pub(crate) use xlated::{Xlated, prog_xlated};
 
 use crate::Errno;
 use attr::Attr;

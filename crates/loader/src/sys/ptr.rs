@@ -57,6 +57,16 @@ impl<'a> Ptr<'a> {
         Ptr::at(insns.as_ptr())
     }
 
+    /// Instructions that the kernel writes.
+    pub(crate) fn insns_out(insns: &'a mut [RawInsn]) -> Ptr<'a> {
+        Ptr::at(insns.as_mut_ptr().cast_const())
+    }
+
+    /// Whether there is no buffer, or the kernel took it out.
+    pub(crate) fn is_null(self) -> bool {
+        self.address == 0
+    }
+
     /// A text ended by a zero.
     pub(crate) fn text(text: &'a CStr) -> Ptr<'a> {
         Ptr::at(text.as_ptr())

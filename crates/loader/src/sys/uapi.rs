@@ -13,12 +13,17 @@ pub(crate) const BPF_OBJ_GET: c_int = 7;
 pub(crate) const BPF_PROG_TEST_RUN: c_int = 10;
 pub(crate) const BPF_PROG_GET_FD_BY_ID: c_int = 13;
 pub(crate) const BPF_OBJ_GET_INFO_BY_FD: c_int = 15;
+pub(crate) const BPF_BTF_LOAD: c_int = 18;
 pub(crate) const BPF_MAP_FREEZE: c_int = 22;
 pub(crate) const BPF_MAP_LOOKUP_BATCH: c_int = 24;
 pub(crate) const BPF_MAP_UPDATE_BATCH: c_int = 26;
 pub(crate) const BPF_MAP_DELETE_BATCH: c_int = 27;
 
 pub(crate) const BPF_PROG_TYPE_XDP: u32 = 6;
+/// The path and the reason; from `include/linux/bpf_verifier.h`.
+pub(crate) const BPF_LOG_LEVEL1: u32 = 1;
+/// Statistics, and the reason: what is written whatever the level.
+pub(crate) const BPF_LOG_STATS: u32 = 4;
 pub(crate) const BPF_F_XDP_HAS_FRAGS: u32 = 1 << 5;
 pub(crate) const BPF_F_TEST_XDP_LIVE_FRAMES: u32 = 1 << 1;
 

@@ -63,10 +63,30 @@ fn a_refusal_whose_log_is_long_is_read_to_its_end() {
         });
         let error = load(&image, "long").expect_err("refused");
         let log = error.log().expect("a log").text();
-        assert!(log.len() > 64 * 1024, "{} bytes of log fit the first buffer", log.len());
+        assert!(log.len() > 64 * 1024, "{} bytes of log are not many", log.len());
         assert!(error.to_string().contains("invalid access to packet"), "{error}");
         let LoadError::Refused { blamed: Some(blamed), .. } = &error else { panic!("{error}") };
         assert_eq!(blamed.slot, 12_001);
+    });
+}
+
+#[test]
+fn a_refusal_whose_log_no_buffer_holds_still_has_its_reason() {
+    kernel(|_| {
+        let image = built(|a| {
+            let again = a.label("again");
+            a.mov(R0, 2).mov(R6, 0);
+            a.place(again);
+            a.add(R6, 1).jump_if(R6, Cond::Ne, 700_000, again);
+            a.exit();
+        });
+        let error = load(&image, "endless").expect_err("refused");
+        assert_eq!(error.errno(), Some(Errno::E2BIG));
+        let log = error.log().expect("a log");
+        let reason = log.summary().expect("a reason");
+        assert!(reason.starts_with("BPF program is too large"), "{reason}");
+        // Where the end of the path was kept, it is in the loop.
+        assert!(log.blamed().is_none_or(|slot| slot == 2 || slot == 3), "{error}");
     });
 }
 
