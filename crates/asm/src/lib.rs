@@ -112,6 +112,7 @@ mod reg;
 mod relax;
 mod svg;
 mod text;
+pub mod verify;
 pub mod vm;
 
 pub use assembler::{Assembler, Label};

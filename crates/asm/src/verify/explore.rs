@@ -1,0 +1,298 @@
+//! All paths through a program, depth first, but for those that one before covers.
+//!
+//! Where paths meet, the states that came there are kept, as far as they are still read; a path
+//! whose state is covered by one of them ends there. That is right without loops, since whatever
+//! the kept one leads to is looked into in any case.
+
+use super::branch::{Ways, branch};
+use super::live::{Live, live};
+use super::refusal::{Decision, Reason, Refusal, Scope};
+use super::rules::Rules;
+use super::state::State;
+use super::step::{Machine, Step};
+use super::value::Value;
+use super::{MOST_FOLLOWED, MOST_JUMPS, Report};
+use crate::insn::{Call, Insn, Src};
+use crate::program::Program;
+use crate::reg::{FP, R0, R1, R2, R3, R4, R5, Reg};
+
+/// A way that is still to be followed.
+struct Open {
+    at: usize,
+    state: State,
+    path: Option<usize>,
+}
+
+/// The program in exploration.
+struct Explorer<'a> {
+    machine: Machine<'a>,
+    live: Vec<Live>,
+    /// The instructions where paths meet.
+    meets: Vec<bool>,
+    /// The states that came to each of them.
+    kept: Vec<Vec<State>>,
+    /// Branches that were followed, each with the one before it.
+    branches: Vec<(Option<usize>, Decision)>,
+    open: Vec<Open>,
+    report: Report,
+}
+
+/// How many states are kept of one instruction.
+const MOST_KEPT: usize = 64;
+
+/// How many branches a refusal names.
+const NAMED: usize = 8;
+
+/// Follows all paths.
+pub(super) fn explore(program: &Program, rules: Rules) -> Result<Report, Box<Refusal>> {
+    let next = |at: usize| successors(program, at);
+    let machine = Machine::new(program, rules);
+    let refused = |at: usize, why: Reason| Box::new(plain(program, at, why));
+    scope(program, &machine).map_err(|(at, why)| refused(at, why))?;
+    let order = order(program).map_err(|at| refused(at, Reason::OutOfScope(Scope::Loop)))?;
+    let jumps = jumps(program, &order);
+    if jumps > MOST_JUMPS {
+        return Err(refused(0, Reason::Jumps { jumps, most: MOST_JUMPS }));
+    }
+    let mut ways_in = vec![0_usize; program.insns().len()];
+    for at in 0..program.insns().len() {
+        next(at).into_iter().flatten().for_each(|to| ways_in[to] += 1);
+    }
+    let live = live(program, &order, next);
+    Explorer {
+        machine,
+        live,
+        meets: ways_in.into_iter().map(|ways| ways > 1).collect(),
+        kept: vec![Vec::new(); program.insns().len()],
+        branches: Vec::new(),
+        open: vec![Open { at: 0, state: State::start(), path: None }],
+        report: Report { jumps, longest_path: program.longest_path(), ..Report::default() },
+    }
+    .run()
+}
+
+/// The instructions that come right after one; the second is where it jumps.
+fn successors(program: &Program, at: usize) -> [Option<usize>; 2] {
+    let insn = &program.insns()[at];
+    [insn.falls_through().then_some(at + 1), insn.jump().map(|to| program.target(to))]
+}
+
+/// Refuses what is not judged here, and what the oldest kernel lacks.
+fn scope(program: &Program, machine: &Machine<'_>) -> Result<(), (usize, Reason)> {
+    for (at, insn) in program.insns().iter().enumerate() {
+        let out = if matches!(insn, Insn::Call(Call::Kfunc { .. })) {
+            Some(Scope::Kfuncs)
+        } else {
+            let names = insn.label().is_some() && insn.jump().is_none();
+            names.then_some(Scope::Functions)
+        };
+        if let Some(scope) = out {
+            return Err((at, Reason::OutOfScope(scope)));
+        }
+        machine.in_time(at).map_err(|why| (at, why))?;
+    }
+    Ok(())
+}
+
+/// How far an instruction has been put into the order.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Mark {
+    Unseen,
+    Open,
+    Done,
+}
+
+/// Every instruction before those that come after it; the error is one that jumps back.
+fn order(program: &Program) -> Result<Vec<usize>, usize> {
+    let mut marks = vec![Mark::Unseen; program.insns().len()];
+    let mut order = Vec::with_capacity(marks.len());
+    let mut stack = vec![0];
+    while let Some(&at) = stack.last() {
+        match marks[at] {
+            Mark::Unseen => {
+                marks[at] = Mark::Open;
+                for to in successors(program, at).into_iter().flatten() {
+                    match marks[to] {
+                        Mark::Unseen => stack.push(to),
+                        Mark::Open => return Err(at),
+                        Mark::Done => {}
+                    }
+                }
+            }
+            Mark::Open => {
+                marks[at] = Mark::Done;
+                order.push(at);
+                stack.pop();
+            }
+            Mark::Done => {
+                stack.pop();
+            }
+        }
+    }
+    order.reverse();
+    Ok(order)
+}
+
+/// The most conditional jumps on one path.
+fn jumps(program: &Program, order: &[usize]) -> usize {
+    let mut most = vec![0; program.insns().len()];
+    for &at in order.iter().rev() {
+        let own = usize::from(matches!(program.insns()[at], Insn::Jump { when: Some(_), .. }));
+        let on = successors(program, at).into_iter().flatten().map(|to| most[to]).max();
+        most[at] = own + on.unwrap_or(0);
+    }
+    most.first().copied().unwrap_or(0)
+}
+
+impl Explorer<'_> {
+    fn run(mut self) -> Result<Report, Box<Refusal>> {
+        while let Some(Open { mut at, mut state, mut path }) = self.open.pop() {
+            loop {
+                if self.meets[at] && self.is_known(at, &mut state) {
+                    break;
+                }
+                self.report.processed += 1;
+                if self.report.processed > MOST_FOLLOWED {
+                    let why = Reason::Complexity { most: MOST_FOLLOWED };
+                    return Err(self.refusal(at, why, &state, path));
+                }
+                match self.follow(at, &mut state, &mut path) {
+                    Ok(Some(to)) => at = to,
+                    Ok(None) => break,
+                    Err(why) => return Err(self.refusal(at, why, &state, path)),
+                }
+            }
+        }
+        Ok(self.report)
+    }
+
+    /// Whether a state kept at a meeting covers this one, which is kept if not.
+    fn is_known(&mut self, at: usize, state: &mut State) -> bool {
+        let live = &self.live[at];
+        let kept = &mut self.kept[at];
+        if let Some(place) = kept.iter().position(|seen| seen.covers(state, live)) {
+            // The one that covers most is looked at first.
+            kept.swap(0, place);
+            return true;
+        }
+        state.drop_dead(live);
+        if kept.len() < MOST_KEPT {
+            kept.push(state.clone());
+            self.report.states += 1;
+        } else {
+            let last = kept.len() - 1;
+            kept[last] = state.clone();
+        }
+        self.report.most_states = self.report.most_states.max(kept.len());
+        false
+    }
+
+    /// Executes an instruction: where it goes on, if it does. What a refused one found is still in
+    /// `state`.
+    fn follow(
+        &mut self,
+        at: usize,
+        state: &mut State,
+        path: &mut Option<usize>,
+    ) -> Result<Option<usize>, Reason> {
+        let program = self.machine.program;
+        if let Insn::Jump { when: Some(test), to } = program.insns()[at] {
+            let to = program.target(to);
+            return Ok(Some(match branch(state, test)? {
+                Ways::Taken => to,
+                Ways::Next => at + 1,
+                Ways::Both(taken) => {
+                    let other = self.note(*path, at, Took::Jump);
+                    self.open.push(Open { at: to, state: *taken, path: other });
+                    self.report.pending = self.report.pending.max(self.open.len());
+                    *path = self.note(*path, at, Took::Next);
+                    at + 1
+                }
+            }));
+        }
+        if let Some(to) = program.insns()[at].jump() {
+            return Ok(Some(program.target(to)));
+        }
+        Ok(match self.machine.step(at, state)? {
+            Step::On => Some(at + 1),
+            Step::End => None,
+        })
+    }
+
+    fn note(&mut self, path: Option<usize>, at: usize, took: Took) -> Option<usize> {
+        self.branches.push((path, Decision { at, taken: took == Took::Jump }));
+        Some(self.branches.len() - 1)
+    }
+
+    fn refusal(
+        &self,
+        at: usize,
+        why: Reason,
+        state: &State,
+        mut path: Option<usize>,
+    ) -> Box<Refusal> {
+        let program = self.machine.program;
+        let mut refusal = plain(program, at, why);
+        while let Some((before, decision)) = path.map(|last| self.branches[last])
+            && refusal.path.len() < NAMED
+        {
+            refusal.path.push(decision);
+            path = before;
+        }
+        refusal.path.reverse();
+        refusal.state = known(&program.insns()[at], state);
+        Box::new(refusal)
+    }
+}
+
+/// Which way was followed.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Took {
+    Jump,
+    Next,
+}
+
+fn plain(program: &Program, at: usize, why: Reason) -> Refusal {
+    let (text, note) = (program.text_at(at), program.note_at(at).cloned());
+    Refusal { at, text, note, why, state: Vec::new(), path: Vec::new() }
+}
+
+/// What is known of the registers that an instruction reads, and of the stack where it does.
+fn known(insn: &Insn, state: &State) -> Vec<(String, String)> {
+    let regs = read(insn);
+    let mut known: Vec<(String, String)> = regs
+        .iter()
+        .filter(|reg| **reg != FP)
+        .map(|reg| (reg.to_string(), state.get(*reg).to_string()))
+        .collect();
+    let on_stack = |value: &Value| matches!(value, Value::Pointer(pointer) if pointer.kind == super::value::Kind::Stack);
+    if regs.iter().any(|reg| on_stack(state.get(*reg))) {
+        let slots = (0_i64..).zip(&state.stack().slots);
+        let used = slots.filter(|(_, slot)| slot.written() != 0);
+        known.extend(used.map(|(at, slot)| (format!("fp{:+}", at * 8 - 512), slot.to_string())));
+    }
+    known
+}
+
+/// The registers that an instruction reads.
+fn read(insn: &Insn) -> Vec<Reg> {
+    let src = |src: Src| match src {
+        Src::Reg(reg) => vec![reg],
+        Src::Imm(_) => Vec::new(),
+    };
+    match *insn {
+        Insn::Alu { dst, src: by, .. } => [vec![dst], src(by)].concat(),
+        Insn::Neg { dst, .. } | Insn::Swap { dst, .. } => vec![dst],
+        Insn::MoveSigned { src, .. } => vec![src],
+        Insn::Load { mem, .. } => vec![mem.base],
+        Insn::Store { mem, src: by, .. } => [vec![mem.base], src(by)].concat(),
+        Insn::Atomic { mem, src, .. } => vec![mem.base, src],
+        Insn::Jump { when: Some(test), .. } => [vec![test.left], src(test.right)].concat(),
+        Insn::Call(_) => vec![R1, R2, R3, R4, R5],
+        Insn::Exit => vec![R0],
+        Insn::LoadImm64 { .. }
+        | Insn::LoadPacket { .. }
+        | Insn::Jump { when: None, .. }
+        | Insn::JumpLong { .. } => Vec::new(),
+    }
+}
