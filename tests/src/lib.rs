@@ -7,6 +7,7 @@
 #![forbid(unsafe_code)]
 
 pub mod agree;
+pub mod dir;
 pub mod engine;
 pub mod fuzzed;
 pub mod lab;

@@ -81,6 +81,17 @@ impl Kernel {
     }
 }
 
+/// Whether a tool of others is installed; says that the calling test is skipped where it is not.
+#[track_caller]
+pub fn is_installed(tool: &str) -> bool {
+    let found = std::env::var_os("PATH")
+        .is_some_and(|dirs| std::env::split_paths(&dirs).any(|dir| dir.join(tool).exists()));
+    if !found {
+        skip(&format!("{tool} is not installed"));
+    }
+    found
+}
+
 /// Says on stderr that the calling test is skipped, or fails where nothing may be.
 #[track_caller]
 pub fn skip(reason: &dyn Display) {

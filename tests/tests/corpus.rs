@@ -34,3 +34,13 @@ fn the_corpus_of_policies_parses_prints_and_compiles() {
 fn the_corpus_of_imports_reads_prints_and_is_read_back() {
     replay("import", 100, fuzzed::import);
 }
+
+#[test]
+fn the_corpus_of_assembly_is_read_printed_and_encoded() {
+    replay("assembly", 10, fuzzed::assembly);
+}
+
+#[test]
+fn the_corpus_of_objects_is_read_or_refused() {
+    replay("object", 10, fuzzed::object);
+}

@@ -235,7 +235,8 @@ impl From<LoadError> for Failure {
         if let Some(help) = error.help() {
             failure = failure.note("help", help);
         }
-        with_privileges(failure, error.errno())
+        // With a log it is the verifier that says EACCES, and no capability would help.
+        with_privileges(failure, error.errno().filter(|_| error.log().is_none()))
     }
 }
 

@@ -36,6 +36,19 @@ pub fn target() -> Outcome<Target> {
     Ok(Target { isa: features.isa, order: ByteOrder::HOST, buffers: multi(features), access })
 }
 
+/// What a policy is compiled for, in words.
+pub fn target_text(target: Target) -> String {
+    let buffers = match target.buffers {
+        Buffers::Single => "one buffer",
+        Buffers::Multi => "one or several buffers",
+    };
+    let access = match target.access {
+        Access::Pointers => "by pointers",
+        Access::Helpers => "by helpers",
+    };
+    format!("{}, frames in {buffers}, packets read {access}", target.isa)
+}
+
 fn multi(features: &Features) -> Buffers {
     match (features.multi_buffer, features.buff_len) {
         (Support::Yes, Support::Yes) => Buffers::Multi,

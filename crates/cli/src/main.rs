@@ -4,6 +4,7 @@
 
 mod args;
 mod cmd;
+mod code;
 mod failure;
 mod judging;
 mod machine;
@@ -14,19 +15,30 @@ use std::io::Write;
 use std::process::ExitCode;
 
 use clap::Parser;
+use palisade_loader::foreign;
 
 use args::{Cli, Command};
 use failure::{Failure, Kind, Outcome};
 use output::Output;
 
 fn main() -> ExitCode {
-    std::panic::set_hook(Box::new(|panic| {
+    std::panic::set_hook(Box::new(tell));
+    // What has been told unwinds up to here, so that what is half printed is still sent on.
+    std::panic::catch_unwind(command).unwrap_or(ExitCode::from(Kind::Bug.code()))
+}
+
+/// Tells of a panic, which is a bug of ours unless whoever caused it has to do with it alone.
+fn tell(panic: &std::panic::PanicHookInfo<'_>) {
+    if !foreign::is_contained() {
         let _ = writeln!(
             std::io::stderr(),
             "error: this is a bug in palisade: {panic}\n  help:   please report it, with the command and this text"
         );
-        std::process::exit(Kind::Bug.code().into());
-    }));
+    }
+}
+
+/// Reads the command line and does what it says.
+fn command() -> ExitCode {
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
         // Clap prints help to stdout and mistakes to stderr; whether anybody reads it is not ours.
@@ -68,6 +80,11 @@ fn run(cli: &Cli) -> Outcome {
         Command::Check(args) => cmd::check::run(args, &mut out),
         Command::Diff(args) => cmd::diff::run(global, args, &mut out),
         Command::Dump(args) => cmd::dump::run(global, args, &mut out),
+        Command::Attest(args) => cmd::attest::run(global, args, &mut out),
+        Command::Asm(args) => cmd::asm::run(args, &mut out),
+        Command::Disasm(args) => cmd::disasm::run(args, &mut out),
+        Command::Exec(args) => cmd::exec::run(args, &mut out),
+        Command::Load(args) => cmd::load::run(global, args, &mut out),
         Command::Try => cmd::trial::run(&mut out),
         Command::Doctor(args) => cmd::doctor::run(global, args, &mut out),
         Command::Completions { shell } => cmd::manual::completions(*shell, &mut out),

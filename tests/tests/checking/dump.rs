@@ -28,7 +28,7 @@ fn each_part_of_the_listing_is_under_the_line_that_asked_for_it() {
     }
     assert!(listing.contains("; target v3, "), "{listing}");
     assert!(listing.contains("cannot be asked"), "{listing}");
-    assert!(listing.contains(": block, hash of 1048576"), "{listing}");
+    assert!(listing.contains(".map block hash key 4 "), "{listing}");
     assert!(listing.contains("  exit\n"), "{listing}");
 }
 
@@ -64,23 +64,44 @@ fn numbers_bytes_hex_and_json_agree() {
     assert_eq!(document["maps"][0]["name"], "_control");
 }
 
+/// The text as it stands between the tags of a graph.
+fn marked(text: &str) -> String {
+    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
+}
+
 #[test]
 fn the_graph_has_every_instruction_once_and_every_jump() {
     let graph = dump(&["--format", "dot"]);
+    let picture = dump(&["--format", "svg"]);
     let document: Value = serde_json::from_str(&dump(&["-j"])).expect("JSON");
     let (mut jumps, mut exits) = (0, 0);
     for insn in document["instructions"].as_array().expect("a list") {
         let text = insn["text"].as_str().expect("text");
-        let shown = format!("{}: {}\\l", insn["slot"], text.replace('&', "&amp;"));
-        let at = |before: &str| graph.matches(&format!("{before}{shown}")).count();
-        assert_eq!(at("\"") + at("l"), 1, "{shown}: {graph}");
+        let (slot, shown) = (insn["slot"].as_u64().expect("a number"), marked(text));
+        let line = format!(">{slot}: {shown}<br");
+        assert_eq!(graph.matches(&line).count(), 1, "{line}: {graph}");
+        let line = format!(">{slot:>4}  </tspan><tspan>{shown}</tspan>");
+        assert_eq!(picture.matches(&line).count(), 1, "{line}");
         jumps += usize::from(text.starts_with("if "));
         exits += usize::from(text == "exit");
     }
     assert!(graph.trim_end().ends_with('}') && graph.contains("digraph"), "{graph}");
-    assert_eq!(graph.matches("[label=\"taken\"]").count(), jumps);
-    assert_eq!(graph.matches("[label=\"not taken\"]").count(), jumps);
+    assert_eq!(graph.matches("label=\"taken\"").count(), jumps);
+    assert_eq!(graph.matches("label=\"not taken\"").count(), jumps);
     assert!(exits > 0);
+}
+
+#[test]
+fn the_picture_says_what_a_reader_must_know_and_colours_the_rules() {
+    let picture = dump(&["--format", "svg"]);
+    assert!(picture.starts_with("<svg ") && picture.ends_with("</svg>\n"));
+    assert!(picture.contains(">note: this machine cannot be asked"), "{picture}");
+    for line in ["2: drop src in block", "3: pass tcp dport 22", "4: drop udp dport 9 as discard"] {
+        assert!(picture.contains(&format!(" style=\"fill:#1b2733\">{line}</text>")), "{line}");
+    }
+    for verdict in ["→ drop, unless changed below", "→ pass"] {
+        assert!(picture.contains(&format!(" style=\"fill:#ffffff\">{verdict}</text>")));
+    }
 }
 
 #[test]

@@ -7,43 +7,13 @@ mod findings;
 mod hostile;
 mod mistakes;
 
-use std::fs;
 use std::io::Write;
-use std::os::unix::fs::PermissionsExt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Command, Stdio};
 
+use palisade_tests::dir::Dir;
 use palisade_tests::lab::Output;
 use palisade_tests::nobody;
-
-/// A directory that anybody may read, and that is gone with the value.
-struct Dir(PathBuf);
-
-impl Dir {
-    fn new(name: &str) -> Self {
-        let dir = std::env::temp_dir().join(format!("palisade-{name}-{}", std::process::id()));
-        fs::create_dir_all(&dir).expect("a directory can be made");
-        fs::set_permissions(&dir, fs::Permissions::from_mode(0o755)).expect("it is ours");
-        Self(dir)
-    }
-
-    fn path(&self, name: &str) -> String {
-        self.0.join(name).to_str().expect("UTF-8").to_owned()
-    }
-
-    fn write(&self, name: &str, content: impl AsRef<[u8]>) -> String {
-        let path = self.path(name);
-        fs::write(&path, content).expect("it can be written");
-        path
-    }
-}
-
-impl Drop for Dir {
-    fn drop(&mut self) {
-        // A directory that stays is no failure of the test.
-        let _ = fs::remove_dir_all(&self.0);
-    }
-}
 
 /// Runs the tool without any right, with a text on its standard input.
 fn ordinary(args: &[&str], input: impl AsRef<[u8]>) -> Output {

@@ -2,7 +2,7 @@
 //! flow and the one that allows it.
 
 use palisade_filter::Verdict;
-use palisade_filter::oracle::Flaw;
+use palisade_filter::policy::Flaw;
 use palisade_tests::odd::{self, Malformed, Want};
 
 use crate::{decided, flaw, hex, policy};

@@ -3,11 +3,10 @@
 use std::path::PathBuf;
 
 use palisade_filter::{BUILTIN, Mode as FilterMode};
-use palisade_loader::xdp::Mode;
 use palisade_loader::{Access, Gid, link};
 use serde_json::json;
 
-use crate::args::{Attach, AttachMode, Global};
+use crate::args::{Attach, Global};
 use crate::failure::{Failure, Outcome};
 use crate::judging::{Fit, Source};
 use crate::output::{Output, human};
@@ -131,12 +130,7 @@ pub fn say_mode(mode: FilterMode, out: &mut Output) -> Outcome {
 }
 
 fn devices(args: &Attach) -> Outcome<Vec<Device>> {
-    let modes: &'static [Mode] = match args.mode {
-        AttachMode::Auto => &[Mode::Native, Mode::Generic],
-        AttachMode::Native => &[Mode::Native],
-        AttachMode::Generic => &[Mode::Generic],
-        AttachMode::Offload => &[Mode::Offload],
-    };
+    let modes = args.mode.modes();
     let stranger = if args.take_over { Stranger::Replace } else { Stranger::Respect };
     let mut devices: Vec<Device> = Vec::new();
     for name in &args.devices {

@@ -1,4 +1,5 @@
-//! `detach`: a policy leaves interfaces. Only our own program is ever taken off.
+//! `detach`: a policy, or an object that was loaded, leaves interfaces. Only a program of ours is ever
+//! taken off.
 
 use palisade_loader::xdp::{self, Attached, Expect, Reason};
 use palisade_loader::{Link, Program, link};
@@ -9,13 +10,18 @@ use crate::failure::{Failure, Outcome};
 use crate::output::{Output, human};
 use crate::running::home::{Carrier, carriers_of, describe_program, program_id};
 use crate::running::meta::Meta;
+use crate::running::object::Loaded;
 use crate::running::publish;
 
 /// Detaches, and removes the pins with the last interface unless they are to be kept.
 pub fn run(global: &Global, args: &Detach, out: &mut Output) -> Outcome {
+    let named = links(args)?;
+    while let Some(loaded) = Loaded::meant(&global.bpffs, &global.policy_name, &named)? {
+        if let Some((loaded, _lock)) = loaded.locked(&global.bpffs)? {
+            return detach_object(loaded, &named, args, out);
+        }
+    }
     let (at, _lock) = publish::to_write(&global.bpffs, &global.policy_name)?;
-    let named: Vec<Link> =
-        args.devices.iter().map(|name| link::by_name(name)).collect::<Result<_, _>>()?;
     let mut detached = Vec::new();
     let mut left = Vec::new();
     if let Some(program) = at.program()? {
@@ -24,7 +30,8 @@ pub fn run(global: &Global, args: &Detach, out: &mut Output) -> Outcome {
             meta.of_this_namespace(&at.name)?;
         }
         let id = program_id(&program)?;
-        let carriers = if args.all { carriers_of(id)? } else { carriers(&named, id)? };
+        // Taking the lock may have undone a trial, and with it what the interfaces carry.
+        let carriers = if args.all { carriers_of(id)? } else { carriers(&links(args)?, id)? };
         for carrier in &carriers {
             detach(carrier, &program)?;
             let name = &carrier.link.name;
@@ -45,6 +52,41 @@ pub fn run(global: &Global, args: &Detach, out: &mut Output) -> Outcome {
         out.say(format_args!("policy `{name}` is attached nowhere; its sets are kept"))?;
     }
     Ok(())
+}
+
+/// Takes an object off interfaces, and removes its pins with the last one unless they are to be kept.
+fn detach_object(loaded: Loaded, named: &[Link], args: &Detach, out: &mut Output) -> Outcome {
+    let name = loaded.at.name.clone();
+    loaded.facts.of_this_namespace(&name)?;
+    let mut detached = Vec::new();
+    if let Some(program) = &loaded.program {
+        let all = loaded.interfaces()?;
+        let carriers = if args.all { all } else { carriers(named, program_id(program)?)? };
+        for carrier in &carriers {
+            detach(carrier, program)?;
+            let device = &carrier.link.name;
+            out.say(format_args!("object `{name}` detached from {}", human::printable(device)))?;
+            detached.push(device.clone());
+        }
+    }
+    let left: Vec<String> =
+        loaded.interfaces()?.into_iter().map(|carrier| carrier.link.name).collect();
+    let kept = args.keep || !left.is_empty();
+    out.json(&json!({
+        "object": name.as_str(), "detached": detached, "remaining": left, "kept": kept
+    }))?;
+    if !kept {
+        loaded.at.remove()?;
+        out.say(format_args!("object `{name}` removed"))?;
+    } else if left.is_empty() {
+        out.say(format_args!("object `{name}` is attached nowhere; its maps are kept"))?;
+    }
+    Ok(())
+}
+
+/// The interfaces that are named, as they are now.
+fn links(args: &Detach) -> Outcome<Vec<Link>> {
+    Ok(args.devices.iter().map(|name| link::by_name(name)).collect::<Result<_, _>>()?)
 }
 
 /// The interfaces that are named, each carrying our program.

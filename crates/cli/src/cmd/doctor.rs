@@ -210,10 +210,10 @@ fn kernel() -> Vec<Finding> {
 /// can hold with pages of 4096 bytes.
 const SINGLE_BUFFER_MTU: u32 = 4096 - 256 - 320 - 14;
 
-/// The numbers of the programs that are pinned as ours; `None` if the pins cannot be read.
+/// The numbers of the programs that are pinned as policies; `None` if the pins cannot be read.
 fn our_programs(global: &Global) -> Option<Vec<u32>> {
     let mut ids = Vec::new();
-    for at in PolicyDir::all(&global.bpffs).ok()? {
+    for at in PolicyDir::all(&global.bpffs).ok()?.iter().filter(|at| !at.is_object()) {
         for program in at.program().ok()?.into_iter().chain(at.on_the_way().ok()?) {
             ids.push(program.info().ok()?.id);
         }

@@ -1,9 +1,11 @@
 //! `status`: what is attached where, how full the sets are, what the verdicts were, and the policy
-//! itself.
+//! itself; and the objects that were loaded, each as what it is.
+
+mod object;
 
 use palisade_filter::plan::Decider;
 use palisade_filter::{Mode, Verdict, structure};
-use palisade_loader::{ProgramInfo, link};
+use palisade_loader::{Link, ProgramInfo, link};
 use serde_json::{Map, Value, json};
 
 use crate::args::{Global, Status};
@@ -12,21 +14,62 @@ use crate::output::{Output, human};
 use crate::running::home::{Carrier, Count, PolicyDir, Reading, Running, describe_program};
 use crate::running::look::look;
 use crate::running::meta;
+use crate::running::object::Loaded;
 use crate::running::trial::{Trial, wall_time};
+use object::Seen;
 
 /// Shows the policy, or what an interface carries.
 pub fn run(global: &Global, args: &Status, out: &mut Output) -> Outcome {
+    let named = args.device.as_deref().map(link::by_name).transpose()?;
+    if let Some(loaded) = Loaded::meant(&global.bpffs, &global.policy_name, named.as_slice())? {
+        return show(&Seen::of(loaded)?, named.as_ref(), args, out);
+    }
+    let objects = match named {
+        Some(_) => Vec::new(),
+        None => Loaded::all(&global.bpffs)?,
+    };
+    let objects: Vec<Seen> = objects.into_iter().map(Seen::of).collect::<Outcome<_>>()?;
     if let Err(failure) = PolicyDir::found(&global.bpffs, &global.policy_name) {
-        return Err(with_stranger(failure, args)?);
+        if objects.is_empty() {
+            return Err(with_stranger(failure, args)?);
+        }
+        return objects_alone(&objects, out);
     }
     look(global, |at, look| {
         let running = Running::get(at)?;
         let interfaces = interfaces(&running, args)?;
         let facts = Facts::of(&running, interfaces)?;
         look.confirm()?;
-        out.json(&facts.json(&running))?;
-        facts.say(&running, out)
+        let mut document = facts.json(&running);
+        if !objects.is_empty() {
+            document["objects"] = objects.iter().map(Seen::json).collect();
+        }
+        out.json(&document)?;
+        facts.say(&running, out)?;
+        if !objects.is_empty() {
+            out.say("loaded besides, of other files:")?;
+        }
+        objects.iter().try_for_each(|seen| seen.say_briefly(out))
     })
+}
+
+/// Shows an object, if the device that is asked for carries it.
+fn show(seen: &Seen, named: Option<&Link>, args: &Status, out: &mut Output) -> Outcome {
+    if let Some(link) = named.filter(|link| !seen.is_on(link)) {
+        let failure =
+            Failure::no(format!("{} does not carry the object `{}`", link.name, seen.name()));
+        return Err(with_stranger(failure, args)?);
+    }
+    out.json(&seen.json())?;
+    seen.say(out)
+}
+
+/// Shows the objects where no policy is in force.
+fn objects_alone(objects: &[Seen], out: &mut Output) -> Outcome {
+    let all: Vec<Value> = objects.iter().map(Seen::json).collect();
+    out.json(&json!({"objects": all}))?;
+    out.say("no policy is in force")?;
+    objects.iter().try_for_each(|seen| seen.say(out))
 }
 
 /// The interfaces that carry the policy, of those that are asked for.

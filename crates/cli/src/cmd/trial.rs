@@ -19,7 +19,7 @@ use palisade_loader::netns::{self, NetNs, NsError, VethEnd, VethOptions};
 use serde_json::json;
 
 use super::{attach, detach, edit, list, stats};
-use crate::args::{Add, Attach, AttachMode, Detach, Global, List, Stats};
+use crate::args::{Add, Attach, AttachMode, Detach, Global, List, Stats, USUAL};
 use crate::failure::{Failure, Outcome};
 use crate::output::Output;
 
@@ -49,7 +49,7 @@ fn show(out: &mut Output) -> Outcome<(Seen, Seen)> {
             .note("help", "`palisade try` needs root (CAP_SYS_ADMIN for the namespaces); it touches nothing of this host")
     })?;
     let global = Global {
-        policy_name: "main".parse().expect("a name"),
+        policy_name: USUAL.parse().expect("a name"),
         bpffs: BPFFS.into(),
         json: false,
         quiet: false,

@@ -12,7 +12,7 @@ use palisade_filter::oracle::{self, Decider, Decision};
 use palisade_filter::{Policy, Verdict};
 
 pub use lists::{Lists, declared};
-pub use source::{Source, read_policy};
+pub use source::{Source, read_bytes, read_policy};
 
 use crate::failure::{Failure, Outcome};
 

@@ -53,16 +53,26 @@ impl Source {
 
 /// Reads the policy in a file; `-` and `/dev/stdin` are standard input.
 pub fn read_policy(path: &Path) -> Outcome<Source> {
-    let stdin = path == Path::new("-") || path == Path::new("/dev/stdin");
-    let (name, bytes) = if stdin {
-        ("standard input".to_owned(), bounded(std::io::stdin().lock(), MOST_TEXT))
+    let (name, bytes) = read_bytes(path, MOST_TEXT)?;
+    let text = text(&name, bytes)?;
+    let dir = if is_stdin(path) { None } else { path.parent() };
+    Source::parse(name, text, dir.unwrap_or(Path::new("")).to_owned())
+}
+
+/// What messages call a file, and its bytes, which are `most` at most; `-` and `/dev/stdin` are
+/// standard input.
+pub fn read_bytes(path: &Path, most: u64) -> Outcome<(String, Vec<u8>)> {
+    let (name, bytes) = if is_stdin(path) {
+        ("standard input".to_owned(), bounded(std::io::stdin().lock(), most))
     } else {
-        (path.display().to_string(), regular(path).and_then(|file| bounded(file, MOST_TEXT)))
+        (path.display().to_string(), regular(path).and_then(|file| bounded(file, most)))
     };
     let bytes = bytes.map_err(|why| why.of(&name))?;
-    let text = text(&name, bytes)?;
-    let dir = if stdin { None } else { path.parent() };
-    Source::parse(name, text, dir.unwrap_or(Path::new("")).to_owned())
+    Ok((name, bytes))
+}
+
+fn is_stdin(path: &Path) -> bool {
+    path == Path::new("-") || path == Path::new("/dev/stdin")
 }
 
 /// The bytes as text; the first that is none is shown with its place.

@@ -23,6 +23,7 @@ use palisade_loader::{
 
 use super::before::{self, BACK};
 use super::meta::{self, Meta};
+use super::object;
 use super::publish::{COMMIT, NEXT};
 use super::set::OpenSet;
 use super::trial::{Deadline, Found, Trial};
@@ -67,14 +68,26 @@ impl PolicyDir {
         Ok(dir.map(|dir| Self { name: name.clone(), dir, undone: None, home, bpffs }))
     }
 
-    /// The same; an error if there is none.
+    /// The same; an error if there is none, or a loaded object in its place.
     pub fn found(bpffs: &Path, name: &Name) -> Outcome<Self> {
-        Self::find(bpffs, name)?.ok_or_else(|| {
+        let found = Self::find(bpffs, name)?.ok_or_else(|| {
             Failure::usage(format!("no policy `{name}` is in force")).note(
                 "help",
                 "`palisade attach DEV` puts the built-in one there, `-p FILE.pal` another",
             )
-        })
+        })?;
+        found.refuse_object()?;
+        Ok(found)
+    }
+
+    /// Whether what is pinned is an object that was loaded.
+    pub fn is_object(&self) -> bool {
+        object::is_object(&self.dir)
+    }
+
+    /// An error where it is.
+    pub(super) fn refuse_object(&self) -> Outcome {
+        if self.is_object() { Err(object::no_policy(&self.name)) } else { Ok(()) }
     }
 
     /// The same with the pins of the policy before, where a trial has ended unconfirmed.
@@ -93,6 +106,11 @@ impl PolicyDir {
             Found::Trial(deadline) => deadline.trial().map(Some),
             Found::None | Found::Closed => Ok(None),
         }
+    }
+
+    /// The number of the program whose trial has ended unconfirmed.
+    pub fn undone_program(&self) -> Option<u32> {
+        program_id(&self.undone.as_ref()?.program).ok()
     }
 
     /// The deadline of the program, if it is on trial.
@@ -137,7 +155,7 @@ impl PolicyDir {
     }
 
     /// The lock; `None` if the directory was removed while it was waited for.
-    fn lock(&self) -> Outcome<Option<Locked>> {
+    pub(super) fn lock(&self) -> Outcome<Option<Locked>> {
         let lock = match self.dir.lock() {
             Err(PinError::Missing { .. }) => return Ok(None),
             other => other?,
@@ -147,7 +165,7 @@ impl PolicyDir {
         Ok(same.then_some(lock))
     }
 
-    /// Every policy that has a directory, with the pins of what was put in force last.
+    /// Every policy and object that has a directory, with the pins of what was put in force last.
     pub fn all(bpffs: &Path) -> Outcome<Vec<Self>> {
         let Some(home) = PinDir::open_root(bpffs)?.subdir(HOME)? else { return Ok(Vec::new()) };
         let names = home.names()?;
@@ -213,7 +231,8 @@ impl PolicyDir {
     /// What the program does with its verdicts.
     pub fn mode(&self) -> Outcome<Mode> {
         let words = self.control()?.get(&0)?.unwrap_or_default();
-        Ok(Control::from_words(words).known_mode().unwrap_or(Mode::Enforce))
+        // The program drops nothing either where somebody has put a word there that is no mode.
+        Ok(Control::from_words(words).known_mode().unwrap_or(Mode::Shadow))
     }
 
     /// Sets what the program does with its verdicts.

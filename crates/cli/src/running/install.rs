@@ -8,19 +8,21 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use palisade_asm::Image;
+use palisade_asm::ByteOrder;
+use palisade_asm::btf::ProgramBtf;
 use palisade_filter::plan::{BEFORE, DEADLINE, Tenure};
-use palisade_filter::{Artifact, Name, Policy};
+use palisade_filter::{Name, Policy};
 use palisade_loader::{Access, Link, LoadError, LoadOptions, Program};
 
 use super::before;
+use super::compiled::Compiled;
 use super::contents::{Contents, Fate, PlannedSet, fill_all};
 use super::exchange::{Change, Device, Placed};
 use super::home::{PolicyDir, Running, carriers_of, program_id};
 use super::maps::Maps;
 use super::meta::{self, Meta};
 use super::publish::{self, Pins, Staged};
-use super::repro;
+use super::repro::Refusal;
 use super::trial::{Deadline, Found, Trial};
 use crate::failure::{Failure, Outcome};
 use crate::judging::Lists;
@@ -73,6 +75,7 @@ pub struct Prepared<'a> {
     /// The sets of the new one.
     pub sets: Vec<PlannedSet<'a>>,
     text: &'a str,
+    policy: &'a Policy,
     devices: &'a [Device],
     access: Option<Access>,
     lists: Option<&'a Lists>,
@@ -104,23 +107,6 @@ enum Keep {
     Kept,
 }
 
-struct Compiled {
-    artifact: Artifact,
-    image: Image,
-}
-
-impl Compiled {
-    fn new(policy: &Policy, tenure: Tenure) -> Outcome<Self> {
-        let target = machine::target()?;
-        let artifact = palisade_filter::compile_as(policy, target, tenure)?;
-        let image = artifact
-            .program
-            .encode(target.isa)
-            .map_err(|error| Failure::bug(format!("the program cannot be encoded: {error}")))?;
-        Ok(Self { artifact, image })
-    }
-}
-
 impl<'a> Prepared<'a> {
     /// Compiles the policy and looks at what has to change.
     pub fn new(at: &'a PolicyDir, wanted: Wanted<'a>) -> Outcome<Self> {
@@ -138,14 +124,14 @@ impl<'a> Prepared<'a> {
             }
             _ => {
                 let tenure = trial.map_or(Tenure::Standing, |_| Tenure::OnTrial);
-                let compiled = Box::new(Compiled::new(policy, tenure)?);
+                let compiled = Box::new(Compiled::new(policy, machine::target()?, tenure)?);
                 // What is on trial is not what anybody wants to return to.
                 let on_trial = matches!(at.trial()?, Some(Trial::On { .. }));
                 let keep = if on_trial { Keep::Kept } else { Keep::Old };
                 Work::Renew { compiled, trial, keep }
             }
         };
-        Ok(Self { at, old, sets, text, devices, access, lists, work })
+        Ok(Self { at, old, sets, text, policy, devices, access, lists, work })
     }
 
     /// Whether the program in force stays.
@@ -207,15 +193,29 @@ impl<'a> Prepared<'a> {
     }
 
     fn load(&self, compiled: &Compiled) -> Outcome<(Program, Maps)> {
-        let Compiled { artifact, image } = compiled;
+        let Compiled { artifact, image, .. } = compiled;
         let same_text = self.old.as_ref().is_some_and(|old| old.meta.text == self.text);
         let maps = Maps::gather(self.at, artifact, &self.sets, same_text)?;
-        let name = program_name(self.at);
+        let name = program_name(&self.at.name);
         let options =
             LoadOptions { name: &name, license: c"Dual MIT/GPL", buffers: machine::buffers() };
-        let program = Program::load(image, &maps.handles()?, &options)
-            .map_err(|error| refused_by_verifier(error, artifact, self.text))?;
+        let handles = maps.handles()?;
+        let file = format!("{}.pal", self.at.name);
+        let loaded = match ProgramBtf::new(image, &file, ByteOrder::HOST) {
+            Ok(btf) => Program::load_described(image, &handles, &options, &btf),
+            Err(_) => Program::load(image, &handles, &options),
+        };
+        let program = loaded.map_err(|error| self.refused(error, compiled))?;
         Ok((program, maps))
+    }
+
+    /// The verifier's refusal is a bug of the compiler, unless the caller lacks rights or memory.
+    fn refused(&self, error: LoadError, compiled: &Compiled) -> Failure {
+        if error.log().is_none() {
+            return error.into();
+        }
+        let (text, policy) = (self.text, self.policy);
+        Refusal { error: &error, text, policy, compiled }.saved()
     }
 
     /// A new program in the place of the old one, or of none.
@@ -295,7 +295,7 @@ fn again(
 ) -> Outcome<Work> {
     let on_trial = matches!(at.trial()?, Some(Trial::On { .. }));
     let tenure = if on_trial { Tenure::OnTrial } else { Tenure::Standing };
-    let compiled = Compiled::new(policy, tenure)?;
+    let compiled = Compiled::new(policy, machine::target()?, tenure)?;
     if carried && meta::digest(&compiled.image) == old.meta.digest {
         return Ok(Work::Nothing { anew: trial.filter(|_| on_trial) });
     }
@@ -306,7 +306,7 @@ fn again(
         ));
     }
     let compiled = match trial {
-        Some(_) => Compiled::new(policy, Tenure::OnTrial)?,
+        Some(_) => Compiled::new(policy, compiled.target, Tenure::OnTrial)?,
         None => compiled,
     };
     // A list that has changed is undone like a text; the rest is not this command's doing.
@@ -314,15 +314,7 @@ fn again(
     Ok(Work::Renew { compiled: Box::new(compiled), trial, keep })
 }
 
-/// The name of the program in listings, of which the kernel keeps 15 characters.
-fn program_name(at: &PolicyDir) -> String {
-    format!("palisade_{}", at.name).replace('-', "_")
-}
-
-/// The verifier's refusal is a bug of the compiler, unless the caller lacks rights or memory.
-fn refused_by_verifier(error: LoadError, artifact: &Artifact, text: &str) -> Failure {
-    if error.log().is_none() {
-        return error.into();
-    }
-    repro::refused_by_verifier(&error, artifact, text)
+/// The name of a policy's program in listings, of which the kernel keeps 15 characters.
+pub fn program_name(policy: &Name) -> String {
+    format!("palisade_{policy}").replace('-', "_")
 }

@@ -1,6 +1,7 @@
 //! The maps of a program that is about to be loaded: which go on, and what is in those that are new.
 
 use palisade_asm::MapDecl;
+use palisade_asm::btf::MapLayout;
 use palisade_filter::plan::{CONTROL, COUNTERS, Control};
 use palisade_filter::{Artifact, Mode};
 use palisade_loader::{Insert, Map, MapError, MapHandle, PinDir, PinError};
@@ -34,7 +35,7 @@ impl Maps {
         let pinned = at.dir.subdir(MAPS)?;
         let of_sets: Vec<_> = sets.iter().flat_map(PlannedSet::maps).collect();
         let mut all = Vec::new();
-        for decl in &artifact.maps {
+        for (decl, layout) in artifact.maps.iter().zip(&artifact.layouts) {
             let of_set = of_sets.iter().find(|(handle, _)| handle.name() == decl.name);
             let goes_on = decl.name == CONTROL || same_text && decl.name == COUNTERS;
             let carried = match &pinned {
@@ -45,13 +46,15 @@ impl Maps {
                 // Whether a set's map is pinned already is for the set to say.
                 (Some((handle, _)), _) => (handle.try_clone()?, Age::Carried),
                 (None, Some(old)) => (old, Age::Carried),
-                (None, None) => (MapHandle::create(decl)?, Age::Fresh),
+                (None, None) => (create(decl, layout.as_ref())?, Age::Fresh),
             });
         }
         let maps = Self { all };
         for filling in &artifact.fillings {
             if let Some((handle, _)) = maps.all.get(filling.map) {
                 handle.fill(&filling.entries)?;
+                // Nobody has a reason to write there again; who tries is told.
+                handle.freeze()?;
             }
         }
         Ok(maps)
@@ -92,6 +95,13 @@ impl Maps {
 
 /// How many ticks two measurements of the same clock may differ by.
 const CLOSE: u64 = 8;
+
+fn create(decl: &MapDecl, layout: Option<&MapLayout>) -> Result<MapHandle, MapError> {
+    match layout {
+        Some(layout) => MapHandle::create_described(decl, layout),
+        None => MapHandle::create(decl),
+    }
+}
 
 /// The pinned map, if there is one of the declared shape.
 fn open_if_alike(dir: &PinDir, decl: &MapDecl) -> Outcome<Option<MapHandle>> {

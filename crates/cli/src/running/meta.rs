@@ -63,54 +63,13 @@ impl Meta {
 
     /// A new frozen map that holds the facts.
     pub fn create(&self) -> Outcome<MapHandle> {
-        let bytes = self.encode();
-        let chunks: Vec<[u8; CHUNK]> = bytes
-            .chunks(CHUNK)
-            .map(|part| {
-                let mut chunk = [0; CHUNK];
-                chunk[..part.len()].copy_from_slice(part);
-                chunk
-            })
-            .collect();
-        let count = u32::try_from(chunks.len()).ok().filter(|n| *n <= MOST_CHUNKS);
-        let max_entries =
-            count.ok_or_else(|| Failure::usage("the text of the policy is longer than 16 MiB"))?;
-        let map: Map<u32, [u8; CHUNK]> = Map::new(MapHandle::create(&MapDecl {
-            name: PIN.to_owned(),
-            kind: MapKind::Array,
-            key_size: 4,
-            value_size: CHUNK as u32,
-            max_entries,
-            flags: MapFlags::NONE,
-        })?)?;
-        for (key, chunk) in (0..).zip(&chunks) {
-            map.insert(&key, chunk, Insert::Any)?;
-        }
-        map.handle().freeze()?;
-        Ok(map.handle().try_clone()?)
+        store(&self.encode())
     }
 
     /// The facts in the map pinned in `dir`.
     pub fn open(dir: &PinDir) -> Outcome<Self> {
-        let handle = MapHandle::open(dir, PIN)?;
-        let info = handle.info()?;
-        let chunks = info.shape.max_entries;
-        let ours = info.shape.kind_name() == Some(MapKind::Array) && info.frozen != Frozen::No;
-        let map: Map<u32, [u8; CHUNK]> = Map::new(handle)?;
-        let mut bytes = Vec::new();
-        for key in 0..chunks.min(MOST_CHUNKS) {
-            bytes.extend_from_slice(&map.get(&key)?.unwrap_or([0; CHUNK]));
-        }
-        decode(&bytes).filter(|_| ours).ok_or_else(|| {
-            Failure::refused(format!(
-                "{} is not written by this version of palisade",
-                dir.path().join(PIN).display()
-            ))
-            .note(
-                "help",
-                "`palisade detach --all` with the version that wrote it, then attach again",
-            )
-        })
+        let bytes = stored(MapHandle::open(dir, PIN)?)?;
+        bytes.as_deref().and_then(decode).ok_or_else(|| foreign(dir))
     }
 
     fn encode(&self) -> Vec<u8> {
@@ -150,8 +109,57 @@ fn decode(bytes: &[u8]) -> Option<Meta> {
     })
 }
 
+/// The failure of whoever finds something else in the place of facts.
+pub(super) fn foreign(dir: &PinDir) -> Failure {
+    Failure::refused(format!(
+        "{} is not written by this version of palisade",
+        dir.path().join(PIN).display()
+    ))
+    .note("help", "`palisade detach --all` with the version that wrote it, then attach again")
+}
+
+/// A new frozen map that holds these bytes.
+pub(super) fn store(bytes: &[u8]) -> Outcome<MapHandle> {
+    let count = u32::try_from(bytes.len().div_ceil(CHUNK)).ok().filter(|n| *n <= MOST_CHUNKS);
+    let max_entries =
+        count.ok_or_else(|| Failure::usage("the text of the policy is longer than 16 MiB"))?;
+    let map: Map<u32, [u8; CHUNK]> = Map::new(MapHandle::create(&MapDecl {
+        name: PIN.to_owned(),
+        kind: MapKind::Array,
+        key_size: 4,
+        value_size: CHUNK as u32,
+        max_entries,
+        flags: MapFlags::NONE,
+    })?)?;
+    for (key, part) in (0..).zip(bytes.chunks(CHUNK)) {
+        let mut chunk = [0; CHUNK];
+        chunk[..part.len()].copy_from_slice(part);
+        map.insert(&key, &chunk, Insert::Any)?;
+    }
+    map.handle().freeze()?;
+    Ok(map.handle().try_clone()?)
+}
+
+/// Whether what such a map holds begins with these bytes.
+pub(super) fn begins_with(handle: MapHandle, bytes: &[u8]) -> Outcome<bool> {
+    let map: Map<u32, [u8; CHUNK]> = Map::new(handle)?;
+    Ok(map.get(&0)?.is_some_and(|chunk| chunk.starts_with(bytes)))
+}
+
+/// The bytes that such a map holds, and zeros behind them; `None` for a map that is not one of ours.
+pub(super) fn stored(handle: MapHandle) -> Outcome<Option<Vec<u8>>> {
+    let info = handle.info()?;
+    let ours = info.shape.kind_name() == Some(MapKind::Array) && info.frozen != Frozen::No;
+    let map: Map<u32, [u8; CHUNK]> = Map::new(handle)?;
+    let mut bytes = Vec::new();
+    for key in 0..info.shape.max_entries.min(MOST_CHUNKS) {
+        bytes.extend_from_slice(&map.get(&key)?.unwrap_or([0; CHUNK]));
+    }
+    Ok(ours.then_some(bytes))
+}
+
 /// The network namespace of the calling thread, by its inode.
-fn namespace() -> Outcome<u64> {
+pub(super) fn namespace() -> Outcome<u64> {
     let found = std::fs::metadata("/proc/thread-self/ns/net");
     Ok(found
         .map_err(|error| {

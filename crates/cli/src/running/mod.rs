@@ -1,6 +1,7 @@
 //! The running policy: its pins, its sets, and how it is put in place.
 
 pub mod before;
+pub mod compiled;
 pub mod contents;
 pub mod exchange;
 pub mod guard;
@@ -9,7 +10,9 @@ pub mod install;
 pub mod look;
 mod maps;
 pub mod meta;
+pub mod object;
 pub mod publish;
+pub mod recompiled;
 mod repro;
 pub mod set;
 pub mod trial;

@@ -144,6 +144,7 @@ pub fn to_change(bpffs: &Path, name: &Name) -> Outcome<Writing> {
 /// The same for a policy that may not be there yet: its directory is made.
 pub fn to_make(bpffs: &Path, name: &Name) -> Outcome<(PolicyDir, Locked)> {
     let (at, lock) = PolicyDir::made_and_locked(bpffs, name)?;
+    at.refuse_object()?;
     recover(&at)?;
     Ok((at, lock))
 }

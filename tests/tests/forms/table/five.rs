@@ -1,6 +1,7 @@
 //! The five cases of a form, put to the oracle and to the kernel.
 
-use palisade_filter::oracle::{Decider, Decision, Flaw};
+use palisade_filter::oracle::{Decider, Decision};
+use palisade_filter::policy::Flaw;
 use palisade_filter::{oracle, parse};
 use palisade_tests::agree::{Readings, contents};
 use palisade_tests::engine::hex;

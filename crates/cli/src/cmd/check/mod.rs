@@ -13,6 +13,7 @@ use palisade_filter::oracle::{self, Declared};
 use palisade_filter::policy::Rule;
 use palisade_filter::{Artifact, Dead, Policy};
 
+use super::verified;
 use crate::args::Check;
 use crate::failure::{Failure, Outcome};
 use crate::judging::{self, Deciding, Expected, Source};
@@ -73,6 +74,7 @@ impl Findings {
         let lists = judging::declared(&source)?;
         let Artifact { program, maps, dead, .. } =
             palisade_filter::compile(&source.policy, ASSUMED)?;
+        verified::compiled(&program, ASSUMED, &source.text)?;
         let cost = Cost::of(&program, &maps)?;
         let expects = judging::expects(&source, &lists);
         let contents = lists.contents(&source.policy);

@@ -5,10 +5,10 @@ use serde_json::{Value, json};
 
 use super::warnings::Warning;
 use super::{Findings, Kept, Proof};
-use crate::cmd::dump::{target_json, target_text};
+use crate::cmd::dump::target_json;
 use crate::failure::{Failure, Mistake, Outcome};
 use crate::judging::{Deciding, Expected};
-use crate::machine::ASSUMED;
+use crate::machine::{self, ASSUMED};
 use crate::output::{Output, human};
 
 /// The document about a text that is no policy.
@@ -73,7 +73,7 @@ impl Findings {
             "{} instructions, at most {} for one packet ({})",
             human::grouped(self.cost.instructions as u64),
             human::grouped(self.cost.longest_path as u64),
-            target_text(ASSUMED)
+            machine::target_text(ASSUMED)
         ))?;
         out.say(format_args!("about {} for maps:", human::bytes(self.cost.memory())))?;
         let rows: Vec<Vec<String>> = (self.cost.maps.iter())

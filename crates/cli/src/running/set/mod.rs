@@ -141,7 +141,14 @@ impl OpenSet {
 
     /// A new, empty set that no program uses yet.
     pub fn create(set: &Set) -> Outcome<Self> {
-        let new = Self::of(set, |decl| Ok(MapHandle::create(decl)?))?;
+        let (maps, layouts) = (structure::maps(set), structure::layouts(set.kind));
+        let new = Self::of(set, |decl| {
+            let layout = maps.iter().zip(&layouts).find(|(map, _)| *map == decl);
+            let (_, layout) = layout.ok_or_else(|| {
+                Failure::bug(format!("the set `{}` declares no map `{}`", set.name, decl.name))
+            })?;
+            Ok(MapHandle::create_described(decl, layout)?)
+        })?;
         new.set_timeout(set.timeout)?;
         Ok(new)
     }

@@ -4,29 +4,39 @@
 //! descriptors replace at the last moment. The running policy is compiled again from the text that
 //! it keeps; whether that gives what was loaded is said by the digest.
 
+mod bundle;
+mod graph;
+mod object;
+
 use std::io::Write;
 
 use palisade_asm::{ByteOrder, Image, Program, decode_image};
-use palisade_filter::{Access, Buffers, Policy, Target, Tenure, compile_as};
+use palisade_filter::{Access, Artifact, Buffers, Policy, Target, Tenure};
 use serde_json::{Value, json};
 
-use crate::args::{Dump, DumpFormat, Global};
+use crate::args::{Dump, DumpFormat, DumpTarget, Global};
+use crate::code;
 use crate::failure::{Failure, Outcome};
 use crate::judging;
 use crate::machine;
+pub use crate::machine::target_text;
 use crate::output::{Form, Output, human};
+use crate::running::compiled::Compiled;
 use crate::running::home::Running;
 use crate::running::look::look;
 use crate::running::meta;
+use crate::running::recompiled;
 
 /// Prints the program in the format that was asked for.
 pub fn run(global: &Global, args: &Dump, out: &mut Output) -> Outcome {
     let dumped = match &args.policy {
         Some(file) => {
             let source = judging::read_policy(file)?;
-            let target = Chosen::here();
-            let image = compiled(&source.policy, target.target, Tenure::Standing)?;
-            Dumped { of: source.name, target, image, kept: None }
+            let target = Chosen::of(args)?;
+            let compiled = Compiled::new(&source.policy, target.target, Tenure::Standing)?;
+            let (of, text, policy) = (source.name, source.text, source.policy);
+            let Compiled { artifact, image, tenure, .. } = compiled;
+            Dumped { of, text, policy, target, tenure, artifact, image, kept: None }
         }
         None => Dumped::running(global)?,
     };
@@ -38,14 +48,13 @@ pub fn run(global: &Global, args: &Dump, out: &mut Output) -> Outcome {
         DumpFormat::Asm => dumped.asm(args, out),
         DumpFormat::Hex => {
             dumped.remark("", &mut std::io::stderr().lock())?;
-            Ok(write!(out.writer(), "{}", dumped.image.hex(ByteOrder::HOST))?)
+            Ok(write!(out.writer(), "{}", dumped.image.hex(dumped.target.target.order))?)
         }
         DumpFormat::Json => dumped.json(out),
-        DumpFormat::Dot => {
-            dumped.remark("// ", out.writer())?;
-            let program = dumped.program()?;
-            Ok(write!(out.writer(), "{}", program.graph().dot(&dumped.of))?)
-        }
+        DumpFormat::Dot => graph::dot(&dumped, out),
+        DumpFormat::Svg => graph::svg(&dumped, out),
+        DumpFormat::Elf => object::elf(&dumped, out),
+        DumpFormat::Bundle => bundle::bundle(&dumped, out),
     }
 }
 
@@ -59,9 +68,27 @@ struct Chosen {
 enum Origin {
     Machine,
     Assumed,
+    /// Whoever asks has said so.
+    Said,
 }
 
 impl Chosen {
+    /// The target that was asked for. A bundle, which is to be the same on every host, is not made for
+    /// this one unless that is asked for.
+    fn of(args: &Dump) -> Outcome<Self> {
+        Ok(match args.target {
+            Some(DumpTarget::Fixed(target)) => Self { target, origin: Origin::Said },
+            Some(DumpTarget::Machine) => {
+                Self { target: machine::target()?, origin: Origin::Machine }
+            }
+            None if args.format == DumpFormat::Bundle => {
+                let target = Target { order: ByteOrder::Little, ..machine::ASSUMED };
+                Self { target, origin: Origin::Said }
+            }
+            None => Self::here(),
+        })
+    }
+
     /// The target of this machine; what most machines offer where this one cannot be asked.
     fn here() -> Self {
         match machine::target() {
@@ -75,37 +102,33 @@ impl Chosen {
 struct Dumped {
     /// The name of the file, or of the policy.
     of: String,
+    text: String,
+    policy: Policy,
     target: Chosen,
+    tenure: Tenure,
+    artifact: Artifact,
     image: Image,
     /// The digest of what was loaded, for a running policy.
     kept: Option<[u8; 32]>,
 }
 
-fn compiled(policy: &Policy, target: Target, tenure: Tenure) -> Outcome<Image> {
-    let artifact = compile_as(policy, target, tenure)?;
-    artifact
-        .program
-        .encode(target.isa)
-        .map_err(|error| Failure::bug(format!("the program cannot be encoded: {error}")))
-}
-
 impl Dumped {
-    /// The policy in force; of the two ways to compile it the one that gives what was loaded.
+    /// The policy in force; of all ways to compile it the one that gives what was loaded.
     fn running(global: &Global) -> Outcome<Self> {
         look(global, |at, _| Self::of(&Running::get(at)?))
     }
 
     fn of(running: &Running<'_>) -> Outcome<Self> {
-        let target = Chosen { target: machine::target()?, origin: Origin::Machine };
         let kept = running.meta.digest;
-        let mut image = compiled(&running.policy, target.target, Tenure::Standing)?;
-        if meta::digest(&image) != kept {
-            let on_trial = compiled(&running.policy, target.target, Tenure::OnTrial)?;
-            if meta::digest(&on_trial) == kept {
-                image = on_trial;
-            }
-        }
-        Ok(Self { of: running.at.name.to_string(), target, image, kept: Some(kept) })
+        let (of, text) = (running.at.name.to_string(), running.meta.text.clone());
+        let policy = running.policy.clone();
+        let compiled = match recompiled::of_digest(&policy, kept) {
+            Some(compiled) => compiled,
+            None => Compiled::new(&policy, machine::target()?, Tenure::Standing)?,
+        };
+        let Compiled { artifact, image, target, tenure } = compiled;
+        let target = Chosen { target, origin: Origin::Machine };
+        Ok(Self { of, text, policy, target, tenure, artifact, image, kept: Some(kept) })
     }
 
     /// The program with everything at its slot, the islands of far jumps too.
@@ -130,7 +153,7 @@ impl Dumped {
         if self.as_loaded() == Some(false) {
             writeln!(
                 to,
-                "{mark}note: the running program was compiled differently, by another version of palisade or with other capabilities"
+                "{mark}note: the running program was compiled differently, by another version of palisade; or what is kept of it is not its own, which `palisade attest` tells"
             )?;
         }
         Ok(())
@@ -138,28 +161,19 @@ impl Dumped {
 
     fn asm(&self, args: &Dump, out: &mut Output) -> Outcome {
         let to = out.writer();
-        writeln!(to, "; {}", self.of)?;
+        writeln!(to, "; {}", human::printable(&self.of))?;
         writeln!(to, "; target {}", target_text(self.target.target))?;
         self.remark("; ", to)?;
         writeln!(to, "; digest {}", human::hex(&meta::digest(&self.image)))?;
-        for (number, map) in self.image.maps.iter().enumerate() {
-            writeln!(
-                to,
-                "; map {number}: {}, {} of {}, key {}, value {}",
-                map.name,
-                map.kind.name(),
-                map.max_entries,
-                map.key_size,
-                map.value_size
-            )?;
-        }
+        // So that these are no notes of the first instruction, whatever follows.
+        writeln!(to)?;
         let program = self.program()?;
         let mut listing = program.listing();
         if args.numbers {
             listing = listing.numbered();
         }
         if args.bytes {
-            listing = listing.with_bytes(&self.image.code);
+            listing = listing.with_bytes(&self.image.code, self.target.target.order);
         }
         Ok(write!(to, "{listing}")?)
     }
@@ -168,27 +182,15 @@ impl Dumped {
     fn json(&self, out: &mut Output) -> Outcome {
         let program = self.program()?;
         let to = out.writer();
-        let origin = if self.target.origin == Origin::Machine { "machine" } else { "assumed" };
+        let origin = match self.target.origin {
+            Origin::Machine => "machine",
+            Origin::Assumed => "assumed",
+            Origin::Said => "said",
+        };
         let target = target_json(self.target.target, origin);
         write!(to, "{{\"policy\":{},\"target\":{target},\"instructions\":[", json!(self.of))?;
-        let listing = program.listing();
-        for line in listing.lines() {
-            let comma = if line.at > 0 { "," } else { "" };
-            let slots = &self.image.code[line.slot..line.slot + line.slots];
-            let bytes: Vec<u8> =
-                slots.iter().flat_map(|raw| raw.to_bytes(ByteOrder::HOST)).collect();
-            let note = program.note_at(line.at);
-            let document = json!({
-                "slot": line.slot,
-                "bytes": human::hex(&bytes),
-                "labels": line.labels,
-                "text": line.text,
-                "line": note.and_then(|note| note.line),
-                "step": note.map(|note| &note.step),
-            });
-            write!(to, "{comma}{document}")?;
-        }
-        let maps: Vec<Value> = self.image.maps.iter().map(map_json).collect();
+        code::instructions(&program, &self.image.code, self.target.target.order, to)?;
+        let maps: Vec<Value> = self.image.maps.iter().map(code::map_json).collect();
         let digest = human::hex(&meta::digest(&self.image));
         write!(to, "],\"maps\":{},\"digest\":\"{digest}\"", json!(maps))?;
         if let Some(same) = self.as_loaded() {
@@ -196,31 +198,6 @@ impl Dumped {
         }
         Ok(writeln!(to, "}}")?)
     }
-}
-
-fn map_json(map: &palisade_asm::MapDecl) -> Value {
-    json!({
-        "name": map.name, "kind": map.kind.name(), "key_size": map.key_size,
-        "value_size": map.value_size, "max_entries": map.max_entries, "flags": map.flags.bits(),
-    })
-}
-
-/// What a policy is compiled for, in words.
-pub fn target_text(target: Target) -> String {
-    let [isa, buffers, access] = target_words(target);
-    format!("{isa}, frames in {buffers}, packets read {access}")
-}
-
-fn target_words(target: Target) -> [String; 3] {
-    let buffers = match target.buffers {
-        Buffers::Single => "one buffer",
-        Buffers::Multi => "one or several buffers",
-    };
-    let access = match target.access {
-        Access::Pointers => "by pointers",
-        Access::Helpers => "by helpers",
-    };
-    [target.isa.to_string(), buffers.to_owned(), access.to_owned()]
 }
 
 /// What a policy is compiled for; `origin` says who decided that.

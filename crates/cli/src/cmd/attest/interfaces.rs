@@ -1,0 +1,106 @@
+//! The interfaces: which program each of them carries.
+
+use palisade_loader::{Link, MapHandle, Program, link};
+
+use super::Found;
+use super::report::{Check, Report};
+use crate::running::home::{MAPS, describe_program, program_id};
+
+impl Found<'_> {
+    /// Compares the program of one interface, or of all that carry the policy, with the pinned one.
+    pub(super) fn interfaces(&self, device: Option<&Link>, report: &mut Report) {
+        let (Some(meta), Some(info)) = (&self.meta, &self.info) else { return };
+        if let Err(failure) = meta.of_this_namespace(&self.at.name) {
+            return report.push(Check::untold("interfaces", failure.headline()));
+        }
+        if let Some(device) = device {
+            let check = self.carried(device, info.id).unwrap_or_else(|| {
+                let why = match device.xdp {
+                    Some(_) => "it carries another program",
+                    None => "nothing is filtered there",
+                };
+                let expected = format_args!("program {}", info.id);
+                Check::differs(interface(device), why).between(carried(device), expected)
+            });
+            return report.push(check);
+        }
+        let links = match link::list() {
+            Ok(links) => links,
+            Err(error) => return report.push(Check::untold("interfaces", error)),
+        };
+        let checks: Vec<Check> =
+            links.iter().filter_map(|link| self.carried(link, info.id)).collect();
+        if checks.is_empty() {
+            report.push(Check::differs(
+                "interfaces",
+                "none carries the program: nothing is filtered",
+            ));
+        }
+        report.extend(checks);
+        let maps = self.map_numbers();
+        report.extend(links.iter().filter_map(|link| self.astray(link, &maps, info.id)));
+    }
+
+    /// Whether an interface carries the program, or one that leads to it or is about to take its
+    /// place.
+    fn carried(&self, link: &Link, id: u32) -> Option<Check> {
+        let what = interface(link);
+        let attached = link.xdp?;
+        if let Some(mode) = attached.mode_of(id) {
+            return Some(Check::ok(what, format_args!("program {id}, {mode} mode")));
+        }
+        if let Some(undone) = self.at.undone_program()
+            && attached.mode_of(undone).is_some()
+        {
+            let why = "a trial has ended unconfirmed, and its program hands on to the one that is attested; the next command that edits puts that in its place";
+            return Some(
+                Check::untold(what, why).between(carried(link), format_args!("program {id}")),
+            );
+        }
+        let coming = self.at.on_the_way().ok()?;
+        let numbers = coming.iter().filter_map(|program| program_id(program).ok());
+        let coming = numbers.into_iter().any(|coming| attached.mode_of(coming).is_some());
+        let why = "a change of the policy is under way, or was cut short";
+        let check =
+            || Check::untold(what, why).between(carried(link), format_args!("program {id}"));
+        coming.then(check)
+    }
+
+    /// An interface that carries another program with maps of this policy: an old one, or one that
+    /// somebody has changed. Whoever may not open programs by number does not see it.
+    fn astray(&self, link: &Link, maps: &[u32], id: u32) -> Option<Check> {
+        let other = link.xdp?.program_id;
+        if self.carried(link, id).is_some() {
+            return None;
+        }
+        let used = Program::by_id(other).and_then(|program| program.info()).ok()?.map_ids;
+        let shares = used.iter().any(|used| maps.contains(used));
+        let why = "its program uses maps of this policy and is not the pinned one";
+        let check = || Check::differs(interface(link), why);
+        shares.then(|| check().between(carried(link), format_args!("program {id}")))
+    }
+
+    /// The numbers of the maps that the program uses, and of those that are pinned.
+    fn map_numbers(&self) -> Vec<u32> {
+        let used = self.info.iter().flat_map(|info| info.map_ids.iter().copied());
+        let dir = self.at.dir.subdir(MAPS).ok().flatten();
+        let names = dir.as_ref().and_then(|dir| dir.names().ok()).unwrap_or_default();
+        let number =
+            |name: String| Some(MapHandle::open(dir.as_ref()?, &name).ok()?.info().ok()?.id);
+        used.chain(names.into_iter().filter_map(number)).collect()
+    }
+}
+
+fn interface(link: &Link) -> String {
+    format!("interface {}", link.name)
+}
+
+/// What an interface carries, in words.
+fn carried(link: &Link) -> String {
+    match link.xdp {
+        Some(attached) => {
+            format!("{}, {} mode", describe_program(attached.program_id), attached.mode)
+        }
+        None => "no XDP program".to_owned(),
+    }
+}

@@ -1,0 +1,31 @@
+//! A policy as the program that is loaded for it here.
+
+use palisade_asm::Image;
+use palisade_filter::plan::Tenure;
+use palisade_filter::{Artifact, Policy, Target};
+
+use crate::failure::{Failure, Outcome};
+
+/// A policy, compiled and encoded.
+pub struct Compiled {
+    /// The program with its maps.
+    pub artifact: Artifact,
+    /// The program as it is loaded.
+    pub image: Image,
+    /// What it is for.
+    pub target: Target,
+    /// Whether it stays.
+    pub tenure: Tenure,
+}
+
+impl Compiled {
+    /// Compiles a policy for a target.
+    pub fn new(policy: &Policy, target: Target, tenure: Tenure) -> Outcome<Self> {
+        let artifact = palisade_filter::compile_as(policy, target, tenure)?;
+        let image = artifact
+            .program
+            .encode(target.isa)
+            .map_err(|error| Failure::bug(format!("the program cannot be encoded: {error}")))?;
+        Ok(Self { artifact, image, target, tenure })
+    }
+}
