@@ -91,7 +91,7 @@ fn in_value(
 ) -> Result<(), Reason> {
     let MapDecl { value_size, flags, .. } = program.maps()[map.index()];
     let off = pointer.off + off;
-    let Scalar { signed, unsigned, bits, .. } = pointer.var;
+    let Scalar { signed, unsigned, .. } = pointer.var;
     let first = off.saturating_add(signed.min);
     if signed.min == i64::MIN || first < 0 {
         return Err(Reason::MayBeNegative { reg });
@@ -117,11 +117,8 @@ fn in_value(
     if forbidden {
         return Err(Reason::MapAccess { reg });
     }
-    let size = len.cast_unsigned();
-    let aligned = || {
-        let at = bits.add(super::tnum::Tnum::constant(off.cast_unsigned()));
-        size.is_power_of_two() && at.is_multiple_of(size)
-    };
+    // Of an unknown part kernels may know fewer bits than is known here.
+    let aligned = || pointer.fixed().is_some() && off % len == 0;
     if access == Access::Atomic && !aligned() {
         return Err(Reason::Misaligned { reg, size: len });
     }

@@ -146,7 +146,8 @@ impl Scalar {
         self.signed32 = self.signed32.at_least(least).at_most(most);
     }
 
-    /// What the signed intervals and the others say of each other.
+    /// What the signed intervals and the others say of each other. Of a signed interval on both sides
+    /// of zero nothing is kept where the other one has a sign: kernels differ in that.
     fn signs(&mut self) {
         let Self { unsigned, signed, .. } = *self;
         if signed.min >= 0 || signed.max < 0 {
@@ -154,13 +155,8 @@ impl Scalar {
                 Interval { min: signed.min.cast_unsigned(), max: signed.max.cast_unsigned() };
             self.unsigned = unsigned.and_also(signed);
             self.signed = as_signed(self.unsigned);
-        } else if unsigned.max.cast_signed() >= 0 {
-            let max = signed.max.cast_unsigned().min(unsigned.max);
-            self.unsigned.max = max;
-            self.signed = as_signed(self.unsigned);
-        } else if unsigned.min.cast_signed() < 0 {
-            self.unsigned.min = signed.min.cast_unsigned().max(unsigned.min);
-            self.signed = as_signed(self.unsigned);
+        } else if unsigned.max.cast_signed() >= 0 || unsigned.min.cast_signed() < 0 {
+            self.signed = as_signed(unsigned);
         }
         let Self { unsigned32: unsigned, signed32: signed, .. } = *self;
         if signed.min >= 0 || signed.max < 0 {
@@ -168,12 +164,8 @@ impl Scalar {
                 Interval { min: signed.min.cast_unsigned(), max: signed.max.cast_unsigned() };
             self.unsigned32 = unsigned.and_also(signed);
             self.signed32 = as_signed32(self.unsigned32);
-        } else if unsigned.max.cast_signed() >= 0 {
-            self.unsigned32.max = signed.max.cast_unsigned().min(unsigned.max);
-            self.signed32 = as_signed32(self.unsigned32);
-        } else if unsigned.min.cast_signed() < 0 {
-            self.unsigned32.min = signed.min.cast_unsigned().max(unsigned.min);
-            self.signed32 = as_signed32(self.unsigned32);
+        } else if unsigned.max.cast_signed() >= 0 || unsigned.min.cast_signed() < 0 {
+            self.signed32 = as_signed32(unsigned);
         }
     }
 

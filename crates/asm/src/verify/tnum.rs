@@ -120,11 +120,6 @@ impl Tnum {
     pub(super) fn with_lower(self, lower: Self) -> Self {
         self.upper().or(lower.lower())
     }
-
-    /// Whether every number is a multiple of `size`, a power of two.
-    pub(super) fn is_multiple_of(self, size: u64) -> bool {
-        (self.value | self.mask) & (size - 1) == 0
-    }
 }
 
 /// The lower half of a number.

@@ -241,6 +241,34 @@ fn a_half_is_shifted_by_a_number_that_is_known_whole() {
 }
 
 #[test]
+fn a_signed_bound_on_both_sides_of_zero_is_forgotten_with_an_unsigned_one() {
+    // Linux 6.18 knows r0 up to 0xffff behind the two, and follows the way that 5.10 rules out.
+    let text = |first: &str| {
+        format!(
+            "r6 = r1\n call bpf_get_prandom_u32\n r1 = 0\n r0 <<= 3\n {first}\n \
+             if r0 > 0xffff goto end\n if r0 < 8 goto end\n r2 = *(u8 *)(r1 +0)\nend:\n r0 = 2\n exit"
+        )
+    };
+    accepted(&text("if r0 > 6 goto end"));
+    let reason = refused(&text("r0 *= r0\n if r0 s> 6 goto end"));
+    assert!(matches!(reason, Reason::NotMemory { .. }), "{reason}");
+}
+
+#[test]
+fn an_atomic_access_to_a_value_is_at_a_place_that_is_known() {
+    // Kernels may know less of the lower bits of the unknown part.
+    let text = |moved: &str| {
+        value(&format!(
+            "if r0 == 0 goto out\n r1 = *(u32 *)(r0 +0)\n r1 &= 8\n {moved}\n r2 = 1\n \
+             lock *(u64 *)(r0 +0) += r2"
+        ))
+    };
+    accepted(&text("r0 += 8"));
+    let reason = refused(&text("r0 += r1"));
+    assert!(matches!(reason, Reason::Misaligned { .. }), "{reason}");
+}
+
+#[test]
 fn a_way_that_is_never_taken_is_not_looked_at() {
     let text = "r0 = 0\n r2 = 0\n if r0 == 0 goto end\n r2 = *(u8 *)(r2 +0)\nend:\n exit";
     accepted(text);
