@@ -6,7 +6,7 @@ use palisade_tests::lab::{Lab, NEAR, binary};
 use palisade_tests::nobody;
 use serde_json::Value;
 
-use super::{Files, status};
+use super::{files, status};
 
 const POLICY: &str = "\
 # Names of files and hosts are no part of it.
@@ -33,11 +33,11 @@ fn bundle(path: &str, more: &[&str]) -> String {
 
 #[test]
 fn neither_directory_nor_environment_nor_user_nor_host_is_in_it() {
-    let files = Files::new();
+    let files = files();
     let (one, two) = (files.write("one.pal", POLICY), files.write("two.pal", POLICY));
     let first = bundle(&one, &[]);
     let mut elsewhere = Command::new(binary());
-    elsewhere.args(["dump", "--format", "bundle", "-p", "two.pal"]).current_dir(&files.0);
+    elsewhere.args(["dump", "--format", "bundle", "-p", "two.pal"]).current_dir(files.as_path());
     elsewhere
         .env_clear()
         .env("LANG", "de_DE.UTF-8")
@@ -52,7 +52,7 @@ fn neither_directory_nor_environment_nor_user_nor_host_is_in_it() {
 
 #[test]
 fn it_says_where_every_instruction_comes_from() {
-    let files = Files::new();
+    let files = files();
     let document: Value =
         serde_json::from_str(&bundle(&files.write("a.pal", POLICY), &[])).expect("JSON");
     assert_eq!(document["schema"], 1);
@@ -79,7 +79,7 @@ fn it_says_where_every_instruction_comes_from() {
 
 #[test]
 fn the_digests_are_those_that_other_tools_make() {
-    let files = Files::new();
+    let files = files();
     let path = files.write("a.pal", POLICY);
     let document: Value = serde_json::from_str(&bundle(&path, &[])).expect("JSON");
     let sum = printed(Command::new("sha256sum").arg(&path));
@@ -89,7 +89,7 @@ fn the_digests_are_those_that_other_tools_make() {
 
 #[test]
 fn targets_differ_and_what_is_no_target_is_refused() {
-    let files = Files::new();
+    let files = files();
     let path = files.write("a.pal", POLICY);
     let of = |target| bundle(&path, &["--target", target]);
     let plain = bundle(&path, &[]);
@@ -120,7 +120,7 @@ fn targets_differ_and_what_is_no_target_is_refused() {
 #[test]
 fn the_bundle_of_the_running_policy_is_that_of_its_file_and_has_the_kernels_tag() {
     Lab::run(|lab| {
-        let path = Files::new();
+        let path = files();
         let file = path.write("a.pal", POLICY);
         lab.palisade(&["attach", NEAR, "-p", &file]).ok();
         let running = lab.palisade(&["dump", "--format", "bundle"]).ok();

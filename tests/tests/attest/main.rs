@@ -5,10 +5,10 @@ mod bundle;
 mod fresh;
 mod tampered;
 
-use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
 
+use palisade_tests::dir::Dir;
 use palisade_tests::lab::{BPFFS, Lab, NEAR, Output};
 use serde_json::Value;
 
@@ -95,29 +95,8 @@ fn pin(path: &str) -> PathBuf {
     Path::new(BPFFS).join("palisade").join(path)
 }
 
-/// A directory of its own for the files of a test, gone with it.
-struct Files(PathBuf);
-
-impl Files {
-    fn new() -> Self {
-        static NEXT: AtomicU32 = AtomicU32::new(0);
-        let number = NEXT.fetch_add(1, Ordering::Relaxed);
-        let name = format!("attest-{}-{number}", std::process::id());
-        let dir = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
-        fs::create_dir(&dir).expect("the target directory can be written");
-        Self(dir)
-    }
-
-    /// The path of a file, which is written.
-    fn write(&self, name: &str, text: &str) -> String {
-        let path = self.0.join(name);
-        fs::write(&path, text).expect("written");
-        path.into_os_string().into_string().expect("a path in UTF-8")
-    }
-}
-
-impl Drop for Files {
-    fn drop(&mut self) {
-        fs::remove_dir_all(&self.0).expect("removed");
-    }
+/// A directory of its own for the files of a test.
+fn files() -> Dir {
+    static NEXT: AtomicU32 = AtomicU32::new(0);
+    Dir::new(&format!("attest-{}", NEXT.fetch_add(1, Ordering::Relaxed)))
 }

@@ -118,13 +118,13 @@ fn shift(op: AluOp, width: Width, a: &Scalar, b: &Scalar) -> Option<Scalar> {
     let none = Scalar::UNKNOWN;
     Some(match (op, width) {
         (AluOp::Lsh, Width::W64) => {
-            Scalar { bits: a.bits.lsh(by), unsigned: a.unsigned.lsh(by), ..none }
+            Scalar { bits: a.bits.lsh(by), unsigned: a.unsigned.lsh(by, u64::BITS), ..none }
         }
         (AluOp::Rsh, Width::W64) => {
             Scalar { bits: a.bits.rsh(by), unsigned: a.unsigned.rsh(by), ..none }
         }
         (AluOp::Lsh, Width::W32) => {
-            Scalar { bits: half.lsh(by), unsigned32: a.unsigned32.lsh(by), ..none }
+            Scalar { bits: half.lsh(by), unsigned32: a.unsigned32.lsh(by, u32::BITS), ..none }
         }
         (AluOp::Rsh, Width::W32) => {
             Scalar { bits: half.rsh(by), unsigned32: a.unsigned32.rsh(by), ..none }

@@ -78,9 +78,10 @@ impl<T: Number> Interval<T> {
         Self::fitting(self.min.into() * other.min.into(), self.max.into() * other.max.into())
     }
 
-    /// Shifted to the left, where no bit is lost and no number negative.
-    pub(super) fn lsh(self, by: u32) -> Self {
-        if self.min.into() < 0 {
+    /// Shifted to the left by less than `bits`, the width, where no number is negative, and none so
+    /// large that kernels take its top bit for lost.
+    pub(super) fn lsh(self, by: u32, bits: u32) -> Self {
+        if self.min.into() < 0 || self.max.into() > 1 << (bits - 1 - by) {
             return Self::FULL;
         }
         Self::fitting(self.min.into() << by, self.max.into() << by)

@@ -255,6 +255,20 @@ fn a_signed_bound_on_both_sides_of_zero_is_forgotten_with_an_unsigned_one() {
 }
 
 #[test]
+fn a_shift_that_may_reach_the_top_bit_forgets_the_least_number() {
+    // Kernels give the interval up where the number may be above half of what would fit.
+    let text = |most: u32| {
+        format!(
+            "r2 = *(u32 *)(r1 +12)\n r0 = 2\n if r2 < 24 goto end\n if r2 > {most} goto end\n \
+             w2 <<= 1\n if w2 > 7 goto end\n r3 = *(u8 *)(r3 +0)\nend:\n exit"
+        )
+    };
+    accepted(&text(0x4000_0000));
+    let reason = refused(&text(0x4000_0017));
+    assert!(matches!(reason, Reason::Unwritten { .. }), "{reason}");
+}
+
+#[test]
 fn an_atomic_access_to_a_value_is_at_a_place_that_is_known() {
     // Kernels may know less of the lower bits of the unknown part.
     let text = |moved: &str| {
