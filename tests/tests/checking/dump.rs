@@ -106,9 +106,7 @@ fn the_picture_says_what_a_reader_must_know_and_colours_the_rules() {
 
 #[test]
 fn graphviz_reads_the_graph() {
-    let mut dot = std::process::Command::new("dot");
-    if !dot.arg("-V").output().is_ok_and(|output| output.status.success()) {
-        palisade_tests::privilege::skip(&"Graphviz is not installed");
+    if !palisade_tests::privilege::is_installed("dot") {
         return;
     }
     // What a policy of addresses and ports becomes takes Graphviz long to lay out.

@@ -4,7 +4,6 @@
 //! other code a refusal is an answer, and ends with 1; it may be stricter than a kernel.
 
 use std::fmt::Write as _;
-use std::fs::File;
 use std::io::Write as _;
 
 use palisade_asm::verify::{Kernel, Refusal, Report, Rules};
@@ -14,6 +13,7 @@ use serde_json::json;
 
 use crate::failure::{Failure, Outcome};
 use crate::output::{Form, Output, human};
+use crate::running::repro;
 
 /// What a program of a target is judged by: the oldest kernel that offers it.
 fn rules(target: Target) -> Rules {
@@ -34,15 +34,9 @@ pub fn compiled(program: &Program, target: Target, text: &str) -> Outcome {
 
 /// The bug, with what a report needs saved in the working directory.
 fn saved(refusal: &Refusal, program: &Program, text: &str) -> Failure {
-    let file = format!("palisade-{}.repro", std::process::id());
     let report =
         format!("{refusal}\n\n--- policy\n{text}\n--- program\n{}", program.listing().numbered());
-    // A file that is there already may be a link that somebody has laid.
-    let written = File::create_new(&file).and_then(|mut to| to.write_all(report.as_bytes()));
-    let saved = match written {
-        Ok(()) => format!("./{file} (policy, program): please attach it to the report"),
-        Err(why) => format!("nothing, for ./{file} cannot be written: {why}"),
-    };
+    let saved = repro::save(&report, "policy, program");
     let headline = "the offline verifier refused the program compiled from this policy; this is a bug in the compiler or in that verifier";
     told(Failure::bug(headline), refusal).note("saved", saved)
 }

@@ -13,6 +13,6 @@ pub mod meta;
 pub mod object;
 pub mod publish;
 pub mod recompiled;
-mod repro;
+pub mod repro;
 pub mod set;
 pub mod trial;

@@ -37,19 +37,21 @@ pub struct Refusal<'a> {
     pub compiled: &'a Compiled,
 }
 
+/// Saves a report, which holds those things, in the working directory; what to say of that.
+pub fn save(report: &str, holds: &str) -> String {
+    let file = format!("palisade-{}.repro", std::process::id());
+    // A file that is there already may be a link that somebody has laid.
+    let written = File::create_new(&file).and_then(|mut to| to.write_all(report.as_bytes()));
+    match written {
+        Ok(()) => format!("./{file} ({holds}): please attach it to the report"),
+        Err(why) => format!("nothing, for ./{file} cannot be written: {why}"),
+    }
+}
+
 impl Refusal<'_> {
     /// The failure, with the reproducer saved in the working directory.
     pub fn saved(&self) -> Failure {
-        let file = format!("palisade-{}.repro", std::process::id());
-        // A file that is there already may be a link that somebody has laid.
-        let written = File::create_new(&file)
-            .and_then(|mut to| to.write_all(self.report(&kernel_release()).as_bytes()));
-        let saved = match written {
-            Ok(()) => {
-                format!("./{file} (policy, program, full log): please attach it to the report")
-            }
-            Err(why) => format!("nothing, for ./{file} cannot be written: {why}"),
-        };
+        let saved = save(&self.report(&kernel_release()), "policy, program, full log");
         self.failure().note("saved", saved)
     }
 
