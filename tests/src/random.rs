@@ -68,7 +68,7 @@ impl Chance {
 
 #[cfg(test)]
 mod tests {
-    use palisade_filter::parse;
+    use palisade_filter::{Target, compile, parse};
 
     use super::*;
 
@@ -80,6 +80,16 @@ mod tests {
         };
         assert_eq!(of(7), of(7));
         assert_ne!(of(7).0, of(8).0);
+    }
+
+    #[test]
+    fn some_policies_are_so_long_that_the_verifier_is_shown_their_end_first() {
+        let shown = |seed: &u64| {
+            let text = policy(&mut Chance::new(*seed)).text;
+            let compiled = compile(&parse(&text).expect("a policy"), Target::FLOOR);
+            compiled.is_ok_and(|c| c.program.listing().to_string().contains("end of the rules"))
+        };
+        assert!((1..60).filter(shown).count() >= 2);
     }
 
     #[test]

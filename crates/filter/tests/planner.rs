@@ -202,3 +202,25 @@ fn ten_times_the_lines_take_some_ten_times_as_long() {
     // A hundred times as long would be quadratic; the machine may be busy.
     assert!(many < few * 70, "{few:?} and {many:?}");
 }
+
+#[test]
+fn the_verifier_is_shown_the_end_of_a_long_lane_before_it_walks_the_rules() {
+    let rule = |n: u32| format!("drop src 10.0.{}.{} udp dport {}\n", n / 200, n % 200, n + 1);
+    let rules = |count: u32| (0..count).map(rule).collect::<String>();
+    assert!(!listing(&(rules(20) + "default pass\n"), TARGET).contains("end of the rules"));
+    for end in ["default pass\n", "drop udp\ndefault pass\n"] {
+        let program = listing(&(rules(100) + end), TARGET);
+        part(
+            &program,
+            "end of the rules:",
+            "; 101: ",
+            expect![[r#"
+                end of the rules:
+                past line 100:
+                  r1 = *(u32 *)(r10 -292)
+                  r1 = *(u32 *)(r10 -212)
+            "#]],
+        );
+        assert!(program.contains("  if r6 != 0x2 goto rules\n"), "{program}");
+    }
+}

@@ -61,7 +61,7 @@ pub fn policy(chance: &mut Chance) -> Made {
 /// Some rules, of which the parser may refuse some.
 pub fn rules(chance: &mut Chance) -> Vec<String> {
     let mut rules: Vec<String> = Vec::new();
-    let groups = if chance.once_in(8) { 20 } else { 6 };
+    let groups = chance.one(&[6, 6, 6, 6, 6, 6, 6, 6, 6, 6, 6, 6, 6, 20, 20, 80]);
     for _ in 0..1 + chance.below(groups) {
         match chance.below(8) {
             0 => rules.extend(run(chance)),

@@ -3,10 +3,16 @@
 //! Tags 0x8100 and 0x88a8 are walked as the stack's `__netif_receive_skb_core` does, up to eight;
 //! a ninth is malformed. At a class's label `AT` is behind the EtherType; at the label of all others
 //! R2 is the EtherType in the order of the packet, or 0, where some rule asks for it.
+//!
+//! Behind tags the verifier forgets how many there were: it follows the headers once for frames
+//! without tags and once for all others, and not for each number of tags. By helpers it does not,
+//! for that takes a pointer moved by a number that it does not know, and CAP_PERFMON.
 
-use palisade_asm::{Assembler, Cond, Label, R1, R2, Size, Swap};
+use palisade_asm::{Assembler, Cond, Label, R1, R2, R3, Reg, Size, Swap};
 
-use super::frame::{AT, DST_MAC, INNER_VLAN, NO_TAG, OFFSET, SRC_MAC, Slot, VLAN};
+use super::frame::{
+    AT, CTX, DST_MAC, FORGETFUL, INNER_VLAN, NO_TAG, OFFSET, SRC_MAC, Slot, VLAN, ctx,
+};
 use super::needs::Needs;
 use super::packet::{Field, Readable, require};
 use crate::plan::{Access, Target};
@@ -24,6 +30,12 @@ const ETHERTYPE: Field = Field::new(12, Size::H);
 const TAG: i16 = 4;
 const TAG_CONTROL: Field = Field::new(0, Size::H);
 const TAG_ETHERTYPE: Field = Field::new(2, Size::H);
+
+/// The distance of `AT` from the start of the frame, behind a tag.
+const WALKED: Reg = R3;
+
+/// A mask that no such distance goes beyond.
+const FARTHEST: i32 = 0x3f;
 
 const VLAN_TYPES: [u16; 2] = [0x8100, 0x88a8];
 
@@ -59,9 +71,10 @@ pub fn ethernet(a: &mut Assembler, target: Target, needs: &Needs, exits: &Exits)
     frame.load(a, R2, ETHERTYPE);
     advance(a, target, HEADER, HEADER);
     let order = target.order;
+    let behind_tags = behind_tags(a, target, exits);
     for depth in 0..MOST_TAGS {
         let tagged = a.label("vlan");
-        dispatch(a, target, exits);
+        dispatch(a, target, if depth == 0 { &exits.classes } else { &behind_tags });
         let [vlan, service] = VLAN_TYPES.map(|number| order.imm16(number.to_be_bytes()));
         a.jump_if(R2, Cond::Eq, vlan, tagged);
         a.jump_if(R2, Cond::Ne, service, exits.other);
@@ -76,11 +89,20 @@ pub fn ethernet(a: &mut Assembler, target: Target, needs: &Needs, exits: &Exits)
         let walked = i16::try_from(depth + 1).expect("few tags") * TAG;
         advance(a, target, TAG, HEADER + walked);
     }
-    dispatch(a, target, exits);
+    dispatch(a, target, &behind_tags);
     for number in VLAN_TYPES {
         a.jump_if(R2, Cond::Eq, order.imm16(number.to_be_bytes()), exits.too_deep);
     }
     a.jump(exits.other);
+    if target.access == Access::Pointers {
+        for ((_, from), (_, to)) in behind_tags.iter().zip(&exits.classes) {
+            if a.wanted(*from) {
+                a.place(*from);
+                forget_walked(a);
+                a.jump(*to);
+            }
+        }
+    }
     if runt != exits.short {
         a.place(runt);
         no_addresses(a, needs);
@@ -88,9 +110,28 @@ pub fn ethernet(a: &mut Assembler, target: Target, needs: &Needs, exits: &Exits)
     }
 }
 
+/// Where frames with tags go, for each class.
+fn behind_tags(a: &mut Assembler, target: Target, exits: &Exits) -> Vec<(Class, Label)> {
+    match target.access {
+        Access::Helpers => exits.classes.clone(),
+        Access::Pointers => {
+            let label = |(class, _): &(Class, Label)| (*class, a.label("behind tags"));
+            exits.classes.iter().map(label).collect()
+        }
+    }
+}
+
+/// Computes `AT` anew, from a distance of which nothing but its bound is known.
+fn forget_walked(a: &mut Assembler) {
+    FORGETFUL.store(a, WALKED);
+    FORGETFUL.load(a, WALKED);
+    CTX.load(a, R1);
+    a.and(WALKED, FARTHEST).load(Size::W, AT, R1 + ctx::DATA).add(AT, WALKED);
+}
+
 /// Sends the EtherType in R2 to its class.
-fn dispatch(a: &mut Assembler, target: Target, exits: &Exits) {
-    for (class, to) in &exits.classes {
+fn dispatch(a: &mut Assembler, target: Target, classes: &[(Class, Label)]) {
+    for (class, to) in classes {
         if let Some(number) = class.ethertype() {
             a.jump_if(R2, Cond::Eq, target.order.imm16(number.to_be_bytes()), *to);
         }
@@ -100,8 +141,12 @@ fn dispatch(a: &mut Assembler, target: Target, exits: &Exits) {
 /// Moves `AT`, to `offset` in the frame.
 fn advance(a: &mut Assembler, target: Target, by: i16, offset: i16) {
     a.add(AT, i32::from(by));
-    if target.access == Access::Helpers {
-        OFFSET.store(a, i32::from(offset));
+    match target.access {
+        Access::Helpers => OFFSET.store(a, i32::from(offset)),
+        Access::Pointers if offset > HEADER => {
+            a.mov(WALKED, i32::from(offset));
+        }
+        Access::Pointers => {}
     }
 }
 

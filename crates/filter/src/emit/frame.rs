@@ -80,6 +80,11 @@ impl Slot {
         FP + (self.off + bytes)
     }
 
+    /// All of it.
+    pub fn whole(self) -> (Size, Mem) {
+        (self.size, self.at(0))
+    }
+
     /// The distance from the frame pointer.
     pub fn off(self) -> i32 {
         i32::from(self.off)
@@ -171,7 +176,7 @@ pub const ICMP: Slot = Slot::forgetful(DPORT);
 pub const FLAGS: Slot = Slot::forgetful(ICMP);
 /// `u32`: not 0 for a piece of a fragmented packet.
 pub const FRAGMENT: Slot = Slot::forgetful(FLAGS);
-/// `u32`: 1 behind an IPv6 fragment header, else 0.
+/// `u32`: [`A_FRAGMENT_HEADER`] behind an IPv6 fragment header, else [`NO_FRAGMENT_HEADER`].
 pub const FRAGMENT_HEADER: Slot = Slot::forgetful(FRAGMENT);
 /// `u32`: the bytes of IPv4 options.
 pub const OPTIONS: Slot = Slot::forgetful(FRAGMENT_HEADER);
@@ -226,6 +231,10 @@ impl AddressPlace {
     }
 }
 
+/// A value of [`FRAGMENT_HEADER`]; not 0, which the verifier remembers wherever it is stored.
+pub const NO_FRAGMENT_HEADER: i32 = 1;
+/// The other one.
+pub const A_FRAGMENT_HEADER: i32 = 2;
 /// A value of [`VLAN`] that is no identifier.
 pub const NO_TAG: i32 = 0x1000;
 

@@ -14,7 +14,8 @@
 use palisade_asm::{Assembler, Cond, Label, R0, R1, R2, R3, R5, Reg, Size, Swap};
 
 use super::frame::{
-    AT, DSCP, DST, FORGETFUL, FRAGMENT, FRAGMENT_HEADER, LENGTH, OFFSET, PROTOCOL, SRC, TTL, left,
+    A_FRAGMENT_HEADER, AT, DSCP, DST, FORGETFUL, FRAGMENT, FRAGMENT_HEADER, LENGTH,
+    NO_FRAGMENT_HEADER, OFFSET, PROTOCOL, SRC, TTL, left,
 };
 use super::needs::Needs;
 use super::packet::{Field, Readable, require, require_at};
@@ -138,7 +139,7 @@ fn header(a: &mut Assembler, target: Target, way: &Way, needs: &Needs, ends: &En
     if way.depth < Depth::Layer4 {
         return;
     }
-    FRAGMENT_HEADER.store(a, 0);
+    FRAGMENT_HEADER.store(a, NO_FRAGMENT_HEADER);
     if needs.fragment {
         FRAGMENT.store(a, 0);
     }
@@ -227,8 +228,8 @@ fn walk(a: &mut Assembler, target: Target, kind: Extension, to: &Steps<'_>, ends
     let (short, bad) = (ends.malformed(Flaw::ShortL4), ends.malformed(Flaw::BadExtHdr));
     if kind == Extension::Fragment {
         FRAGMENT_HEADER.load(a, R1);
-        a.jump_if(R1, Cond::Ne, 0, bad);
-        FRAGMENT_HEADER.store(a, 1);
+        a.jump_if(R1, Cond::Ne, NO_FRAGMENT_HEADER, bad);
+        FRAGMENT_HEADER.store(a, A_FRAGMENT_HEADER);
     }
     let left = left(target.access);
     a.jump_if(left, Cond::Lt, i32::from(EXTENSION), short);

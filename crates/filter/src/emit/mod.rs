@@ -13,6 +13,7 @@ mod length;
 mod needs;
 mod packet;
 mod plain;
+mod preview;
 mod rules;
 mod sets;
 mod tables;
@@ -28,6 +29,7 @@ use crate::policy::{Class, Flaw, Lane};
 use crate::structure;
 use frame::{AT, CTX, END, ETHERTYPE, MODE, ctx};
 use needs::Needs;
+use preview::Preview;
 use rules::{Maps, Rules, State};
 use sets::SetMaps;
 use transport::Lanes;
@@ -191,7 +193,18 @@ impl Emission<'_> {
             ends: self.ends,
         };
         let mut state = State::default();
-        rules.nodes(a, &lane_way.nodes, &mut state);
+        // What decides every packet that gets there stands at the end in either case.
+        let (nodes, last) = match (lane_way.open, lane_way.nodes.split_last()) {
+            (Open::No, Some((last, nodes))) => (nodes, std::slice::from_ref(last)),
+            (Open::Yes, _) | (_, None) => (&*lane_way.nodes, &[][..]),
+        };
+        rules.forget(a, nodes);
+        let preview = Preview::begin(a, way.class, lane_way);
+        rules.nodes(a, nodes, &mut state);
+        if let Some(preview) = preview {
+            preview.end(a);
+        }
+        rules.nodes(a, last, &mut state);
         if lane_way.open == Open::Yes {
             self.rest(a, lane_way);
         }

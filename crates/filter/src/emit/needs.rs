@@ -52,8 +52,13 @@ impl Needs {
 
     /// Of one lane of a way.
     pub fn of_lane(way: &Way, lane: Lane) -> Self {
+        Self::of_rules(way.lane(lane))
+    }
+
+    /// Of the rules that some lanes share.
+    pub fn of_rules(lane: &LaneWay) -> Self {
         let mut needs = Self::default();
-        needs.add(way.lane(lane));
+        needs.add(lane);
         needs
     }
 

@@ -94,6 +94,16 @@ pub struct State {
 }
 
 impl Rules<'_> {
+    /// Before the nodes of a lane: none of the look-ups that are done once has hit yet.
+    pub fn forget(&self, a: &mut Assembler, nodes: &[Node]) {
+        for node in nodes {
+            if let Node::Remember { place, first, .. } = node {
+                self.note(a, *first);
+                REMEMBERED[*place].store(a, 0);
+            }
+        }
+    }
+
     /// Emits the nodes; packets that none decides fall through.
     pub fn nodes(&self, a: &mut Assembler, nodes: &[Node], state: &mut State) {
         for node in nodes {
@@ -144,14 +154,12 @@ impl Rules<'_> {
         }
     }
 
-    /// Does a look-up and keeps whether it hit.
+    /// Does a look-up and keeps that it hit.
     fn remember(&self, a: &mut Assembler, test: &Test, slot: Slot) {
-        let (miss, done) = (a.label("not in set"), a.label("remembered"));
+        let miss = a.label("not in set");
         self.test(a, test, miss);
         slot.store(a, 1);
-        a.jump(done).place(miss);
-        slot.store(a, 0);
-        a.place(done);
+        a.place(miss);
     }
 
     /// Where packets go whose row is named, by way of the entries that they have hit.

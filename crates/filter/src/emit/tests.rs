@@ -6,7 +6,8 @@ use palisade_asm::{AluOp, Assembler, Cond, Label, R1, R2, Size, Swap};
 
 use super::frame::{
     AddressSlot, DPORT, DSCP, DST, DST_MAC, ETHERTYPE, FLAGS, FRAGMENT, FRAGMENT_HEADER, ICMP,
-    INNER_VLAN, LENGTH, OPTIONS, PROTOCOL, SPORT, SRC, SRC_MAC, Slot, TTL, VLAN,
+    INNER_VLAN, LENGTH, NO_FRAGMENT_HEADER, OPTIONS, PROTOCOL, SPORT, SRC, SRC_MAC, Slot, TTL,
+    VLAN,
 };
 use crate::policy::{End, Quantity, Relation, Tag, TcpFlags};
 use crate::value::{AddressRange, Addresses, Family, Mac, PortRange, Ports, Prefix};
@@ -65,7 +66,7 @@ pub fn neighbour_discovery(a: &mut Assembler, miss: Label) {
     ICMP.load(a, R1);
     a.rsh(R1, 8).jump_if(R1, Cond::Lt, ND_FIRST, miss).jump_if(R1, Cond::Gt, ND_LAST, miss);
     equals(a, TTL, NEIGHBOUR, miss);
-    equals(a, FRAGMENT_HEADER, 0, miss);
+    equals(a, FRAGMENT_HEADER, NO_FRAGMENT_HEADER, miss);
 }
 
 /// Type, and code where one is given.

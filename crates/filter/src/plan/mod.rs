@@ -107,6 +107,14 @@ impl Node {
         }
     }
 
+    /// How many rules and look-ups it is.
+    pub fn rules(&self) -> usize {
+        match self {
+            Self::Rule(_) | Self::LookUp { .. } | Self::Remember { .. } => 1,
+            Self::Under(_, nodes) => nodes.iter().map(Self::rules).sum(),
+        }
+    }
+
     fn each<'a>(&'a self, visit: &mut impl FnMut(Asked<'a>)) {
         let mut each = |cond: &'a Cond| cond.each(&mut |test| visit(Asked::Test(test)));
         match self {
