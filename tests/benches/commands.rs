@@ -1,4 +1,5 @@
-//! What the commands of the built binary take, process included: time, and memory at the most.
+//! What the commands of the built binary take, process and kernel included: time, and memory at the
+//! most.
 //!
 //! The binary is built as it is released and run as a user would run it, in private namespaces with
 //! a bpf file system of their own. Each command is a child of a process that does nothing else, so
@@ -32,8 +33,9 @@ const MILLION: usize = 1_000_000;
 const MANY: usize = 100_000;
 /// Rules of the mixed policy.
 const RULES: usize = 1000;
-/// How often a long command is run, and a short one.
+/// How often a long command is run, one that loads a program, and a short one.
 const LONG: usize = 3;
+const LOADS: usize = 15;
 const SHORT: usize = 50;
 
 fn main() -> Outcome<()> {
@@ -72,7 +74,9 @@ struct Lists {
     addresses: String,
     prefixes: String,
     others: String,
+    builtin: String,
     mixed: String,
+    server: String,
 }
 
 fn lists() -> Outcome<Lists> {
@@ -98,7 +102,9 @@ fn lists() -> Outcome<Lists> {
         addresses: write("addresses.txt", MANY, &[32])?,
         prefixes: write("prefixes.txt", MANY, &[16, 18, 20, 21, 22, 23, 24, 24, 24, 24])?,
         others: write("others.txt", MANY, &[32])?,
+        builtin: written("builtin.pal", palisade_filter::BUILTIN)?,
         mixed: written("mixed.pal", &mixed(RULES))?,
+        server: written("server.pal", include_str!("../../examples/web-server.pal"))?,
     })
 }
 
@@ -149,9 +155,16 @@ impl Bench {
             "{:<42} {:>10} {:>10} {:>10} {:>8}   aim",
             "command (median of runs)", "elapsed", "least", "processor", "memory"
         );
-        let Lists { million, addresses, prefixes, others, mixed } = &self.lists;
+        let Lists { million, addresses, prefixes, others, builtin, mixed, server } = &self.lists;
         let taken = self.repeat(SHORT, || Ok(()), |_| vec!["check".into(), mixed.clone()])?;
         line("check of 1 000 mixed rules", &taken, "50 ms");
+        let other = || self.run(&["apply", builtin]).map(drop);
+        let taken = self.repeat(LOADS, other, |_| vec!["apply".into(), mixed.clone()])?;
+        line("apply of 1 000 mixed rules", &taken, "250 ms");
+        let taken = self.repeat(LOADS, other, |_| vec!["apply".into(), server.clone()])?;
+        line("apply of the web server example", &taken, "-");
+        other()?;
+
         let flush = || self.run(&["flush", "--set", "block"]).map(drop);
 
         let taken = self.repeat(LONG, flush, |_| vec!["import".into(), million.clone()])?;
