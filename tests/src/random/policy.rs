@@ -1,6 +1,6 @@
 //! Whole policies by chance.
 //!
-//! Rules come one by one, and in runs: rules that differ in one value, that share a condition, or
+//! Rules come one by one, in crowds, and in runs: rules that differ in one value, that share a condition, or
 //! that repeat an earlier one, which are what a planner may put together or leave out.
 
 use std::collections::HashSet;
@@ -60,8 +60,8 @@ pub fn policy(chance: &mut Chance) -> Made {
 
 /// Some rules, of which the parser may refuse some.
 pub fn rules(chance: &mut Chance) -> Vec<String> {
-    let mut rules: Vec<String> = Vec::new();
-    let groups = chance.one(&[6, 6, 6, 6, 6, 6, 6, 6, 6, 6, 6, 6, 6, 20, 20, 80]);
+    let mut rules: Vec<String> = if chance.once_in(12) { crowd(chance) } else { Vec::new() };
+    let groups = if chance.once_in(8) { 20 } else { 6 };
     for _ in 0..1 + chance.below(groups) {
         match chance.below(8) {
             0 => rules.extend(run(chance)),
@@ -85,6 +85,16 @@ pub fn rules(chance: &mut Chance) -> Vec<String> {
 
 fn action(chance: &mut Chance) -> &'static str {
     chance.one(&["drop", "drop", "drop", "pass", "pass", "abort", "count"])
+}
+
+/// More rules than are walked without a preview, each about few packets.
+fn crowd(chance: &mut Chance) -> Vec<String> {
+    let rule = |chance: &mut Chance| {
+        let (action, end) = (action(chance), chance.one(&["src", "dst"]));
+        let (address, port) = (address(chance), port(chance));
+        format!("{action} {end} {address} dport {port} {}", matching(chance, 0))
+    };
+    (0..250).map(|_| rule(chance)).collect()
 }
 
 /// Rules that differ in one value.
