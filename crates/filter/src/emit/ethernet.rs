@@ -43,6 +43,8 @@ const VLAN_TYPES: [u16; 2] = [0x8100, 0x88a8];
 pub struct Exits {
     /// A class and its label.
     pub classes: Vec<(Class, Label)>,
+    /// Those of them whose headers are read.
+    pub read: Vec<Class>,
     /// Frames of no such class.
     pub other: Label,
     /// Frames cut within the Ethernet header or a tag.
@@ -69,7 +71,10 @@ pub fn ethernet(a: &mut Assembler, target: Target, needs: &Needs, exits: &Exits)
     let frame = require(a, HEADER, runt);
     addresses(a, needs, frame);
     frame.load(a, R2, ETHERTYPE);
-    advance(a, target, HEADER, HEADER);
+    a.add(AT, i32::from(HEADER));
+    if target.access == Access::Helpers {
+        OFFSET.store(a, i32::from(HEADER));
+    }
     let order = target.order;
     let behind_tags = behind_tags(a, target, exits);
     for depth in 0..MOST_TAGS {
@@ -86,8 +91,13 @@ pub fn ethernet(a: &mut Assembler, target: Target, needs: &Needs, exits: &Exits)
             _ => {}
         }
         tag.load(a, R2, TAG_ETHERTYPE);
-        let walked = i16::try_from(depth + 1).expect("few tags") * TAG;
-        advance(a, target, TAG, HEADER + walked);
+        a.add(AT, i32::from(TAG));
+        let offset = i32::from(HEADER + i16::try_from(depth + 1).expect("few tags") * TAG);
+        if target.access == Access::Helpers {
+            OFFSET.store(a, offset);
+        } else if !exits.read.is_empty() {
+            a.mov(WALKED, offset);
+        }
     }
     dispatch(a, target, &behind_tags);
     for number in VLAN_TYPES {
@@ -95,8 +105,8 @@ pub fn ethernet(a: &mut Assembler, target: Target, needs: &Needs, exits: &Exits)
     }
     a.jump(exits.other);
     if target.access == Access::Pointers {
-        for ((_, from), (_, to)) in behind_tags.iter().zip(&exits.classes) {
-            if a.wanted(*from) {
+        for ((class, from), (_, to)) in behind_tags.iter().zip(&exits.classes) {
+            if exits.read.contains(class) {
                 a.place(*from);
                 forget_walked(a);
                 a.jump(*to);
@@ -115,7 +125,10 @@ fn behind_tags(a: &mut Assembler, target: Target, exits: &Exits) -> Vec<(Class, 
     match target.access {
         Access::Helpers => exits.classes.clone(),
         Access::Pointers => {
-            let label = |(class, _): &(Class, Label)| (*class, a.label("behind tags"));
+            let label = |(class, to): &(Class, Label)| {
+                let is_read = exits.read.contains(class);
+                (*class, if is_read { a.label("behind tags") } else { *to })
+            };
             exits.classes.iter().map(label).collect()
         }
     }
@@ -135,18 +148,6 @@ fn dispatch(a: &mut Assembler, target: Target, classes: &[(Class, Label)]) {
         if let Some(number) = class.ethertype() {
             a.jump_if(R2, Cond::Eq, target.order.imm16(number.to_be_bytes()), *to);
         }
-    }
-}
-
-/// Moves `AT`, to `offset` in the frame.
-fn advance(a: &mut Assembler, target: Target, by: i16, offset: i16) {
-    a.add(AT, i32::from(by));
-    match target.access {
-        Access::Helpers => OFFSET.store(a, i32::from(offset)),
-        Access::Pointers if offset > HEADER => {
-            a.mov(WALKED, i32::from(offset));
-        }
-        Access::Pointers => {}
     }
 }
 

@@ -127,7 +127,9 @@ impl Emission<'_> {
             }
         };
         let classes = entries.iter().map(|entry| (entry.way.class, entry.start)).collect();
-        let exits = ethernet::Exits { classes, other, short, too_deep };
+        let is_read = |way: &&Way| way.depth > Depth::Layer2;
+        let read = plan.ways.iter().filter(is_read).map(|way| way.class).collect();
+        let exits = ethernet::Exits { classes, read, other, short, too_deep };
         ethernet::ethernet(a, plan.target, &needs, &exits);
         for entry in &entries {
             a.note(Note::new(class_name(entry.way.class))).place(entry.start);
