@@ -26,6 +26,7 @@ pub mod import;
 pub mod oracle;
 pub mod plan;
 pub mod policy;
+pub mod rehearsal;
 pub mod structure;
 pub mod text;
 pub mod value;

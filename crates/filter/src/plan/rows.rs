@@ -43,7 +43,7 @@ pub struct Row {
 
 /// The place of a row.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct RowId(pub(super) usize);
+pub struct RowId(pub(crate) usize);
 
 impl RowId {
     /// The row in a table that only says that a key is listed: no rule has it.

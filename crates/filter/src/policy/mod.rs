@@ -221,6 +221,11 @@ impl Policy {
         self.sets.iter().find(|s| s.name.as_str() == name)
     }
 
+    /// The place of the set called `name`.
+    pub fn set_id(&self, name: &str) -> Option<SetId> {
+        self.sets.iter().position(|s| s.name.as_str() == name).map(SetId)
+    }
+
     /// What is passed before any rule is looked at.
     pub fn keeps(&self) -> &[Rule] {
         &self.keeps

@@ -12,6 +12,7 @@
 //! - Every set has a [`Fill`] besides: how many entries it holds, so that the program skips the
 //!   look-up of what is empty, and what an editor has to know who may open the set's maps alone.
 
+mod contents;
 pub mod cover;
 mod fill;
 pub mod service;
@@ -19,6 +20,7 @@ mod stamp;
 
 use std::net::IpAddr;
 
+pub use contents::{Contents, NotTaken, Write};
 pub use fill::{FILL_SIZE, Fill, fill_layout, fill_map};
 pub use stamp::{Origin, Stamp};
 

@@ -80,11 +80,13 @@ impl Cells {
 
     /// All copies of a value, as user space reads them: rounded up where there are several.
     pub(super) fn all(&self, value: usize) -> Vec<u8> {
-        let start = value * self.copies * self.step;
-        if self.copies == 1 {
-            return self.bytes(start..start + self.size).to_vec();
-        }
-        self.bytes(start..start + self.copies * self.step).to_vec()
+        self.get(value).unwrap_or_default().to_vec()
+    }
+
+    /// The bytes that `all` copies; nothing beyond the last value.
+    pub(super) fn get(&self, value: usize) -> Option<&[u8]> {
+        let start = value.checked_mul(self.copies * self.step)?;
+        self.bytes.get(start..start.checked_add(self.all_len())?)
     }
 
     /// Bytes that `all` gives and `put_all` takes.

@@ -19,6 +19,8 @@ pub(in crate::vm) struct Held {
     pub(super) frozen: bool,
     readable: bool,
     writable: bool,
+    /// The places of the values that programs found, where somebody wants to know.
+    pub(super) found: Option<Vec<usize>>,
     pub(super) table: Table,
 }
 
@@ -68,6 +70,7 @@ impl Held {
             frozen: false,
             readable: !decl.flags.contains(MapFlags::WRONLY_PROG),
             writable: !decl.flags.contains(MapFlags::RDONLY_PROG),
+            found: None,
             table,
         })
     }
@@ -218,6 +221,9 @@ impl Held {
             Table::Lpm(lpm) => lpm.find(key),
             Table::Ring(_) | Table::Programs(_) | Table::Targets(_) | Table::Events => None,
         }?;
+        if let Some(found) = &mut self.found {
+            found.push(at);
+        }
         let cells = self.cells()?;
         let copy = if cells.copies() == 1 { 0 } else { cpu };
         (copy < cells.copies()).then(|| cells.within(at, copy))

@@ -123,6 +123,34 @@ impl MapStore {
         held.entries().into_iter().map(|(key, at)| (key, cells.all(at))).collect()
     }
 
+    /// The bytes of a value of an array, of all CPUs side by side, by its index.
+    pub fn at(&self, map: usize, index: usize) -> Option<&[u8]> {
+        match &self.maps.get(map)?.table {
+            Table::Array(array) => array.cells.get(index),
+            Table::Hash(_)
+            | Table::Lpm(_)
+            | Table::Ring(_)
+            | Table::Programs(_)
+            | Table::Targets(_)
+            | Table::Events => None,
+        }
+    }
+
+    /// From here on it is noted which values of a map programs find, for [`Self::take_found`].
+    pub fn note_found(&mut self, map: usize) {
+        if let Some(held) = self.maps.get_mut(map) {
+            held.found = Some(Vec::new());
+        }
+    }
+
+    /// Moves the places of the values that programs found since the last call, each as often as it
+    /// was found, behind those in `into`; of an array, these are the indices.
+    pub fn take_found(&mut self, map: usize, into: &mut Vec<usize>) {
+        if let Some(found) = self.maps.get_mut(map).and_then(|held| held.found.as_mut()) {
+            into.append(found);
+        }
+    }
+
     /// How many entries there are; of an array, how many there can be.
     pub fn count(&self, map: usize) -> usize {
         match self.maps.get(map).map(|held| (&held.table, held.decl.max_entries)) {

@@ -1,0 +1,63 @@
+//! What no program of ours may do, and why a program is not rehearsed.
+
+use std::fmt;
+
+use palisade_asm::vm::{MapRefusal, MapUnfit, Trap};
+
+use super::Hits;
+use crate::structure::NotTaken;
+
+/// A run that no compiled program may have.
+#[derive(Clone, Debug)]
+pub enum Fault {
+    /// The program does what is not allowed.
+    Trap(Box<Trap>),
+    /// The result is no verdict.
+    Result(u32),
+    /// The frame is changed: its bytes now.
+    Changed(Vec<u8>),
+    /// Not one deciding row has grown by the packet: the places of the counters that have grown,
+    /// those of shadow behind the others, and by how much.
+    Counted(Vec<(usize, Hits)>),
+}
+
+impl fmt::Display for Fault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Trap(trap) => trap.fmt(f),
+            Self::Result(number) => write!(f, "the program returns {number}, which is no verdict"),
+            Self::Changed(frame) => write!(f, "the program changes the frame to {frame:02x?}"),
+            Self::Counted(rows) if rows.is_empty() => f.write_str("the packet is counted nowhere"),
+            Self::Counted(rows) => {
+                f.write_str("not one deciding row counts the packet:")?;
+                rows.iter().try_for_each(|(row, [packets, bytes])| {
+                    write!(f, " row {row} by {packets} packets and {bytes} bytes")
+                })
+            }
+        }
+    }
+}
+
+impl std::error::Error for Fault {}
+
+/// Why a program is not ready for frames.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Unready {
+    /// The program, the policy and the compiled policy do not declare the same maps.
+    #[error("the program does not have the maps of the policy")]
+    OtherMaps,
+    /// A map is not simulated.
+    #[error(transparent)]
+    Map(#[from] MapUnfit),
+    /// A set does not take an entry.
+    #[error(transparent)]
+    Entry(#[from] NotTaken),
+    /// A map does not take a value.
+    #[error("map `{map}`: {why}")]
+    Refused {
+        /// The map.
+        map: String,
+        /// Why.
+        why: MapRefusal,
+    },
+}

@@ -1,0 +1,221 @@
+//! A policy's program in the interpreter, with its maps filled: frames are put to it without a
+//! kernel and without privilege.
+//!
+//! Every run checks what holds of each packet whatever the policy: the result is a verdict, the
+//! frame comes back unchanged, and exactly one row of those that decide has grown, by one packet
+//! and the bytes of the frame. A program that breaks this is at [`Fault`], and so may be tried that
+//! are wrong on purpose. What a run costs does not depend on how many rows there are.
+
+mod counters;
+mod fault;
+
+use palisade_asm::vm::{Insert, Packet, Trap, Vm, Watch, World};
+use palisade_asm::{ByteOrder, Program};
+
+use crate::plan::{CONTROL, Control, Mode, Row, RowId};
+use crate::policy::{Policy, SetId, Verdict};
+use crate::structure::{self, Contents};
+use crate::value::Item;
+use crate::{Artifact, Target};
+use counters::Counters;
+pub use fault::{Fault, Unready};
+
+/// Packets and bytes.
+pub type Hits = [u64; 2];
+
+/// A program with its maps, ready for frames. Its clock stands still unless it is set.
+#[derive(Clone, Debug)]
+pub struct Rehearsal {
+    vm: Vm,
+    packet: Packet,
+    world: World,
+    mode: Mode,
+    counters: Counters,
+    rows: Vec<Row>,
+    /// By set: the place of its first map, and its entries.
+    sets: Vec<(usize, Contents)>,
+}
+
+/// What became of a frame.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Rehearsed {
+    /// The verdict.
+    pub verdict: Verdict,
+    /// The row that the frame was counted in.
+    pub row: RowId,
+    /// The half of the counters with that row.
+    pub half: Half,
+    /// The rows of `count` rules that it was counted in besides, in order.
+    pub counted: Vec<RowId>,
+    /// The bytes that were counted.
+    pub bytes: u64,
+    /// How many instructions were executed.
+    pub steps: u64,
+}
+
+/// The halves of the counters.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Half {
+    /// What was carried out.
+    Enforced,
+    /// What would have been dropped, in mode `shadow`.
+    Shadow,
+}
+
+impl Rehearsal {
+    /// What to compile for: this machine's order of bytes, and frames of any length.
+    pub const TARGET: Target = Target { buffers: crate::Buffers::Multi, ..Target::FLOOR };
+
+    /// The program of a compiled policy, its sets empty, in mode `enforce`. It must be compiled for
+    /// the order of bytes of this machine.
+    pub fn new(policy: &Policy, artifact: &Artifact) -> Result<Self, Unready> {
+        Self::of_program(policy, artifact, &artifact.program)
+    }
+
+    /// Another program in the place of the compiled one, with the same maps.
+    pub fn of_program(
+        policy: &Policy,
+        artifact: &Artifact,
+        program: &Program,
+    ) -> Result<Self, Unready> {
+        if program.maps() != artifact.maps {
+            return Err(Unready::OtherMaps);
+        }
+        let mut vm = Vm::new(program)?;
+        for filling in &artifact.fillings {
+            for (key, value) in &filling.entries {
+                put(&mut vm, filling.map, key, value)?;
+            }
+        }
+        let place = |name: &str| artifact.maps.iter().position(|map| map.name == name);
+        let sets = policy.sets().iter().map(|set| {
+            let first = place(set.name.as_str()).ok_or(Unready::OtherMaps)?;
+            Ok((first, Contents::new(set)))
+        });
+        let sets = sets.collect::<Result<_, Unready>>()?;
+        let counters = Counters::of(&mut vm, &artifact.rows).ok_or(Unready::OtherMaps)?;
+        let rows = artifact.rows.clone();
+        let (packet, world, mode) = (Packet::new(&[]), World::default(), Mode::Enforce);
+        let mut ready = Self { vm, packet, world, mode, counters, rows, sets };
+        ready.set_mode(Mode::Enforce)?;
+        Ok(ready)
+    }
+
+    /// What the program does with its verdicts from here on.
+    pub fn set_mode(&mut self, mode: Mode) -> Result<(), Unready> {
+        // A tick is a nanosecond, so that entries end when they say.
+        let control = Control { mode: mode.code().into(), first_tick: 0, tick: 1 };
+        let map = self.vm.maps().find(CONTROL).ok_or(Unready::OtherMaps)?;
+        put(&mut self.vm, map, &[0; 4], &control.words().map(u64::to_ne_bytes).concat())?;
+        self.mode = mode;
+        Ok(())
+    }
+
+    /// What time it is, in nanoseconds of the clock by which entries end; 0 at first.
+    pub fn set_now(&mut self, nanoseconds: u64) {
+        self.world.jiffies = nanoseconds;
+    }
+
+    /// Adds entries to a set, each with when it ends, 0 for never. The hits of all entries of the
+    /// set begin anew.
+    pub fn insert(
+        &mut self,
+        set: SetId,
+        entries: impl IntoIterator<Item = (Item, u64)>,
+    ) -> Result<(), Unready> {
+        let (first, contents) = self.sets.get_mut(set.index()).ok_or(Unready::OtherMaps)?;
+        contents.insert(entries)?;
+        for structure::Write { map, key, value } in contents.writes(ByteOrder::HOST) {
+            put(&mut self.vm, *first + map, &key, &value)?;
+        }
+        Ok(())
+    }
+
+    /// Puts every entry into its set that the text of the policy declares.
+    pub fn insert_declared(&mut self, policy: &Policy) -> Result<(), Unready> {
+        for (at, set) in policy.sets().iter().enumerate() {
+            self.insert(SetId(at), set.elements.iter().map(|item| (*item, 0)))?;
+        }
+        Ok(())
+    }
+
+    /// Puts a frame to the program.
+    pub fn run(&mut self, frame: &[u8]) -> Result<Rehearsed, Fault> {
+        self.packet.set(frame);
+        let outcome = self.vm.run(&mut self.packet, &self.world);
+        self.judged(frame, outcome)
+    }
+
+    /// The same, with somebody looking on.
+    pub fn run_watched<W: Watch>(
+        &mut self,
+        frame: &[u8],
+        watch: &mut W,
+    ) -> Result<Rehearsed, Fault> {
+        self.packet.set(frame);
+        let outcome = self.vm.run_watched(&mut self.packet, &self.world, watch);
+        self.judged(frame, outcome)
+    }
+
+    fn judged(
+        &mut self,
+        frame: &[u8],
+        outcome: Result<palisade_asm::vm::Outcome, Box<Trap>>,
+    ) -> Result<Rehearsed, Fault> {
+        // Also behind a trap, so that the next frame is not taken for this one.
+        let grown = self.counters.grown(&mut self.vm);
+        let outcome = outcome.map_err(Fault::Trap)?;
+        let code = i32::try_from(outcome.value).ok();
+        let verdict = Verdict::ALL.into_iter().find(|verdict| Some(verdict.code()) == code);
+        let verdict = verdict.ok_or(Fault::Result(outcome.value))?;
+        let (first, further) = frame.split_at(self.packet.first().len().min(frame.len()));
+        if self.packet.first() != first || self.packet.further() != further {
+            return Err(Fault::Changed(self.packet.bytes()));
+        }
+        // Padding in further buffers is not counted.
+        let least = if further.is_empty() { frame.len() } else { first.len() };
+        let counted = grown?.decided(least as u64..=frame.len() as u64)?;
+        let counters::Counted { row, half, counted, bytes } = counted;
+        Ok(Rehearsed { verdict, row, half, counted, bytes, steps: outcome.steps })
+    }
+
+    /// The rows of the counters.
+    pub fn rows(&self) -> &[Row] {
+        &self.rows
+    }
+
+    /// A row.
+    pub fn row(&self, row: RowId) -> &Row {
+        &self.rows[row.index()]
+    }
+
+    /// What a row has counted in one half.
+    pub fn count(&self, row: RowId, half: Half) -> Hits {
+        self.counters.total(row, half)
+    }
+
+    /// What an entry of a set was hit by; `None` where there is no such entry.
+    pub fn hits(&self, set: SetId, item: &Item) -> Option<Hits> {
+        let (first, contents) = self.sets.get(set.index())?;
+        let (map, key) = contents.counters(item, ByteOrder::HOST)?;
+        counters::hits(&self.vm.maps().get(first + map, &key)?)
+    }
+
+    /// The mode.
+    pub fn mode(&self) -> Mode {
+        self.mode
+    }
+
+    /// The program.
+    pub fn program(&self) -> &Program {
+        let program = self.vm.program(palisade_asm::vm::ProgramId::FIRST);
+        program.expect("a machine has the program that it was made with")
+    }
+}
+
+fn put(vm: &mut Vm, map: usize, key: &[u8], value: &[u8]) -> Result<(), Unready> {
+    vm.maps_mut().put(map, key, value, Insert::Any).map_err(|why| {
+        let name = vm.maps().decl(map).map(|decl| decl.name.clone()).unwrap_or_default();
+        Unready::Refused { map: name, why }
+    })
+}

@@ -1,0 +1,210 @@
+//! What the maps of a set hold when it has certain entries.
+//!
+//! For whoever fills maps that no program runs on yet: everything is worked out at once, and no
+//! order of writing is kept. An editor of a set in force has more to mind.
+
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+
+use super::service::{self, Placed};
+use super::{Fill, NetPart, Origin, Stamp, cover};
+use crate::ByteOrder;
+use crate::policy::Set;
+use crate::value::{Item, Mac, Prefix, Service, SetKind};
+
+/// The entries of a set, and when each ends: a time of `CLOCK_MONOTONIC` in nanoseconds, 0 for
+/// never.
+#[derive(Clone, Debug)]
+pub struct Contents {
+    set: Set,
+    entries: BTreeMap<Item, u64>,
+}
+
+/// A value to be written into one of the maps of a set.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Write {
+    /// The place of the map in [`super::maps`].
+    pub map: usize,
+    /// The key.
+    pub key: Vec<u8>,
+    /// The value; where each CPU has its own, that of one.
+    pub value: Vec<u8>,
+}
+
+/// Why a set does not take an entry.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum NotTaken {
+    /// The item is of another kind.
+    #[error("`{item}` is no item of a {} set", kind.word())]
+    Kind {
+        /// The item.
+        item: Item,
+        /// The kind of the set.
+        kind: SetKind,
+    },
+    /// There would be too many.
+    #[error("set `{set}` takes {max} entries, and there would be {entries}")]
+    Full {
+        /// The set.
+        set: String,
+        /// How many it takes.
+        max: u32,
+        /// How many there would be.
+        entries: usize,
+    },
+}
+
+impl Contents {
+    /// A set without entries.
+    pub fn new(set: &Set) -> Self {
+        Self { set: set.clone(), entries: BTreeMap::new() }
+    }
+
+    /// Adds entries; one that is there gets the new time. The error leaves the set as it was.
+    pub fn insert(&mut self, more: impl IntoIterator<Item = (Item, u64)>) -> Result<(), NotTaken> {
+        let (kind, more) = (self.set.kind, BTreeMap::from_iter(more));
+        if let Some(item) = more.keys().find(|item| item.kind() != kind) {
+            return Err(NotTaken::Kind { item: *item, kind });
+        }
+        let new = more.keys().filter(|item| !self.entries.contains_key(item)).count();
+        let (entries, max) = (self.entries.len() + new, self.set.max);
+        if entries > usize::try_from(max).unwrap_or(usize::MAX) {
+            return Err(NotTaken::Full { set: self.set.name.to_string(), max, entries });
+        }
+        self.entries.extend(more);
+        Ok(())
+    }
+
+    /// The entries in order, and when they end.
+    pub fn entries(&self) -> impl Iterator<Item = (&Item, u64)> {
+        self.entries.iter().map(|(item, ends)| (item, *ends))
+    }
+
+    /// Everything that the set's maps hold, all counters at zero.
+    pub fn writes(&self, order: ByteOrder) -> Vec<Write> {
+        match self.set.kind {
+            SetKind::Net => self.net(order),
+            SetKind::Service => self.services(order),
+            SetKind::Mac => self.macs(order),
+        }
+    }
+
+    /// Under which key of which of the set's maps the counters of an entry begin.
+    pub fn counters(&self, item: &Item, order: ByteOrder) -> Option<(usize, Vec<u8>)> {
+        self.entries.get(item)?;
+        Some(match item {
+            Item::Net(prefix) => (NetPart::of(prefix).index(), net_key(prefix, order)),
+            Item::Mac(Mac(addr)) => (0, addr.to_vec()),
+            Item::Service(_) => (2, order.bytes32(self.slot(item)?.into()).to_vec()),
+        })
+    }
+
+    fn net(&self, order: ByteOrder) -> Vec<Write> {
+        let mut parts: [Vec<(Prefix, u64)>; 4] = Default::default();
+        for (item, ends) in &self.entries {
+            if let Item::Net(prefix) = item {
+                parts[NetPart::of(prefix).index()].push((*prefix, *ends));
+            }
+        }
+        let mut writes = vec![self.fill(parts.len(), parts.each_ref(), order)];
+        for (part, entries) in NetPart::ALL.into_iter().zip(&parts) {
+            let untils = match part {
+                NetPart::Host4 | NetPart::Host6 => entries.iter().map(|(_, ends)| *ends).collect(),
+                NetPart::Net4 | NetPart::Net6 => cover::untils(entries),
+            };
+            writes.extend(entries.iter().zip(untils).map(|((prefix, ends), until)| Write {
+                map: part.index(),
+                key: net_key(prefix, order),
+                value: entry(prefix.len(), until, *ends, order),
+            }));
+        }
+        writes
+    }
+
+    fn macs(&self, order: ByteOrder) -> Vec<Write> {
+        let all: Vec<([u8; 6], u64)> = self.entries.iter().filter_map(mac).collect();
+        let mut writes = vec![self.fill(1, [&all], order)];
+        writes.extend(all.into_iter().map(|(addr, ends)| Write {
+            map: 0,
+            key: addr.to_vec(),
+            value: entry(0, ends, ends, order),
+        }));
+        writes
+    }
+
+    fn services(&self, order: ByteOrder) -> Vec<Write> {
+        let placed: Vec<Placed> = (1..)
+            .zip(self.entries.iter().filter_map(service))
+            .map(|(slot, (item, until))| Placed { slot, item, until })
+            .collect();
+        let key = |number: u32| order.bytes32(number).to_vec();
+        let mut writes = vec![self.fill::<(), 0>(3, [], order)];
+        for Placed { slot, item, until } in &placed {
+            let words = [service::encode(item), stamp(0), *until];
+            let value = words.map(|word| order.bytes64(word)).concat();
+            writes.push(Write { map: 1, key: key((*slot).into()), value });
+            writes.push(Write { map: 2, key: key((*slot).into()), value: vec![0; 16] });
+        }
+        for (port, cell) in (0u32..).zip(service::paint(&placed)).filter(|(_, cell)| *cell != 0) {
+            writes.push(Write { map: 0, key: key(port), value: order.bytes64(cell).to_vec() });
+        }
+        writes
+    }
+
+    /// The slot of a service: they are given in the order of the items.
+    fn slot(&self, item: &Item) -> Option<u16> {
+        u16::try_from(self.entries.range(..=item).count()).ok()
+    }
+
+    /// The fill of a set with these entries in its parts, the map `at`.
+    fn fill<T, const N: usize>(
+        &self,
+        at: usize,
+        parts: [&Vec<(T, u64)>; N],
+        order: ByteOrder,
+    ) -> Write {
+        let mut fill = Fill { timeout: self.set.timeout, ..Fill::default() };
+        for ((entries, timed), part) in fill.entries.iter_mut().zip(&mut fill.timed).zip(parts) {
+            *entries = part.len() as u64;
+            *timed = part.iter().filter(|(_, ends)| *ends != 0).count() as u64;
+        }
+        let value = fill.words().map(|word| order.bytes64(word)).concat();
+        Write { map: at, key: vec![0; 4], value }
+    }
+}
+
+fn mac((item, ends): (&Item, &u64)) -> Option<([u8; 6], u64)> {
+    match item {
+        Item::Mac(Mac(addr)) => Some((*addr, *ends)),
+        Item::Net(_) | Item::Service(_) => None,
+    }
+}
+
+fn service((item, ends): (&Item, &u64)) -> Option<(Service, u64)> {
+    match item {
+        Item::Service(service) => Some((*service, *ends)),
+        Item::Net(_) | Item::Mac(_) => None,
+    }
+}
+
+/// The key of a prefix in the map of its part.
+fn net_key(prefix: &Prefix, order: ByteOrder) -> Vec<u8> {
+    let address = match prefix.addr() {
+        IpAddr::V4(addr) => addr.octets().to_vec(),
+        IpAddr::V6(addr) => addr.octets().to_vec(),
+    };
+    if prefix.is_host() {
+        return address;
+    }
+    [order.bytes32(prefix.len().into()).as_slice(), &address].concat()
+}
+
+/// The value of an entry that nothing has hit yet.
+fn entry(len: u8, until: u64, ends: u64, order: ByteOrder) -> Vec<u8> {
+    [0, 0, stamp(len), until, ends].map(|word| order.bytes64(word)).concat()
+}
+
+/// What an entry says of itself that was put in at no time in particular.
+fn stamp(len: u8) -> u64 {
+    Stamp { len, origin: Origin::Declared, added: 0 }.word()
+}
