@@ -20,6 +20,7 @@
 #![forbid(unsafe_code)]
 #![deny(clippy::wildcard_enum_match_arm)]
 
+pub mod capture;
 pub mod diag;
 mod emit;
 pub mod import;
