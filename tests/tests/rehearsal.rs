@@ -2,9 +2,9 @@
 //! count and end, and a program that is wrong is found out.
 
 use palisade_asm::{Program, parse as assemble};
-use palisade_filter::oracle::{Decider, Decision, decide};
-use palisade_filter::plan::{Decider as Counted, RowId};
-use palisade_filter::rehearsal::{Fault, Half, Rehearsal, Rehearsed, Unready};
+use palisade_filter::oracle::decide;
+use palisade_filter::plan::Decider as Counted;
+use palisade_filter::rehearsal::{Fault, Half, Rehearsal, Unready};
 use palisade_filter::{Artifact, Item, Mode, PlanError, Policy, Verdict, compile, parse};
 use palisade_tests::agree::{Entry, Life, contents};
 use palisade_tests::packet::{eth, filler, ipv4, udp};
@@ -32,24 +32,6 @@ fn ends(life: Life) -> u64 {
         Life::Timed => 1 << 62,
         Life::Over => 1000,
     }
-}
-
-fn agree(rehearsal: &Rehearsal, policy: &Policy, got: &Rehearsed, want: &Decision) -> bool {
-    let row = rehearsal.row(got.row);
-    let same = match (row.decider, want.decider) {
-        (Counted::Malformed(one), Decider::Malformed(other)) => one == other,
-        (Counted::Keep, Decider::Keep(_))
-        | (Counted::Rule, Decider::Rule(_))
-        | (Counted::Fragment, Decider::Fragment)
-        | (Counted::Default, Decider::Default) => true,
-        _ => false,
-    };
-    let line = |row: &RowId| rehearsal.row(*row).line;
-    let counted: Vec<_> = want.counted.iter().map(|at| Some(policy.rules()[*at].line)).collect();
-    same && row.line == want.line
-        && got.verdict == want.verdict
-        && got.half == Half::Enforced
-        && got.counted.iter().map(line).collect::<Vec<_>>() == counted
 }
 
 #[test]
@@ -80,7 +62,7 @@ fn policies_by_chance_decide_in_rehearsal_as_the_oracle_says() {
             let shown = |what: String| format!("seed {seed}: {what}\n{want:?}\n{}", made.text);
             let got =
                 ready.run(&frame).unwrap_or_else(|fault| panic!("{}", shown(fault.to_string())));
-            assert!(agree(&ready, &read, &got, &want), "{}", shown(format!("{got:?}")));
+            assert!(ready.agrees(&got, &want), "{}", shown(format!("{got:?}")));
             runs += 1;
             dropped += usize::from(got.verdict == Verdict::Drop);
         }

@@ -10,6 +10,10 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use crate::policy::{Flaw, Protocol};
 use crate::value::{Family, Mac};
 
+/// Bytes of an Ethernet header.
+const ETHERNET: usize = 14;
+/// Bytes of a VLAN tag.
+const TAG: usize = 4;
 /// The most VLAN tags that are stepped over.
 const MOST_TAGS: usize = 8;
 /// The most IPv6 extension headers that are stepped over.
@@ -74,6 +78,8 @@ pub(super) struct Facts {
     pub ethertype: Option<u16>,
     /// The IP header, where it is sound.
     pub ip: Option<Ip>,
+    /// How many bytes of the frame were looked at: what stands behind them makes no difference.
+    pub seen: usize,
 }
 
 /// What an IP packet says of itself.
@@ -87,6 +93,8 @@ pub(super) struct Ip {
     /// An IPv4 header is longer than 20 bytes.
     pub options: bool,
     pub piece: Piece,
+    /// The numbers of the IPv6 extension headers that were stepped over.
+    pub extensions: Vec<u8>,
     /// Known of a sound packet, but for later fragments of IPv6.
     pub protocol: Option<Protocol>,
     /// Source and destination.
@@ -118,6 +126,7 @@ pub(super) fn read(frame: &[u8]) -> (Facts, Option<Flaw>) {
 
 fn ethernet(frame: &[u8], facts: &mut Facts) -> Result<(), Flaw> {
     let mut rest = frame;
+    facts.seen = frame.len().min(ETHERNET);
     let macs = [Mac(take(&mut rest, Flaw::ShortL2)?), Mac(take(&mut rest, Flaw::ShortL2)?)];
     let mut ethertype = u16::from_be_bytes(take(&mut rest, Flaw::ShortL2)?);
     facts.macs = Some(macs);
@@ -128,11 +137,12 @@ fn ethernet(frame: &[u8], facts: &mut Facts) -> Result<(), Flaw> {
         let control = u16::from_be_bytes(take(&mut rest, Flaw::ShortL2)?);
         ethertype = u16::from_be_bytes(take(&mut rest, Flaw::ShortL2)?);
         facts.tags.push(control & 0x0fff);
+        facts.seen += TAG;
     }
     facts.ethertype = Some(ethertype);
     match Kind::of(ethertype) {
-        Kind::Ip4 => ip4(rest, &mut facts.ip),
-        Kind::Ip6 => ip6(rest, &mut facts.ip),
+        Kind::Ip4 => ip4(Rest { bytes: rest, at: facts.seen }, facts),
+        Kind::Ip6 => ip6(Rest { bytes: rest, at: facts.seen }, facts),
         Kind::Arp | Kind::Other => Ok(()),
     }
 }
@@ -144,8 +154,36 @@ fn take<const N: usize>(bytes: &mut &[u8], short: Flaw) -> Result<[u8; N], Flaw>
     Ok(*head)
 }
 
-fn ip4(bytes: &[u8], facts: &mut Option<Ip>) -> Result<(), Flaw> {
-    let head: &[u8; 20] = bytes.first_chunk().ok_or(Flaw::ShortL3)?;
+/// What is left of a packet, and where in the frame it begins.
+#[derive(Clone, Copy)]
+struct Rest<'a> {
+    bytes: &'a [u8],
+    at: usize,
+}
+
+impl<'a> Rest<'a> {
+    /// The header at its front, which is looked at.
+    fn look<const N: usize>(self, seen: &mut usize, short: Flaw) -> Result<&'a [u8; N], Flaw> {
+        let head = self.bytes.first_chunk().ok_or(short)?;
+        *seen = self.at + N;
+        Ok(head)
+    }
+
+    /// What is behind so many bytes of it.
+    fn behind(self, length: usize, short: Flaw) -> Result<Self, Flaw> {
+        let bytes = self.bytes.get(length..).ok_or(short)?;
+        Ok(Self { bytes, at: self.at + length })
+    }
+
+    /// So many bytes of it.
+    fn up_to(self, length: u16, short: Flaw) -> Result<Self, Flaw> {
+        let bytes = self.bytes.get(..usize::from(length)).ok_or(short)?;
+        Ok(Self { bytes, ..self })
+    }
+}
+
+fn ip4(rest: Rest<'_>, facts: &mut Facts) -> Result<(), Flaw> {
+    let head: &[u8; 20] = rest.look(&mut facts.seen, Flaw::ShortL3)?;
     if head[0] >> 4 != 4 {
         return Err(Flaw::BadVersion);
     }
@@ -153,14 +191,13 @@ fn ip4(bytes: &[u8], facts: &mut Option<Ip>) -> Result<(), Flaw> {
     if header < head.len() {
         return Err(Flaw::BadIhl);
     }
-    if header > bytes.len() {
+    if header > rest.bytes.len() {
         return Err(Flaw::ShortL3);
     }
     let total = u16::from_be_bytes([head[2], head[3]]);
-    let packet = bytes.get(..usize::from(total)).ok_or(Flaw::BadLength)?;
-    let body = packet.get(header..).ok_or(Flaw::BadLength)?;
+    let body = rest.up_to(total, Flaw::BadLength)?.behind(header, Flaw::BadLength)?;
     let fragment = u16::from_be_bytes([head[6], head[7]]);
-    let ip = facts.insert(Ip {
+    let ip = facts.ip.insert(Ip {
         source: Ipv4Addr::new(head[12], head[13], head[14], head[15]).into(),
         destination: Ipv4Addr::new(head[16], head[17], head[18], head[19]).into(),
         ttl: head[8],
@@ -172,6 +209,7 @@ fn ip4(bytes: &[u8], facts: &mut Option<Ip>) -> Result<(), Flaw> {
             (0, _) => Piece::First,
             _ => Piece::Later,
         },
+        extensions: Vec::new(),
         protocol: None,
         ports: None,
         flags: None,
@@ -182,36 +220,37 @@ fn ip4(bytes: &[u8], facts: &mut Option<Ip>) -> Result<(), Flaw> {
         ip.protocol = Some(protocol);
         return Ok(());
     }
-    transport(ip, Protocol::ICMP, protocol, body)
+    transport(ip, Protocol::ICMP, protocol, body, &mut facts.seen)
 }
 
-fn ip6(bytes: &[u8], facts: &mut Option<Ip>) -> Result<(), Flaw> {
-    let mut rest = bytes;
-    let head: [u8; 8] = take(&mut rest, Flaw::ShortL3)?;
-    let source: [u8; 16] = take(&mut rest, Flaw::ShortL3)?;
-    let destination: [u8; 16] = take(&mut rest, Flaw::ShortL3)?;
-    if head[0] >> 4 != 6 {
+fn ip6(rest: Rest<'_>, facts: &mut Facts) -> Result<(), Flaw> {
+    let mut head = rest.look::<40>(&mut facts.seen, Flaw::ShortL3)?.as_slice();
+    let first: [u8; 8] = take(&mut head, Flaw::ShortL3)?;
+    let source: [u8; 16] = take(&mut head, Flaw::ShortL3)?;
+    let destination: [u8; 16] = take(&mut head, Flaw::ShortL3)?;
+    if first[0] >> 4 != 6 {
         return Err(Flaw::BadVersion);
     }
-    let payload = u16::from_be_bytes([head[4], head[5]]);
+    let payload = u16::from_be_bytes([first[4], first[5]]);
     if payload == 0 {
         return Err(Flaw::BadLength);
     }
-    let body = rest.get(..usize::from(payload)).ok_or(Flaw::BadLength)?;
-    let ip = facts.insert(Ip {
+    let body = rest.behind(40, Flaw::BadLength)?.up_to(payload, Flaw::BadLength)?;
+    let ip = facts.ip.insert(Ip {
         source: Ipv6Addr::from(source).into(),
         destination: Ipv6Addr::from(destination).into(),
-        ttl: head[7],
+        ttl: first[7],
         length: u32::from(payload) + 40,
-        dscp: (head[0] & 0x0f) << 2 | head[1] >> 6,
+        dscp: (first[0] & 0x0f) << 2 | first[1] >> 6,
         options: false,
         piece: Piece::Whole,
+        extensions: Vec::new(),
         protocol: None,
         ports: None,
         flags: None,
         icmp: None,
     });
-    extensions(ip, head[6], body)
+    extensions(ip, first[6], body, &mut facts.seen)
 }
 
 /// The extension headers that are stepped over; every other number is the protocol.
@@ -248,19 +287,19 @@ impl Extension {
     }
 }
 
-fn extensions(ip: &mut Ip, first: u8, body: &[u8]) -> Result<(), Flaw> {
-    let (mut next, mut rest, mut walked) = (first, body, 0);
+fn extensions(ip: &mut Ip, first: u8, body: Rest<'_>, seen: &mut usize) -> Result<(), Flaw> {
+    let (mut next, mut rest) = (first, body);
     while let Some(extension) = Extension::of(next) {
-        if extension == Extension::HopByHop && walked > 0 {
+        if extension == Extension::HopByHop && !ip.extensions.is_empty() {
             return Err(Flaw::BadExtHdr);
         }
-        if walked == MOST_EXTENSIONS {
+        if ip.extensions.len() == MOST_EXTENSIONS {
             return Err(Flaw::ExtHdrTooDeep);
         }
         if extension == Extension::Fragment && ip.piece != Piece::Whole {
             return Err(Flaw::BadExtHdr);
         }
-        let head: &[u8; 8] = rest.first_chunk().ok_or(Flaw::ShortL4)?;
+        let head: &[u8; 8] = rest.look(seen, Flaw::ShortL4)?;
         if extension == Extension::Routing && head[3] != 0 {
             return Err(Flaw::BadExtHdr);
         }
@@ -268,14 +307,15 @@ fn extensions(ip: &mut Ip, first: u8, body: &[u8]) -> Result<(), Flaw> {
             ip.piece = piece(u16::from_be_bytes([head[2], head[3]]));
             if ip.piece == Piece::Later {
                 // Neither what follows nor which protocol it is can be believed.
+                ip.extensions.push(next);
                 return Ok(());
             }
         }
-        rest = rest.get(extension.length(head[1])..).ok_or(Flaw::ShortL4)?;
+        rest = rest.behind(extension.length(head[1]), Flaw::ShortL4)?;
+        ip.extensions.push(next);
         next = head[0];
-        walked += 1;
     }
-    transport(ip, Protocol::ICMPV6, Protocol(next), rest)
+    transport(ip, Protocol::ICMPV6, Protocol(next), rest, seen)
 }
 
 /// What the field of an IPv6 fragment header says.
@@ -288,20 +328,27 @@ const fn piece(field: u16) -> Piece {
 }
 
 /// Reads what a transport header says; it must be whole, and of other protocols nothing is asked.
-fn transport(ip: &mut Ip, icmp: Protocol, protocol: Protocol, body: &[u8]) -> Result<(), Flaw> {
+fn transport(
+    ip: &mut Ip,
+    icmp: Protocol,
+    protocol: Protocol,
+    body: Rest<'_>,
+    seen: &mut usize,
+) -> Result<(), Flaw> {
     match protocol {
         Protocol::TCP => {
-            let head: &[u8; 20] = body.first_chunk().ok_or(Flaw::ShortL4)?;
-            if !(head.len()..=body.len()).contains(&(usize::from(head[12] >> 4) * 4)) {
+            let head: &[u8; 20] = body.look(seen, Flaw::ShortL4)?;
+            let offset = usize::from(head[12] >> 4) * 4;
+            if !(head.len()..=body.bytes.len()).contains(&offset) {
                 return Err(Flaw::BadOffset);
             }
             ip.ports = Some(ports(head));
             ip.flags = Some(u16::from_be_bytes([head[12], head[13]]) & 0x1ff);
         }
-        Protocol::UDP => ip.ports = Some(ports(body.first_chunk::<8>().ok_or(Flaw::ShortL4)?)),
-        Protocol::SCTP => ip.ports = Some(ports(body.first_chunk::<12>().ok_or(Flaw::ShortL4)?)),
+        Protocol::UDP => ip.ports = Some(ports(body.look::<8>(seen, Flaw::ShortL4)?)),
+        Protocol::SCTP => ip.ports = Some(ports(body.look::<12>(seen, Flaw::ShortL4)?)),
         _ if protocol == icmp => {
-            let head: &[u8; 8] = body.first_chunk().ok_or(Flaw::ShortL4)?;
+            let head: &[u8; 8] = body.look(seen, Flaw::ShortL4)?;
             ip.icmp = Some([head[0], head[1]]);
         }
         _ => {}

@@ -70,21 +70,65 @@ pub struct Decision {
 
 /// What becomes of `frame`, a whole Ethernet frame, while the sets hold `contents`.
 pub fn decide(policy: &Policy, contents: &impl Contents, frame: &[u8]) -> Decision {
-    let (facts, flaw) = frame::read(frame);
-    let Some(flaw) = flaw else {
-        return first_match(policy, contents, &facts, statements(policy));
-    };
-    let reach = Reach::of(policy, facts.kind());
-    let depth = match facts.kind() {
-        // It is the tags that are flawed: they are minded for the sake of what may follow them.
-        Kind::Arp | Kind::Other => deepest(policy),
-        Kind::Ip4 | Kind::Ip6 => reach.depth,
-    };
-    if depth >= minded_from(flaw) {
-        return fallback(Decider::Malformed(flaw), policy.malformed(), Vec::new());
+    Reading::of(frame).decide(policy, contents)
+}
+
+/// A frame that was read once, whatever policies are then asked about it.
+#[derive(Clone, Debug)]
+pub struct Reading {
+    facts: Facts,
+    flaw: Option<Flaw>,
+}
+
+impl Reading {
+    /// Reads a whole Ethernet frame.
+    pub fn of(frame: &[u8]) -> Self {
+        let (facts, flaw) = frame::read(frame);
+        Self { facts, flaw }
     }
-    // What is not known of the frame is not asked: the other statements are about other kinds.
-    first_match(policy, contents, &facts, reach.statements)
+
+    /// How many bytes of the frame were looked at: those behind make no difference to any policy, as
+    /// long as there are as many.
+    pub fn seen(&self) -> usize {
+        self.facts.seen
+    }
+
+    /// What becomes of the frame while the sets hold `contents`.
+    pub fn decide(&self, policy: &Policy, contents: &impl Contents) -> Decision {
+        match self.asked(policy) {
+            Asked::Malformed(flaw) => {
+                fallback(Decider::Malformed(flaw), policy.malformed(), Vec::new())
+            }
+            Asked::All => first_match(policy, contents, &self.facts, statements(policy)),
+            Asked::About(about) => first_match(policy, contents, &self.facts, about),
+        }
+    }
+
+    /// Which statements of a policy are asked about the frame.
+    fn asked<'a>(&self, policy: &'a Policy) -> Asked<'a> {
+        let Some(flaw) = self.flaw else { return Asked::All };
+        let reach = Reach::of(policy, self.facts.kind());
+        let depth = match self.facts.kind() {
+            // It is the tags that are flawed: they are minded for the sake of what may follow them.
+            Kind::Arp | Kind::Other => deepest(policy),
+            Kind::Ip4 | Kind::Ip6 => reach.depth,
+        };
+        if depth >= minded_from(flaw) {
+            return Asked::Malformed(flaw);
+        }
+        // What is not known of the frame is not asked: the other statements are about other kinds.
+        Asked::About(reach.statements)
+    }
+}
+
+/// The statements that are asked about a frame.
+enum Asked<'a> {
+    /// None: it cannot be read, and some rule looks that far.
+    Malformed(Flaw),
+    /// All of them.
+    All,
+    /// These.
+    About(Vec<Statement<'a>>),
 }
 
 fn deepest(policy: &Policy) -> Depth {

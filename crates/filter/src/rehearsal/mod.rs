@@ -6,12 +6,14 @@
 //! and the bytes of the frame. A program that breaks this is at [`Fault`], and so may be tried that
 //! are wrong on purpose. What a run costs does not depend on how many rows there are.
 
+mod agree;
 mod counters;
 mod fault;
 
 use palisade_asm::vm::{Insert, Packet, Trap, Vm, Watch, World};
 use palisade_asm::{ByteOrder, Program};
 
+use crate::oracle;
 use crate::plan::{CONTROL, Control, Mode, Row, RowId};
 use crate::policy::{Policy, SetId, Verdict};
 use crate::structure::{self, Contents};
@@ -32,6 +34,8 @@ pub struct Rehearsal {
     mode: Mode,
     counters: Counters,
     rows: Vec<Row>,
+    /// By row, what the oracle calls what decides.
+    deciders: Vec<Option<oracle::Decider>>,
     /// By set: the place of its first map, and its entries.
     sets: Vec<(usize, Contents)>,
 }
@@ -96,7 +100,8 @@ impl Rehearsal {
         let counters = Counters::of(&mut vm, &artifact.rows).ok_or(Unready::OtherMaps)?;
         let rows = artifact.rows.clone();
         let (packet, world, mode) = (Packet::new(&[]), World::default(), Mode::Enforce);
-        let mut ready = Self { vm, packet, world, mode, counters, rows, sets };
+        let deciders = agree::deciders(&rows);
+        let mut ready = Self { vm, packet, world, mode, counters, rows, deciders, sets };
         ready.set_mode(Mode::Enforce)?;
         Ok(ready)
     }
