@@ -1,6 +1,7 @@
 //! What can be typed: the commands, their options and their help.
 
 mod code;
+mod packets;
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -12,6 +13,7 @@ use palisade_filter::{Item, Name};
 use palisade_loader::xdp::Mode;
 
 pub use code::{Asm, CodeFormat, Disasm, Dump, DumpFormat, DumpTarget, Exec};
+pub use packets::Replay;
 
 /// A packet filter for Linux: policies compiled to eBPF in pure Rust, held at XDP.
 #[derive(Parser, Debug)]
@@ -93,6 +95,12 @@ pub enum Command {
     Check(Check),
     /// Show what applying a policy would change
     Diff(Diff),
+    /// Put the packets of a capture to a policy, with no kernel: verdict and rule of each, and totals
+    ///
+    /// Sets hold what the policy declares: elements, and the entries of files. Of a packet that the
+    /// capture has cut, the missing bytes are taken for zeros; where they are among its headers, the
+    /// verdict is uncertain, and said to be. With `-q`, only the totals are printed.
+    Replay(Replay),
     /// Print the program of a file or of the policy in force, each part under the line that asked for it
     Dump(Dump),
     /// Tell whether the kernel runs exactly what the policy says

@@ -20,6 +20,7 @@ pub mod list;
 pub mod load;
 pub mod manual;
 pub mod mode;
+pub mod replay;
 pub mod rollback;
 pub mod stats;
 pub mod status;

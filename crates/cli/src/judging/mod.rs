@@ -3,6 +3,8 @@
 //! Everything is read before anything is touched: a text or a list that cannot be read, or is not
 //! sound, leaves nothing behind.
 
+mod capture;
+mod judge;
 mod lists;
 mod source;
 
@@ -11,6 +13,8 @@ use std::path::Path;
 use palisade_filter::oracle::{self, Decider, Decision};
 use palisade_filter::{Policy, Verdict};
 
+pub use capture::{Capture, whole};
+pub use judge::{Certainty, Judge, Judged};
 pub use lists::{Lists, declared};
 pub use source::{Source, read_bytes, read_policy};
 

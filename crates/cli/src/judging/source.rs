@@ -71,7 +71,7 @@ pub fn read_bytes(path: &Path, most: u64) -> Outcome<(String, Vec<u8>)> {
     Ok((name, bytes))
 }
 
-fn is_stdin(path: &Path) -> bool {
+pub(super) fn is_stdin(path: &Path) -> bool {
     path == Path::new("-") || path == Path::new("/dev/stdin")
 }
 
@@ -118,7 +118,7 @@ impl Unread {
         }
     }
 
-    fn of(self, name: &str) -> Failure {
+    pub(super) fn of(self, name: &str) -> Failure {
         match self {
             Self::Memory => Failure::refused(self.in_words(name)),
             Self::Kind("a pipe") => Failure::usage(self.in_words(name))

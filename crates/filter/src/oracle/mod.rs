@@ -14,6 +14,7 @@ mod contents;
 mod expect;
 mod frame;
 mod reach;
+mod summary;
 mod terms;
 mod witness;
 
