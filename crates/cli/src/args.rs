@@ -12,8 +12,8 @@ use palisade_filter::value::Timeout;
 use palisade_filter::{Item, Name};
 use palisade_loader::xdp::Mode;
 
-pub use code::{Asm, CodeFormat, Disasm, Dump, DumpFormat, DumpTarget, Exec};
-pub use packets::Replay;
+pub use code::{Asm, CodeFormat, Disasm, Dump, DumpFormat, DumpTarget, Exec, bytes_of_hex};
+pub use packets::{Explain, Replay};
 
 /// A packet filter for Linux: policies compiled to eBPF in pure Rust, held at XDP.
 #[derive(Parser, Debug)]
@@ -95,6 +95,11 @@ pub enum Command {
     Check(Check),
     /// Show what applying a policy would change
     Diff(Diff),
+    /// Tell why a packet fares as it does: its fields, each rule that is asked, and what decides
+    ///
+    /// By the policy in force and what its sets hold, or by one in a file and what it declares. With
+    /// `-q`, only the verdict is printed.
+    Explain(Explain),
     /// Put the packets of a capture to a policy, with no kernel: verdict and rule of each, and totals
     ///
     /// Sets hold what the policy declares: elements, and the entries of files. Of a packet that the
@@ -111,7 +116,8 @@ pub enum Command {
     Disasm(Disasm),
     /// Run code of any origin on a packet, with no kernel: verdict and registers
     ///
-    /// Maps begin empty and clocks stand at zero. A program that does what the kernel's verifier
+    /// Maps begin empty and clocks stand at zero; with `--pcap`, maps stay from packet to packet, and
+    /// bytes that a capture has cut off are zeros. A program that does what the kernel's verifier
     /// exists to prevent is stopped there: the instruction and the reason are told, with exit code 1.
     Exec(Exec),
     /// Load somebody else's XDP object and attach it to an interface

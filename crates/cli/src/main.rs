@@ -79,6 +79,7 @@ fn run(cli: &Cli) -> Outcome {
         Command::Mode(args) => cmd::mode::run(global, args, &mut out),
         Command::Check(args) => cmd::check::run(args, &mut out),
         Command::Diff(args) => cmd::diff::run(global, args, &mut out),
+        Command::Explain(args) => cmd::explain::run(global, args, &mut out),
         Command::Replay(args) => cmd::replay::run(args, &mut out),
         Command::Dump(args) => cmd::dump::run(global, args, &mut out),
         Command::Attest(args) => cmd::attest::run(global, args, &mut out),

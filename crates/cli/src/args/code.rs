@@ -152,6 +152,9 @@ pub struct Exec {
     /// The packet from its Ethernet header on, as hexadecimal digits; without it, 60 zeros
     #[arg(long, value_name = "HEX", value_parser = frame)]
     pub packet: Option<Frame>,
+    /// Run it on every packet of a capture, pcap or pcapng: the verdict of each, and totals; `-` is standard input
+    #[arg(long, value_name = "FILE", conflicts_with = "packet")]
+    pub pcap: Option<PathBuf>,
     /// How the code is written; without it, that is recognised
     #[arg(long, value_enum)]
     pub format: Option<CodeFormat>,
@@ -173,7 +176,7 @@ const HOST_ORDER: &str = match ByteOrder::HOST {
 };
 
 /// Digits, two a byte; blanks and colons between bytes are passed over.
-fn frame(text: &str) -> Result<Frame, String> {
+pub fn bytes_of_hex(text: &str) -> Result<Vec<u8>, String> {
     let digits: Vec<u32> = text
         .chars()
         .filter(|c| !c.is_whitespace() && *c != ':')
@@ -184,7 +187,11 @@ fn frame(text: &str) -> Result<Frame, String> {
         return Err("the last byte has one digit only".to_owned());
     }
     let byte = |[high, low]: &[u32; 2]| u8::try_from(high << 4 | low).unwrap_or(u8::MAX);
-    Ok(Frame(bytes.iter().map(byte).collect()))
+    Ok(bytes.iter().map(byte).collect())
+}
+
+fn frame(text: &str) -> Result<Frame, String> {
+    bytes_of_hex(text).map(Frame)
 }
 
 fn byte_order(text: &str) -> Result<ByteOrder, String> {

@@ -17,3 +17,28 @@ pub struct Replay {
     #[arg(long, value_name = "OUT")]
     pub write_dropped: Option<PathBuf>,
 }
+
+/// `explain`.
+#[derive(Args, Debug)]
+pub struct Explain {
+    /// Hexadecimal digits from the Ethernet header on, or words: `udp from 198.51.100.7:4000 to 192.0.2.1:53`
+    ///
+    /// The words: tcp, udp, sctp, icmp, icmp6, arp, proto N, from ADDR[:PORT], to ADDR[:PORT], flags
+    /// syn,ack, type N, code N, ttl N, length N, dscp N, options, fragment first|later, vlan N,
+    /// inner-vlan N, ethertype N, ether src MAC, ether dst MAC; in any order. An IPv6 address with a
+    /// port is in brackets. What is not said is as in an `expect`.
+    #[arg(value_name = "PACKET", required_unless_present = "pcap", conflicts_with = "pcap")]
+    pub words: Vec<String>,
+    /// The packets of a capture, pcap or pcapng; `-` is standard input
+    #[arg(long, value_name = "FILE")]
+    pub pcap: Option<PathBuf>,
+    /// One packet of the capture, counted from 1; without it, all of them
+    #[arg(long, value_name = "N", requires = "pcap", value_parser = clap::value_parser!(u64).range(1..))]
+    pub packet: Option<u64>,
+    /// The policy; without it, the one in force with what its sets hold
+    #[arg(short, long, value_name = "FILE.pal")]
+    pub policy: Option<PathBuf>,
+    /// With the instructions that were executed, each part under the line that asked for it
+    #[arg(long)]
+    pub bytecode: bool,
+}

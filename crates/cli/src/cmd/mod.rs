@@ -13,6 +13,7 @@ pub mod doctor;
 pub mod dump;
 pub mod edit;
 pub mod exec;
+pub mod explain;
 pub mod flush;
 pub mod get;
 pub mod import;

@@ -8,8 +8,9 @@ use std::fmt::Write as _;
 use palisade_asm::vm::Watch;
 use palisade_filter::oracle::{Contents, Decision, Reading};
 use palisade_filter::plan::{Decider, Row, RowId};
+use palisade_filter::policy::SetId;
 use palisade_filter::rehearsal::{Fault, Rehearsal, Rehearsed, Unready};
-use palisade_filter::{Artifact, Item, Policy, Verdict};
+use palisade_filter::{Item, Policy, Verdict};
 
 use super::Deciding;
 use crate::failure::{Failure, Outcome};
@@ -48,20 +49,19 @@ pub enum Certainty {
 
 impl<'a, C: Contents> Judge<'a, C> {
     /// Compiles a policy, and puts entries into the sets of the program, each with when it ends, 0
-    /// for never; `contents` is what the oracle takes them to hold at the time `now`.
+    /// for never, by a clock that stands at 0; `contents` is what the oracle takes them to hold.
     pub fn new<I: IntoIterator<Item = (Item, u64)>>(
         policy: &'a Policy,
         text: &'a str,
         contents: C,
-        now: u64,
-        entries: impl Fn(&palisade_filter::policy::Set) -> Outcome<I>,
+        entries: impl Fn(SetId) -> I,
     ) -> Outcome<Self> {
         let artifact = palisade_filter::compile(policy, Rehearsal::TARGET)?;
-        let mut rehearsal = ready(policy, &artifact)?;
-        rehearsal.set_now(now);
+        let mut rehearsal = Rehearsal::new(policy, &artifact).map_err(unready)?;
         for set in policy.sets() {
-            let Some(id) = policy.set_id(set.name.as_str()) else { continue };
-            rehearsal.insert(id, entries(set)?).map_err(unready)?;
+            if let Some(id) = policy.set_id(set.name.as_str()) {
+                rehearsal.insert(id, entries(id)).map_err(unready)?;
+            }
         }
         Ok(Self { policy, text, contents, rehearsal })
     }
@@ -113,7 +113,7 @@ impl<'a, C: Contents> Judge<'a, C> {
         let program = match done {
             Ok(done) => {
                 let row = self.rehearsal.row(done.row);
-                format!("{}, by {}", done.verdict, row_text(row))
+                format!("{}, by {}", done.verdict, Deciding::of_row(row))
             }
             Err(fault) => fault.to_string(),
         };
@@ -150,10 +150,6 @@ impl<'a, C: Contents> Judge<'a, C> {
     }
 }
 
-fn ready(policy: &Policy, artifact: &Artifact) -> Outcome<Rehearsal> {
-    Rehearsal::new(policy, artifact).map_err(unready)
-}
-
 fn unready(why: Unready) -> Failure {
     match why {
         // A map that the kernel would make as well.
@@ -162,23 +158,18 @@ fn unready(why: Unready) -> Failure {
     }
 }
 
-/// A row as a statement with its line.
-fn row_text(row: &Row) -> Deciding {
-    let text = match row.decider {
-        Decider::Malformed(flaw) => format!("malformed: {}", flaw.name()),
-        Decider::Off
-        | Decider::Keep
-        | Decider::Rule
-        | Decider::Count
-        | Decider::Fragment
-        | Decider::Default => row.text.clone(),
-    };
-    Deciding { line: row.line, text }
-}
-
 impl Deciding {
     /// The statement that a row of the counters is of.
     pub fn of_row(row: &Row) -> Self {
-        row_text(row)
+        let text = match row.decider {
+            Decider::Malformed(flaw) => format!("malformed: {}", flaw.name()),
+            Decider::Off
+            | Decider::Keep
+            | Decider::Rule
+            | Decider::Count
+            | Decider::Fragment
+            | Decider::Default => row.text.clone(),
+        };
+        Self { line: row.line, text }
     }
 }

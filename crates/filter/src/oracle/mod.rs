@@ -13,16 +13,22 @@ mod compose;
 mod contents;
 mod expect;
 mod frame;
+mod listed;
 mod reach;
 mod summary;
 mod terms;
+mod trace;
 mod witness;
+mod words;
 
 use crate::policy::{Fallback, Flaw, Policy, Rule, Verdict};
 
 pub use contents::{Contents, Declared};
 pub use expect::{arp_request, expected_frame, neighbour_solicitation, session_frame};
+pub use listed::Listed;
+pub use trace::{Answer, Layer, Minded, Question, Trace};
 pub use witness::{proves, witnesses};
+pub use words::{WordsError, frame_of_words};
 
 use frame::{Facts, Kind};
 use reach::{Depth, Reach};

@@ -43,6 +43,26 @@ impl Flaw {
         Self::BadOffset,
     ];
 
+    /// What is wrong, in a sentence.
+    pub const fn meaning(self) -> &'static str {
+        match self {
+            Self::ShortL2 => "the Ethernet header or a VLAN tag is cut",
+            Self::VlanTooDeep => "there are more than eight VLAN tags",
+            Self::ShortL3 => "the IP header is cut",
+            Self::BadVersion => "the IP version is not the one that the EtherType announces",
+            Self::BadIhl => "the IPv4 header says that it is shorter than 20 bytes",
+            Self::BadLength => {
+                "the IP length contradicts the header or the frame, or is IPv6's zero"
+            }
+            Self::ExtHdrTooDeep => "there are more than eight IPv6 extension headers",
+            Self::BadExtHdr => {
+                "an extension header stands where the stack takes none, or has segments left"
+            }
+            Self::ShortL4 => "an extension or transport header is cut",
+            Self::BadOffset => "the TCP data offset is below 20 bytes or beyond the packet",
+        }
+    }
+
     /// The name in texts and JSON, and of its counter.
     pub const fn name(self) -> &'static str {
         match self {

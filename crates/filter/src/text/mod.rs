@@ -11,6 +11,7 @@ mod parse;
 mod print;
 
 pub use parse::parse;
+pub use print::term;
 
 /// A text of more bytes is refused unread; a longer list belongs into a set's `file`.
 pub const MOST_BYTES: usize = 16 << 20;

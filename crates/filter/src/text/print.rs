@@ -84,6 +84,12 @@ fn expect_line(expect: &Expect, f: &mut Formatter<'_>) -> fmt::Result {
     writeln!(f)
 }
 
+/// A term of a policy, as the policy prints it.
+pub fn term(policy: &Policy, term: &Term) -> String {
+    let shown = fmt::from_fn(|f| term_text(term, &policy.sets, f));
+    shown.to_string()
+}
+
 /// All terms, a blank before each.
 fn match_text(matching: &Match, sets: &[Set], f: &mut Formatter<'_>) -> fmt::Result {
     matching.terms().iter().try_for_each(|term| {

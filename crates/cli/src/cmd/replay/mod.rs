@@ -15,7 +15,7 @@ use palisade_filter::oracle::{Declared, Reading};
 use serde_json::json;
 
 use crate::args::Replay;
-use crate::failure::{Failure, Outcome};
+use crate::failure::{Failure, Kind, Outcome};
 use crate::judging::{self, Capture, Certainty, Deciding, Judge, Judged};
 use crate::output::{Form, Output};
 use totals::Totals;
@@ -28,16 +28,17 @@ pub fn run(args: &Replay, out: &mut Output) -> Outcome {
     let source = judging::read_policy(&args.policy)?;
     let lists = judging::declared(&source)?;
     let policy = &source.policy;
-    let entries =
-        |set: &palisade_filter::policy::Set| Ok(lists.of(&set.name).iter().map(|item| (*item, 0)));
-    let mut judge = Judge::new(policy, &source.text, lists.contents(policy), 0, entries)?;
+    let mut judge = Judge::new(policy, &source.text, lists.contents(policy), |set| {
+        let own = policy.sets().get(set.index()).map_or(&[][..], |set| lists.of(&set.name));
+        own.iter().map(|item| (*item, 0))
+    })?;
     let mut capture = Capture::open(&args.pcap)?;
     let dropped = args.write_dropped.as_deref();
     let mut dropped = dropped.map(|to| Dropped::create(to, &args.pcap)).transpose()?;
     let mut lines = Lines::of(&judge, out.form());
     let mut totals = Totals::of(judge.rows());
     let ended = all(&mut capture, &mut judge, &mut lines, &mut totals, dropped.as_mut(), out);
-    if matches!(&ended, Err(failure) if failure.kind != crate::failure::Kind::Usage) {
+    if ended.as_ref().is_err_and(|failure| failure.kind != Kind::Usage) {
         return ended;
     }
     totals.tell(judge.rows(), out)?;

@@ -3,6 +3,8 @@
 //! Maps begin empty, arrays with zeros; clocks stand at zero. A run that traps is an answer, and
 //! ends with 1: what the program had in its registers is shown all the same.
 
+mod capture;
+
 use std::io::{self, Write};
 
 use palisade_asm::vm::{Outcome as Ended, Packet, ProgramId, Registers, Trap, Vm, Watch, World};
@@ -26,6 +28,9 @@ pub fn run(args: &Exec, out: &mut Output) -> Outcome {
     let code = code::read(&args.file, &Wanted { format, order: ByteOrder::HOST, section })?;
     let mut vm = Vm::new(&code.program)
         .map_err(|error| Failure::usage(format!("{} cannot be run: {error}", code.name)))?;
+    if let Some(path) = &args.pcap {
+        return capture::run(vm, &code.program, path, args, out);
+    }
     let frame = args.packet.as_ref().map_or(SHORTEST.as_slice(), |packet| &packet.0);
     let mut packet = Packet::new(frame);
     let lines = Lines::of(&code.program);

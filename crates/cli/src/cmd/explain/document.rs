@@ -1,0 +1,77 @@
+//! An explanation as a document.
+
+use palisade_asm::Program;
+use palisade_filter::oracle::{Answer, Layer, Minded, Question};
+use palisade_filter::text;
+use serde_json::{Map, Value, json};
+
+use super::Explained;
+use crate::judging::{Certainty, Deciding};
+use crate::output::human;
+
+impl Explained<'_> {
+    /// All of it.
+    pub fn document(&self, program: &Program) -> Value {
+        let (trace, captured) = (&self.trace, self.captured);
+        let by = Deciding::of(&self.subject.policy, &trace.decision);
+        let rules = self.subject.policy.rules();
+        let counted: Vec<u32> =
+            trace.decision.counted.iter().filter_map(|at| Some(rules.get(*at)?.line)).collect();
+        let malformed = trace.flaw.map(|(flaw, minded)| {
+            json!({
+                "kind": flaw.name(),
+                "meaning": flaw.meaning(),
+                "decides": minded == Minded::Yes,
+            })
+        });
+        let mut document = json!({
+            "packet": self.number,
+            "policy": self.subject.name,
+            "mode": self.subject.mode.word(),
+            "summary": self.reading.to_string(),
+            "hex": human::hex(captured.frame),
+            "length": captured.wire,
+            "layers": trace.layers.iter().map(layer).collect::<Vec<_>>(),
+            "malformed": malformed,
+            "asked": trace.asked.iter().map(|one| self.question_json(one)).collect::<Vec<_>>(),
+            "verdict": trace.decision.verdict.word(),
+            "line": by.line,
+            "rule": by.text,
+            "counted": counted,
+            "uncertain": self.judged.certainty == Certainty::Uncertain,
+            "executed": self.judged.steps,
+        });
+        if let (Some(path), Some(map)) = (&self.path, document.as_object_mut()) {
+            map.insert("path".to_owned(), path.json(program));
+        }
+        document
+    }
+
+    fn question_json(&self, question: &Question<'_>) -> Value {
+        let Question { rule, holds, answers, .. } = question;
+        let terms = self.answers_json(answers);
+        json!({"line": rule.line, "rule": rule.text, "matches": holds, "terms": terms})
+    }
+
+    fn answers_json(&self, answers: &[Answer<'_>]) -> Value {
+        answers.iter().map(|answer| self.answer_json(answer)).collect()
+    }
+
+    fn answer_json(&self, answer: &Answer<'_>) -> Value {
+        let term = text::term(&self.subject.policy, answer.term);
+        if answer.parts.is_empty() {
+            return json!({"term": term, "holds": answer.holds, "found": answer.found});
+        }
+        let parts: Vec<Value> = answer.parts.iter().map(|part| self.answers_json(part)).collect();
+        json!({"term": term, "holds": answer.holds, "parts": parts})
+    }
+}
+
+fn layer(layer: &Layer) -> Value {
+    let fields: Map<_, _> = layer
+        .fields
+        .iter()
+        .map(|(name, value)| ((*name).to_owned(), Value::from(value.as_str())))
+        .collect();
+    json!({"name": layer.name, "fields": fields})
+}

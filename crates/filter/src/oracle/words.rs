@@ -1,0 +1,315 @@
+//! Frames by words: `udp from 198.51.100.7:4000 to 192.0.2.1:53`.
+//!
+//! What is not said is as in an `expect`: to the documentation's addresses, from port 49152, the SYN
+//! of a new connection, an echo request, protocol 253.
+
+use std::net::{IpAddr, SocketAddr};
+
+use super::compose::{Content, EXPERIMENT, Packet, Sample, TO4, TO6};
+use super::frame::Piece;
+use crate::policy::{Protocol, TCP_FLAGS};
+use crate::value::{Mac, decimal};
+
+/// Why words are no packet.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum WordsError {
+    /// A word that means nothing here.
+    #[error("`{word}` is no word of a packet")]
+    Word {
+        /// The word.
+        word: String,
+    },
+    /// Something is missing behind a word.
+    #[error("behind `{word}` {wanted} is missing")]
+    Missing {
+        /// The word.
+        word: String,
+        /// What should follow.
+        wanted: &'static str,
+    },
+    /// What follows a word is not what should.
+    #[error("`{found}` behind `{word}` is not {wanted}")]
+    Value {
+        /// The word.
+        word: String,
+        /// What follows.
+        found: String,
+        /// What should follow.
+        wanted: &'static str,
+    },
+    /// Addresses of two versions of IP.
+    #[error("{from} and {to} are not of one version of IP")]
+    Mixed {
+        /// Where the packet comes from.
+        from: IpAddr,
+        /// Where it goes.
+        to: IpAddr,
+    },
+    /// A packet of IP comes from somewhere.
+    #[error("`from` and an address are missing")]
+    NoSource,
+    /// Something that the packet has no place for.
+    #[error("{what} {} only {of}", if what.ends_with('s') { "have" } else { "has" })]
+    Place {
+        /// What was said.
+        what: &'static str,
+        /// What has a place for it.
+        of: &'static str,
+    },
+}
+
+/// What was said of a packet.
+#[derive(Default)]
+struct Said {
+    protocol: Option<Named>,
+    from: Option<Side>,
+    to: Option<Side>,
+    flags: Option<u16>,
+    kind: Option<u8>,
+    code: Option<u8>,
+    ttl: Option<u8>,
+    dscp: Option<u8>,
+    length: Option<u32>,
+    options: bool,
+    piece: Option<Piece>,
+    tags: Vec<u16>,
+    source: Option<Mac>,
+    destination: Option<Mac>,
+    ethertype: Option<u16>,
+    arp: bool,
+}
+
+/// A protocol, by its name or its number.
+#[derive(Clone, Copy)]
+enum Named {
+    Protocol(Protocol),
+    Icmp,
+    Icmp6,
+}
+
+#[derive(Clone, Copy)]
+struct Side {
+    addr: IpAddr,
+    port: Option<u16>,
+}
+
+/// The frame that words describe.
+pub fn frame_of_words(words: &[&str]) -> Result<Vec<u8>, WordsError> {
+    let mut said = Said::default();
+    let mut rest = words.iter().copied();
+    while let Some(word) = rest.next() {
+        said.hear(word, &mut rest)?;
+    }
+    Ok(said.sample()?.encode())
+}
+
+const ADDRESS: &str = "an address, with a port as in 192.0.2.1:53 or [2001:db8::1]:53";
+const NUMBER: &str = "a number that fits";
+
+impl Said {
+    fn hear<'a>(
+        &mut self,
+        word: &'a str,
+        rest: &mut impl Iterator<Item = &'a str>,
+    ) -> Result<(), WordsError> {
+        let protocol = |number| Some(Named::Protocol(number));
+        match word {
+            "tcp" => self.protocol = protocol(Protocol::TCP),
+            "udp" => self.protocol = protocol(Protocol::UDP),
+            "sctp" => self.protocol = protocol(Protocol::SCTP),
+            "icmp" => self.protocol = Some(Named::Icmp),
+            "icmp6" => self.protocol = Some(Named::Icmp6),
+            "proto" => self.protocol = protocol(Protocol(number(word, rest)?)),
+            "arp" => self.arp = true,
+            "options" => self.options = true,
+            "from" => self.from = Some(next(word, rest, ADDRESS, side)?),
+            "to" => self.to = Some(next(word, rest, ADDRESS, side)?),
+            "flags" => {
+                self.flags = Some(next(word, rest, "flags such as syn,ack, or none", flags)?)
+            }
+            "type" => self.kind = Some(number(word, rest)?),
+            "code" => self.code = Some(number(word, rest)?),
+            "ttl" => self.ttl = Some(number(word, rest)?),
+            "dscp" => {
+                let wanted = "a number from 0 to 63";
+                let dscp = |text: &str| small(text).filter(|number| *number < 64);
+                self.dscp = Some(next(word, rest, wanted, dscp)?);
+            }
+            "length" => self.length = Some(next(word, rest, NUMBER, decimal)?),
+            "fragment" => self.piece = Some(next(word, rest, "`first` or `later`", piece)?),
+            "vlan" | "inner-vlan" | "tag" => {
+                let wanted = "a number from 0 to 4095";
+                let tag = |text: &str| small(text).filter(|number: &u16| *number < 4096);
+                self.tags.push(next(word, rest, wanted, tag)?);
+            }
+            "ethertype" => {
+                let wanted = "a number from 0x600 to 0xffff";
+                self.ethertype = Some(next(word, rest, wanted, ethertype)?);
+            }
+            "ether" => {
+                let end = next(word, rest, "`src` or `dst`", |text| match text {
+                    "src" => Some(&mut self.source),
+                    "dst" => Some(&mut self.destination),
+                    _ => None,
+                })?;
+                *end = Some(next(word, rest, "an Ethernet address", |text| text.parse().ok())?);
+            }
+            _ => return Err(WordsError::Word { word: word.to_owned() }),
+        }
+        Ok(())
+    }
+
+    fn sample(self) -> Result<Sample, WordsError> {
+        let content = match (self.arp, self.ethertype) {
+            (true, _) => self.not_ip("an IP packet").map(|()| Content::Arp),
+            (false, Some(number)) => self.not_ip("an IP packet").map(|()| Content::Other(number)),
+            (false, None) => self.packet().map(Content::Ip),
+        }?;
+        let usual = Sample::new(content);
+        Ok(Sample {
+            source: self.source.unwrap_or(usual.source),
+            destination: self.destination.unwrap_or(usual.destination),
+            tags: self.tags,
+            ..usual
+        })
+    }
+
+    /// Refuses what only packets of IP have.
+    fn not_ip(&self, of: &'static str) -> Result<(), WordsError> {
+        let said = [
+            ("a protocol", self.protocol.is_some()),
+            ("addresses", self.from.is_some() || self.to.is_some()),
+            ("flags", self.flags.is_some()),
+            ("a type", self.kind.is_some() || self.code.is_some()),
+            (
+                "a number of the IP header",
+                self.ttl.is_some() || self.dscp.is_some() || self.length.is_some(),
+            ),
+            ("options", self.options),
+            ("fragments", self.piece.is_some()),
+        ];
+        none_of(said, of)
+    }
+
+    fn packet(&self) -> Result<Packet, WordsError> {
+        let from = self.from.ok_or(WordsError::NoSource)?;
+        let usual = if from.addr.is_ipv4() { TO4.into() } else { TO6.into() };
+        let to = self.to.unwrap_or(Side { addr: usual, port: None });
+        if from.addr.is_ipv4() != to.addr.is_ipv4() {
+            return Err(WordsError::Mixed { from: from.addr, to: to.addr });
+        }
+        let protocol = match self.protocol {
+            Some(Named::Protocol(protocol)) => protocol,
+            Some(Named::Icmp) if from.addr.is_ipv4() => Protocol::ICMP,
+            Some(Named::Icmp6) if from.addr.is_ipv6() => Protocol::ICMPV6,
+            Some(Named::Icmp) => return Err(WordsError::Place { what: "icmp", of: "IPv4" }),
+            Some(Named::Icmp6) => return Err(WordsError::Place { what: "icmp6", of: "IPv6" }),
+            None => EXPERIMENT,
+        };
+        let mut packet = Packet::new(from.addr, to.addr, protocol);
+        self.check(&packet, [from, to])?;
+        for (port, side) in packet.ports.iter_mut().zip([from, to]) {
+            *port = side.port.unwrap_or(*port);
+        }
+        packet.flags = self.flags.unwrap_or(packet.flags);
+        let [kind, code] = packet.icmp;
+        packet.icmp = [self.kind.unwrap_or(kind), self.code.unwrap_or(code)];
+        packet.ttl = self.ttl.unwrap_or(packet.ttl);
+        packet.dscp = self.dscp.unwrap_or(packet.dscp);
+        packet.length = self.length.map(|length| length.min(MOST_LENGTH));
+        packet.options = self.options;
+        packet.piece = self.piece.unwrap_or(packet.piece);
+        Ok(packet)
+    }
+
+    fn check(&self, packet: &Packet, sides: [Side; 2]) -> Result<(), WordsError> {
+        if !packet.protocol.has_ports() {
+            let ports = sides.iter().any(|side| side.port.is_some());
+            none_of([("ports", ports)], "tcp, udp and sctp")?;
+        }
+        if packet.protocol != Protocol::TCP {
+            none_of([("flags", self.flags.is_some())], "tcp")?;
+        }
+        if !packet.is_icmp() {
+            none_of([("a type", self.kind.is_some() || self.code.is_some())], "icmp and icmp6")?;
+        }
+        if packet.source.is_ipv6() {
+            none_of([("options", self.options)], "IPv4")?;
+        }
+        Ok(())
+    }
+}
+
+/// The longest packet that an IPv4 header can tell.
+const MOST_LENGTH: u32 = 65_535;
+
+fn none_of<const N: usize>(
+    said: [(&'static str, bool); N],
+    of: &'static str,
+) -> Result<(), WordsError> {
+    match said.into_iter().find(|(_, is_said)| *is_said) {
+        Some((what, _)) => Err(WordsError::Place { what, of }),
+        None => Ok(()),
+    }
+}
+
+/// What stands behind a word.
+fn next<'a, T>(
+    word: &str,
+    rest: &mut impl Iterator<Item = &'a str>,
+    wanted: &'static str,
+    parse: impl FnOnce(&'a str) -> Option<T>,
+) -> Result<T, WordsError> {
+    let word = word.to_owned();
+    let Some(found) = rest.next() else { return Err(WordsError::Missing { word, wanted }) };
+    let value = parse(found);
+    value.ok_or_else(|| WordsError::Value { word, found: found.to_owned(), wanted })
+}
+
+fn number<'a, T: TryFrom<u32>>(
+    word: &str,
+    rest: &mut impl Iterator<Item = &'a str>,
+) -> Result<T, WordsError> {
+    next(word, rest, NUMBER, small)
+}
+
+fn small<T: TryFrom<u32>>(text: &str) -> Option<T> {
+    decimal(text).and_then(|number| T::try_from(number).ok())
+}
+
+fn side(text: &str) -> Option<Side> {
+    if let Ok(addr) = text.parse() {
+        return Some(Side { addr, port: None });
+    }
+    let side: SocketAddr = text.parse().ok()?;
+    Some(Side { addr: side.ip(), port: Some(side.port()) })
+}
+
+fn flags(text: &str) -> Option<u16> {
+    if text == "none" {
+        return Some(0);
+    }
+    text.split(',').try_fold(0, |all, name| {
+        let (_, bit) = TCP_FLAGS.iter().find(|(known, _)| *known == name)?;
+        Some(all | bit)
+    })
+}
+
+fn piece(text: &str) -> Option<Piece> {
+    match text {
+        "first" => Some(Piece::First),
+        "later" => Some(Piece::Later),
+        _ => None,
+    }
+}
+
+fn ethertype(text: &str) -> Option<u16> {
+    let number = match text.strip_prefix("0x") {
+        Some(digits) if digits.bytes().all(|b| b.is_ascii_hexdigit()) => {
+            u16::from_str_radix(digits, 16).ok()
+        }
+        Some(_) => None,
+        None => small(text),
+    };
+    number.filter(|number| *number >= 0x600)
+}
