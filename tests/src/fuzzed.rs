@@ -3,6 +3,7 @@
 //! Each function takes bytes of any origin. It returns when all is as it should be, and panics when
 //! it is not.
 
+mod capture;
 mod object;
 mod verdict;
 
@@ -13,6 +14,7 @@ use palisade_filter::diag::place;
 use palisade_filter::import::{self, Format, Imported};
 use palisade_filter::{Item, Policy, Target, compile, parse};
 
+pub use capture::capture;
 pub use object::object;
 pub use verdict::verdict;
 

@@ -44,3 +44,23 @@ fn the_corpus_of_assembly_is_read_printed_and_encoded() {
 fn the_corpus_of_objects_is_read_or_refused() {
     replay("object", 10, fuzzed::object);
 }
+
+#[test]
+fn the_corpus_of_captures_is_read_or_refused_and_written_back() {
+    replay("capture", 10, fuzzed::capture);
+}
+
+#[test]
+fn a_capture_that_is_broken_anywhere_is_read_or_refused() {
+    for file in corpus("capture") {
+        let whole = fs::read(&file).expect("a file of the corpus");
+        for at in 0..whole.len() {
+            fuzzed::capture(&whole[..at]);
+            let mut flipped = whole.clone();
+            for flip in [0x01, 0x80, 0xff] {
+                flipped[at] = whole[at] ^ flip;
+                fuzzed::capture(&flipped);
+            }
+        }
+    }
+}

@@ -170,6 +170,43 @@ fn sources_name_only_what_their_crate_may_import() {
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
+/// What the oracle may import of its crate: what a policy is, and what it is made of. It is a second
+/// reading of the language only as long as it shares nothing with the first.
+const ORACLE_MAY: [&str; 2] = ["policy", "value"];
+
+/// The modules of their own crate that a source names, each with its line.
+fn own_modules(source: &str) -> Vec<(usize, String)> {
+    let words = words(source);
+    let pairs = words.windows(2).filter(|pair| pair[0].1 == "crate");
+    pairs.map(|pair| pair[1].clone()).collect()
+}
+
+#[test]
+fn the_oracle_shares_nothing_with_planner_and_generator() {
+    let (mut named, mut wrong) = (0, Vec::new());
+    for (file, source) in sources("crates/filter/src/oracle") {
+        for (line, module) in own_modules(&source) {
+            named += 1;
+            if !ORACLE_MAY.contains(&module.as_str()) {
+                wrong.push(format!("{file}:{line}: the oracle may not import `{module}`"));
+            }
+        }
+        let others = words(&source).into_iter().filter(|(_, word)| word == "palisade_asm");
+        wrong.extend(others.map(|(line, _)| format!("{file}:{line}: the oracle knows no code")));
+        // From a test module of its folder, two steps up is still in it.
+        let up = source.lines().filter(|line| line.contains("super::super::super"));
+        wrong.extend(up.map(|line| format!("{file}: `{line}` leaves the oracle")));
+    }
+    for folder in ["crates/filter/src/plan", "crates/filter/src/emit"] {
+        for (file, source) in sources(folder) {
+            let named = own_modules(&source).into_iter().filter(|(_, module)| module == "oracle");
+            wrong.extend(named.map(|(line, _)| format!("{file}:{line}: imports the oracle")));
+        }
+    }
+    assert!(named > 20, "only {named} imports of the oracle were seen");
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
 #[test]
 fn unsafe_code_is_in_one_folder_and_forbidden_where_none_is_needed() {
     let mut wrong = Vec::new();

@@ -33,7 +33,7 @@ pub struct Explain {
     #[arg(long, value_name = "FILE")]
     pub pcap: Option<PathBuf>,
     /// One packet of the capture, counted from 1; without it, all of them
-    #[arg(long, value_name = "N", requires = "pcap", value_parser = clap::value_parser!(u64).range(1..))]
+    #[arg(long, value_name = "N", requires = "pcap", conflicts_with = "words", value_parser = clap::value_parser!(u64).range(1..))]
     pub packet: Option<u64>,
     /// The policy; without it, the one in force with what its sets hold
     #[arg(short, long, value_name = "FILE.pal")]

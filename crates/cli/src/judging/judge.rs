@@ -47,6 +47,41 @@ pub enum Certainty {
     Uncertain,
 }
 
+/// Two ends of one packet, and what they were found with.
+struct Disagreement {
+    program: String,
+    oracle: String,
+    frame: String,
+    policy: String,
+    listing: String,
+}
+
+impl Disagreement {
+    /// The failure, with what a report needs saved in the working directory.
+    fn saved(&self) -> Failure {
+        let saved = repro::save(&self.report(), "frame, policy, program");
+        self.failure().note("saved", saved)
+    }
+
+    fn failure(&self) -> Failure {
+        let Self { program, oracle, frame, .. } = self;
+        Failure::bug(
+            "the program and the oracle disagree about a packet; this is a bug in one of them",
+        )
+        .note("found", format!("the program: {program}\nthe oracle: {oracle}"))
+        .note("frame", frame)
+    }
+
+    fn report(&self) -> String {
+        let Self { program, oracle, frame, policy, listing } = self;
+        let mut report = format!("program: {program}\noracle: {oracle}\nframe: {frame}\n");
+        for (title, text) in [("policy", policy), ("program", listing)] {
+            let _ = write!(report, "\n--- {title}\n{}\n", text.trim_end());
+        }
+        report
+    }
+}
+
 impl<'a, C: Contents> Judge<'a, C> {
     /// Compiles a policy, and puts entries into the sets of the program, each with when it ends, 0
     /// for never, by a clock that stands at 0; `contents` is what the oracle takes them to hold.
@@ -99,7 +134,7 @@ impl<'a, C: Contents> Judge<'a, C> {
                 let Rehearsed { verdict, row, steps, .. } = done;
                 Ok(Judged { verdict, row, certainty, steps })
             }
-            other => Err(self.disagreement(frame, &decision, other)),
+            other => Err(self.disagreement(frame, &decision, other).saved()),
         }
     }
 
@@ -109,29 +144,22 @@ impl<'a, C: Contents> Judge<'a, C> {
         frame: &[u8],
         decision: &Decision,
         done: Result<Rehearsed, Fault>,
-    ) -> Failure {
+    ) -> Disagreement {
         let program = match done {
             Ok(done) => {
-                let row = self.rehearsal.row(done.row);
-                format!("{}, by {}", done.verdict, Deciding::of_row(row))
+                let by = Deciding::of_row(self.rehearsal.row(done.row));
+                format!("{}, by {by}", done.verdict)
             }
             Err(fault) => fault.to_string(),
         };
         let by = Deciding::of(self.policy, decision);
-        let oracle = format!("{}, by {by}", decision.verdict);
-        let listing = self.rehearsal.program().listing().numbered().to_string();
-        let hex = human::hex(frame);
-        let mut report = format!("program: {program}\noracle: {oracle}\nframe: {hex}\n");
-        for (title, text) in [("policy", self.text), ("program", &listing)] {
-            let _ = write!(report, "\n--- {title}\n{}\n", text.trim_end());
+        Disagreement {
+            program,
+            oracle: format!("{}, by {by}", decision.verdict),
+            frame: human::hex(frame),
+            policy: self.text.to_owned(),
+            listing: self.rehearsal.program().listing().numbered().to_string(),
         }
-        let saved = repro::save(&report, "frame, policy, program");
-        Failure::bug(
-            "the program and the oracle disagree about a packet; this is a bug in one of them",
-        )
-        .note("found", format!("the program: {program}\nthe oracle: {oracle}"))
-        .note("frame", hex)
-        .note("saved", saved)
     }
 
     /// The rows of the program's counters.
@@ -171,5 +199,37 @@ impl Deciding {
             | Decider::Default => row.text.clone(),
         };
         Self { line: row.line, text }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use palisade_filter::oracle::{Declared, frame_of_words};
+
+    use super::*;
+
+    #[test]
+    fn a_disagreement_is_told_by_both_sides_with_all_that_shows_it() {
+        let text = "set block net\ndrop src in block\ndefault pass\n";
+        let policy = palisade_filter::parse(text).expect("a policy");
+        let item: Item = "198.51.100.7".parse().expect("an item");
+        // The oracle is told of other entries than the program.
+        let mut judge =
+            Judge::new(&policy, text, Declared::of(&policy), |_| [(item, 0)]).expect("it compiles");
+        let other = frame_of_words(&["udp", "from", "198.51.100.8"]).expect("a packet");
+        assert!(judge.judge(&other, &Reading::of(&other), other.len()).is_ok());
+        let frame = frame_of_words(&["udp", "from", "198.51.100.7"]).expect("a packet");
+        let done = judge.rehearsal.run(&frame);
+        let decision = Reading::of(&frame).decide(&policy, &judge.contents);
+        assert!(!judge.rehearsal.agrees(done.as_ref().expect("no fault"), &decision));
+        let wrong = judge.disagreement(&frame, &decision, done);
+        assert_eq!(wrong.failure().kind.code(), 70);
+        let told = wrong.failure().to_string();
+        assert!(told.contains("the program: drop, by line 2, `drop src in block`"), "{told}");
+        assert!(told.contains("the oracle: pass, by line 3, `default pass`"), "{told}");
+        let report = wrong.report();
+        for part in [&human::hex(&frame), text.trim_end(), "call bpf_map_lookup_elem"] {
+            assert!(report.contains(part), "{report}");
+        }
     }
 }

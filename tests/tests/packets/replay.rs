@@ -1,0 +1,164 @@
+//! `replay`: each packet by verdict and rule, the totals, and what is done with packets that are cut.
+
+use std::fs;
+use std::io::Read;
+use std::process::Stdio;
+
+use palisade_filter::capture::Reader;
+use palisade_tests::dir::Dir;
+use palisade_tests::mixed::mixed;
+use palisade_tests::nobody;
+use palisade_tests::packet::{eth, filler, ipv4, tcp, udp};
+use palisade_tests::random::{Chance, frame};
+use serde_json::{Value, json};
+
+use super::{POLICY, Taken, capture, documents, files, finish, one_of_each, ordinary, taken};
+
+#[test]
+fn each_packet_is_told_with_its_verdict_and_its_rule_and_all_add_up() {
+    let dir = Dir::new("replay-each");
+    let (policy, pcap) = files(&dir);
+    let printed = ordinary(&["replay", "--pcap", &pcap, "-p", &policy, "-j"], b"").ok();
+    let all = documents(&printed);
+    let (totals, packets) = all.split_last().expect("the totals at least");
+    for (at, (packet, (_, line))) in packets.iter().zip(one_of_each()).enumerate() {
+        assert_eq!(packet["packet"], at + 1, "{packet}");
+        assert_eq!(packet["line"], line, "{packet}");
+    }
+    assert_eq!(
+        packets[1],
+        json!({"packet": 2, "verdict": "drop", "line": 5, "rule": "drop src in block tcp dport 22"})
+    );
+    assert_eq!(
+        packets[6],
+        json!({"packet": 7, "verdict": "drop", "line": null, "rule": "malformed: bad-ihl"})
+    );
+    assert_eq!(totals["packets"], 7);
+    assert_eq!(totals["verdicts"]["drop"]["packets"], 4);
+    assert_eq!(totals["verdicts"]["pass"]["packets"], 3);
+    let sum = |of: &str| -> u64 {
+        let rules = totals["rules"].as_array().expect("a list");
+        rules.iter().filter_map(|rule| rule[of].as_u64()).sum()
+    };
+    assert_eq!(
+        (Value::from(sum("packets")), Value::from(sum("bytes"))),
+        (totals["packets"].clone(), totals["bytes"].clone())
+    );
+
+    let text = ordinary(&["replay", "--pcap", &pcap, "-p", &policy], b"").ok();
+    let line = "     2  drop     line 5, `drop src in block tcp dport 22`  [tcp flags syn from 198.51.100.7:4000 to 192.0.2.1:22]";
+    assert!(text.lines().any(|own| own == line), "{text}");
+    assert!(text.contains("\n7 packets, "), "{text}");
+    let quiet = ordinary(&["replay", "--pcap", &pcap, "-p", &policy, "-q"], b"").ok();
+    assert!(text.ends_with(&quiet) && quiet.starts_with("7 packets, "), "{quiet}");
+}
+
+#[test]
+fn a_capture_and_a_policy_may_come_from_standard_input() {
+    let dir = Dir::new("replay-stdin");
+    let (policy, pcap) = files(&dir);
+    let bytes = fs::read(&pcap).expect("the capture");
+    let named = ordinary(&["replay", "--pcap", &pcap, "-p", &policy], b"").ok();
+    assert_eq!(ordinary(&["replay", "--pcap", "-", "-p", &policy], &bytes).ok(), named);
+    assert_eq!(ordinary(&["replay", "--pcap", &pcap, "-p", "-"], POLICY.as_bytes()).ok(), named);
+}
+
+#[test]
+fn what_is_dropped_is_written_as_it_was_captured() {
+    let dir = Dir::new("replay-dropped");
+    let (policy, pcap) = files(&dir);
+    let out = dir.path("dropped.pcap");
+    // The directory is not the ordinary user's.
+    fs::write(&out, b"").expect("a file");
+    let anybody = std::os::unix::fs::PermissionsExt::from_mode(0o666);
+    fs::set_permissions(&out, anybody).expect("it is ours");
+    ordinary(&["replay", "--pcap", &pcap, "-p", &policy, "--write-dropped", &out], b"").ok();
+    let file = fs::read(&out).expect("it was written");
+    let (mut reader, mut read) = (Reader::new(file.as_slice()).expect("a capture"), Vec::new());
+    while let Some(one) = reader.next().expect("it is whole") {
+        read.push((one.frame.to_vec(), one.time.expect("times are told").as_secs()));
+    }
+    let all = one_of_each();
+    let dropped: Vec<_> =
+        [1, 2, 4, 6].map(|at: usize| (all[at].0.frame.clone(), at as u64 + 1)).into();
+    assert_eq!(read, dropped);
+    let same = ordinary(&["replay", "--pcap", &pcap, "-p", &policy, "--write-dropped", &pcap], b"");
+    assert!(same.failed(2).contains("is the capture that is read"));
+    assert!(fs::read(&pcap).is_ok_and(|bytes| !bytes.is_empty()));
+}
+
+#[test]
+fn a_packet_that_was_cut_is_judged_as_long_as_it_was_and_marked() {
+    let dir = Dir::new("replay-cut");
+    let whole = taken(eth() / ipv4() / tcp(4000, 22) / filler(1000)).frame;
+    let cut = |len: usize| Taken {
+        frame: whole[..len].to_vec(),
+        cut: u32::try_from(whole.len() - len).expect("short"),
+    };
+    // All of its headers are there; then the last byte of TCP's is missing; then half of IP's.
+    let pcap = dir.write("cut.pcap", capture(&[cut(54), cut(53), cut(24)]));
+    let policy = dir.write("p.pal", "drop tcp dport 22\ndefault pass\n");
+    let printed = ordinary(&["replay", "--pcap", &pcap, "-p", &policy, "-j"], b"").ok();
+    let all = documents(&printed);
+    let length = whole.len();
+    assert_eq!(
+        all[0],
+        json!({"packet": 1, "verdict": "drop", "line": 1, "rule": "drop tcp dport 22", "captured": 54, "length": length})
+    );
+    assert_eq!(
+        all[1],
+        json!({"packet": 2, "verdict": "drop", "line": 1, "rule": "drop tcp dport 22", "captured": 53, "length": length, "uncertain": true})
+    );
+    assert_eq!((&all[2]["uncertain"], &all[2]["captured"]), (&json!(true), &json!(24)));
+    assert_eq!((&all[3]["cut"], &all[3]["uncertain"]), (&json!(3), &json!(2)));
+    let text = ordinary(&["replay", "--pcap", &pcap, "-p", &policy], b"").ok();
+    assert_eq!(text.matches(", UNCERTAIN\n").count(), 2, "{text}");
+    assert!(text.contains("]  54 of 1054 bytes\n"), "{text}");
+    assert!(text.contains("3 packets were cut by the capture"), "{text}");
+    assert!(text.contains("2 verdicts are UNCERTAIN"), "{text}");
+}
+
+#[test]
+fn a_thousand_rules_decide_packets_by_chance_and_both_readings_agree() {
+    let dir = Dir::new("replay-mixed");
+    let mut chance = Chance::new(11);
+    let frames: Vec<Taken> =
+        (0..2000).map(|_| Taken { frame: frame(&mut chance), cut: 0 }).collect();
+    let (policy, pcap) = (dir.write("m.pal", mixed(1000)), dir.write("m.pcap", capture(&frames)));
+    let printed = ordinary(&["replay", "--pcap", &pcap, "-p", &policy, "-j", "-q"], b"").ok();
+    assert_eq!(documents(&printed).len(), 2001);
+}
+
+#[test]
+fn a_reader_who_goes_away_is_no_failure() {
+    let dir = Dir::new("replay-pipe");
+    let frame = taken(eth() / ipv4() / udp(1, 2)).frame;
+    let packets: Vec<Taken> = (0..20_000).map(|_| Taken { frame: frame.clone(), cut: 0 }).collect();
+    let (policy, pcap) = (dir.write("p.pal", POLICY), dir.write("p.pcap", capture(&packets)));
+    for args in [
+        &["replay", "--pcap", &pcap, "-p", &policy][..],
+        &["explain", "--pcap", &pcap, "-p", &policy],
+    ] {
+        let mut command = nobody::palisade(args);
+        let mut child =
+            command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("it runs");
+        let mut out = child.stdout.take().expect("a pipe");
+        out.read_exact(&mut [0]).expect("something is printed");
+        drop(out);
+        let output = child.wait_with_output().expect("it ends");
+        assert_eq!(
+            (output.status.code(), output.stderr.as_slice()),
+            (Some(0), &b""[..]),
+            "{args:?}"
+        );
+    }
+}
+
+#[test]
+fn a_full_disk_is_told() {
+    let dir = Dir::new("replay-full");
+    let (policy, pcap) = files(&dir);
+    let args = ["replay", "--pcap", &pcap, "-p", &policy, "--write-dropped", "/dev/full"];
+    let wrong = finish(&mut nobody::palisade(&args), b"").failed(3);
+    assert!(wrong.contains("cannot write /dev/full: ENOSPC"), "{wrong}");
+}
