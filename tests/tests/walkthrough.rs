@@ -1,25 +1,35 @@
-//! docs/bytecode.md keeps its word: its commands are run, and print what it says.
+//! docs/bytecode.md and docs/explain.md keep their word: their commands are run, and print what they
+//! say.
 //!
-//! Blocks of policies and programs become files, blocks of commands are run one after the other, in
-//! a lab whose interface goes by the name that the page uses. A line `…` stands for any lines.
+//! Blocks of policies and programs become files, blocks of commands are run one after the other,
+//! those of the bytecode in a lab whose interface goes by the name that the page uses. A line `…`
+//! stands for any lines.
 
 use std::path::Path;
 use std::process::Command;
 
+use palisade_filter::capture::{Captured, Writer};
+use palisade_filter::oracle::frame_of_words;
 use palisade_tests::dir::Dir;
 use palisade_tests::lab::{Lab, NEAR, binary};
 use palisade_tests::privilege::is_installed;
 
-const PAGE: &str = include_str!("../../docs/bytecode.md");
-/// What the page calls the interface.
-const INTERFACE: &str = "eth0";
-/// What the page calls the policy that it shows.
-const POLICY: &str = "lldp.pal";
+/// A page of the documentation.
+struct Page {
+    text: &'static str,
+    /// What it calls the policy that it shows.
+    policy: &'static str,
+}
 
-/// The blocks of the page: what stands behind the fence, and the lines.
-fn blocks() -> Vec<(&'static str, Vec<&'static str>)> {
+const BYTECODE: Page = Page { text: include_str!("../../docs/bytecode.md"), policy: "lldp.pal" };
+const EXPLAIN: Page = Page { text: include_str!("../../docs/explain.md"), policy: "shop.pal" };
+/// What the pages call the interface.
+const INTERFACE: &str = "eth0";
+
+/// The blocks of a page: what stands behind the fence, and the lines.
+fn blocks(page: &Page) -> Vec<(&'static str, Vec<&'static str>)> {
     let mut found = Vec::new();
-    let mut lines = PAGE.lines();
+    let mut lines = page.text.lines();
     while let Some(line) = lines.next() {
         if let Some(info) = line.strip_prefix("```") {
             found.push((info, lines.by_ref().take_while(|line| *line != "```").collect()));
@@ -85,23 +95,58 @@ fn is_as_said(printed: &[&str], said: &[&str]) -> bool {
     }
 }
 
-#[test]
-fn every_command_of_the_page_prints_what_the_page_says() {
-    Lab::run(|_| {
-        let dir = Dir::new("walkthrough");
-        let mut compared = 0;
-        for (info, lines) in blocks() {
-            match info.split_once(' ') {
-                Some(("asm", file)) => drop(dir.write(file, lines.join("\n") + "\n")),
-                _ if info == "pal" => drop(dir.write(POLICY, lines.join("\n") + "\n")),
-                _ => {
-                    compared +=
-                        steps(&lines).iter().map(|step| step.take(dir.as_path())).sum::<usize>()
-                }
+/// Runs the commands of a page in a directory; how many of its lines were compared.
+fn walk(page: &Page, dir: &Dir) -> usize {
+    let mut compared = 0;
+    for (info, lines) in blocks(page) {
+        match info.split_once(' ') {
+            Some(("asm", file)) => drop(dir.write(file, lines.join("\n") + "\n")),
+            _ if info == "pal" => drop(dir.write(page.policy, lines.join("\n") + "\n")),
+            _ => {
+                compared +=
+                    steps(&lines).iter().map(|step| step.take(dir.as_path())).sum::<usize>();
             }
         }
+    }
+    compared
+}
+
+#[test]
+fn every_command_of_the_page_on_bytecode_prints_what_the_page_says() {
+    Lab::run(|_| {
+        let compared = walk(&BYTECODE, &Dir::new("walkthrough"));
         assert!(compared > 60, "only {compared} lines were compared");
     });
+}
+
+/// The packets that the page on explanations asks about, in order.
+fn asked_about() -> Vec<Vec<u8>> {
+    let commands = blocks(&EXPLAIN).into_iter().flat_map(|(_, lines)| lines);
+    let words = commands.filter_map(|line| line.strip_prefix("$ palisade explain -p shop.pal \""));
+    let frame = |words: &str| {
+        let words: Vec<&str> = words.split('"').next().unwrap_or_default().split(' ').collect();
+        match frame_of_words(&words) {
+            Ok(frame) => frame,
+            Err(_) => words.iter().map(|byte| u8::from_str_radix(byte, 16).expect(byte)).collect(),
+        }
+    };
+    words.map(frame).collect()
+}
+
+#[test]
+fn every_command_of_the_page_on_explanations_prints_what_the_page_says() {
+    let dir = Dir::new("explanations");
+    // The page replays the packets that it explains.
+    let mut writer = Writer::new(Vec::new()).expect("memory");
+    let packets = asked_about();
+    for frame in &packets {
+        let wire = u32::try_from(frame.len()).expect("short");
+        writer.write(&Captured { frame, wire, time: None }).expect("memory");
+    }
+    dir.write("ten.pcap", writer.into_inner());
+    assert_eq!(packets.len(), 10);
+    let compared = walk(&EXPLAIN, &dir);
+    assert!(compared > 100, "only {compared} lines were compared");
 }
 
 #[test]

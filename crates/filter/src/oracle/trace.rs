@@ -346,8 +346,12 @@ fn network(ip: &Ip) -> Layer {
         let names: Vec<String> = ip.extensions.iter().map(|number| extension(*number)).collect();
         fields.push(("extensions", names.join(", ")));
     }
-    if ip.piece != Piece::Whole {
-        fields.push(("fragment", piece(ip.piece).to_owned()));
+    match ip.piece {
+        Piece::Whole => {}
+        // Behind a fragment header, and all there.
+        Piece::Atomic => fields.push(("fragment", "no".to_owned())),
+        Piece::First => fields.push(("fragment", "first".to_owned())),
+        Piece::Later => fields.push(("fragment", "later".to_owned())),
     }
     if let Some(own) = ip.protocol {
         let name = Named(own, ip.source).to_string();
