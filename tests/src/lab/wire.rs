@@ -39,10 +39,15 @@ pub struct Udp {
 impl Lab {
     /// A sender on the far end.
     pub fn sender(&self) -> Sender {
+        self.sender_on(FAR)
+    }
+
+    /// A sender on an interface of the far namespace.
+    pub fn sender_on(&self, interface: &str) -> Sender {
         self.in_far(|| {
             let raw = (AddressFamily::Packet, SockType::Raw, SockFlag::SOCK_CLOEXEC);
             let socket = socket(raw.0, raw.1, raw.2, None).expect("a packet socket");
-            Sender { socket, to: link_address(FAR) }
+            Sender { socket, to: link_address(interface) }
         })
     }
 
