@@ -15,11 +15,13 @@ use palisade_asm::Image;
 use palisade_filter::plan::{CONTROL, COUNTERS, Control, Decider, Mode};
 use palisade_filter::{Artifact, Buffers, Row, Target, Verdict, compile, parse};
 use palisade_loader::{
-    Errno, Insert, LoadError, LoadOptions, Map, MapHandle, PerCpuMap, Program, TestRun, Ticks, Wire,
+    Errno, Insert, LoadError, LoadOptions, Map, MapHandle, ObjectId, ObjectKind, PerCpuMap,
+    Program, TestRun, Ticks, Wire,
 };
 use sets::Sets;
 pub use sets::Stay;
 
+use crate::leak::Watch;
 use crate::privilege::Kernel;
 
 /// Packets and bytes.
@@ -34,6 +36,8 @@ pub struct Engine {
     counters: PerCpuMap<u32, Counts>,
     seen: Vec<Counts>,
     sets: Sets,
+    /// Last, so that all else has been given up when it looks.
+    _watch: Watch,
 }
 
 /// What became of a frame.
@@ -114,7 +118,8 @@ impl Engine {
         let counters = PerCpuMap::new(map_named(&maps, COUNTERS)).expect("the counters' shape");
         let seen = vec![[0, 0]; artifact.rows.len() * 2];
         let sets = Sets::default();
-        let engine = Self { artifact, image, maps, program, counters, seen, sets };
+        let _watch = Watch::new(objects(&program, &maps));
+        let engine = Self { artifact, image, maps, program, counters, seen, sets, _watch };
         engine.set_clock();
         for filling in &engine.artifact.fillings {
             engine.maps[filling.map].fill(&filling.entries).unwrap_or_else(|e| panic!("{e}"));
@@ -213,6 +218,14 @@ impl Engine {
 /// The bytes as hexadecimal digits.
 pub fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// A program and its maps by their numbers.
+fn objects(program: &Program, maps: &[MapHandle]) -> Vec<ObjectId> {
+    let program = program.info().expect("the kernel tells of a program").id;
+    let maps = maps.iter().map(|map| map.info().expect("the kernel tells of a map").id);
+    let maps = maps.map(|id| ObjectId { kind: ObjectKind::Map, id });
+    maps.chain([ObjectId { kind: ObjectKind::Program, id: program }]).collect()
 }
 
 fn map_named(maps: &[MapHandle], name: &str) -> MapHandle {

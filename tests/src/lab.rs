@@ -3,7 +3,7 @@
 //! A lab is a thread in a network and a mount namespace that nobody else is in; its bpffs lies over
 //! `/sys/fs/bpf`. The near end of a pair of interfaces, [`NEAR`], is in the lab, the far end,
 //! [`FAR`], in a second namespace, from where frames are sent. Nothing of the host is touched, and all
-//! of it ends with the thread, however the test ends.
+//! of it ends with the thread, however the test ends: that it does is seen to ([`leak`](crate::leak)).
 
 mod host;
 mod tool;
@@ -16,6 +16,7 @@ use std::thread::Builder;
 use palisade_loader::netns::{self, NetNs, NsError, VethEnd, VethOptions};
 use palisade_loader::{Capabilities, Capability, IfIndex};
 
+use crate::leak::{self, Notes};
 use crate::packet::{FROM4, FROM6, HERE, Mac, THERE, TO4, TO6};
 use crate::privilege;
 
@@ -68,9 +69,12 @@ impl Lab {
             return;
         }
         let name = std::thread::current().name().unwrap_or("lab").to_owned();
+        leak::begin();
+        let notes = Notes::default();
         std::thread::scope(|scope| {
             let work = || {
                 let lab = Lab::set_up(options).unwrap_or_else(|error| panic!("no lab: {error}"));
+                let _noted = notes.begin(&lab);
                 test(&lab);
             };
             let thread = Builder::new().name(name).spawn_scoped(scope, work).expect("a thread");
@@ -78,6 +82,7 @@ impl Lab {
                 std::panic::resume_unwind(panic);
             }
         });
+        leak::leave(&notes);
     }
 
     fn set_up(options: VethOptions) -> Result<Self, NsError> {

@@ -2,7 +2,7 @@
 //!
 //! Frames are data ([`packet`], [`odd`]); [`engine`] puts them to compiled policies in the kernel;
 //! [`lab`] has interfaces to attach to. Whatever needs a privilege is skipped without it, and says
-//! so ([`privilege`]). What fuzz targets check is in [`fuzzed`].
+//! so ([`privilege`]); whoever leaves something behind in the kernel fails ([`leak`]). What fuzz targets check is in [`fuzzed`].
 
 #![forbid(unsafe_code)]
 
@@ -11,6 +11,7 @@ pub mod dir;
 pub mod engine;
 pub mod fuzzed;
 pub mod lab;
+pub mod leak;
 pub mod mixed;
 pub mod nobody;
 pub mod odd;

@@ -47,6 +47,7 @@ mod map;
 mod memlock;
 mod netlink;
 pub mod netns;
+mod object;
 mod percpu;
 mod pin;
 mod program;
@@ -67,6 +68,7 @@ pub use link::{IfIndex, Link, LinkError};
 pub use lpm::LpmKey;
 pub use map::{BatchError, Frozen, Insert, Iter, Map, MapError, MapHandle, MapInfo, MapOp, Shape};
 pub use netlink::NetlinkError;
+pub use object::{ObjectId, ObjectKind};
 pub use percpu::{CpuError, PerCpu, PerCpuIter, PerCpuMap, possible_cpus};
 pub use pin::{Access, Gid, Locked, PinDir, PinError, PinOp, Pinned};
 pub use program::{

@@ -187,17 +187,17 @@ unsafe impl Attr for ProgTestRun<'_> {
     const CMD: libc::c_int = BPF_PROG_TEST_RUN;
 }
 
-/// `BPF_PROG_GET_FD_BY_ID`.
+/// The commands that take an id: a descriptor of what bears it, or the next id above it.
 #[repr(C)]
-pub(crate) struct ById {
+pub(crate) struct ById<const CMD: libc::c_int> {
     pub(crate) id: u32,
     pub(crate) next_id: u32,
     pub(crate) open_flags: u32,
 }
-const _: () = assert!(size_of::<ById>() == 12);
+const _: () = assert!(size_of::<ById<0>>() == 12);
 // SAFETY: field for field the member of the commands that take an id.
-unsafe impl Attr for ById {
-    const CMD: libc::c_int = BPF_PROG_GET_FD_BY_ID;
+unsafe impl<const N: libc::c_int> Attr for ById<N> {
+    const CMD: libc::c_int = N;
 }
 
 /// `BPF_OBJ_GET_INFO_BY_FD`.

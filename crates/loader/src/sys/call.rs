@@ -303,9 +303,38 @@ pub(crate) fn obj_get(path: &CStr) -> Result<OwnedFd, Errno> {
 
 /// Opens a program by its id, which takes CAP_SYS_ADMIN.
 pub(crate) fn prog_by_id(id: u32) -> Result<OwnedFd, Errno> {
-    let mut attr = ById { id, next_id: 0, open_flags: 0 };
+    let mut attr = ById::<BPF_PROG_GET_FD_BY_ID> { id, next_id: 0, open_flags: 0 };
     // SAFETY: the attribute holds no pointer.
     owned(unsafe { bpf(&mut attr) }?)
+}
+
+/// Opens a map by its id, which takes CAP_SYS_ADMIN.
+pub(crate) fn map_by_id(id: u32) -> Result<OwnedFd, Errno> {
+    let mut attr = ById::<BPF_MAP_GET_FD_BY_ID> { id, next_id: 0, open_flags: 0 };
+    // SAFETY: the attribute holds no pointer.
+    owned(unsafe { bpf(&mut attr) }?)
+}
+
+/// The lowest id of a program above one; `ENOENT` behind the last. Takes CAP_SYS_ADMIN, as the
+/// next two do.
+pub(crate) fn prog_next_id(id: u32) -> Result<u32, Errno> {
+    let mut attr = ById::<BPF_PROG_GET_NEXT_ID> { id, next_id: 0, open_flags: 0 };
+    // SAFETY: the attribute holds no pointer.
+    unsafe { bpf(&mut attr) }.map(|_| attr.next_id)
+}
+
+/// The lowest id of a map above one.
+pub(crate) fn map_next_id(id: u32) -> Result<u32, Errno> {
+    let mut attr = ById::<BPF_MAP_GET_NEXT_ID> { id, next_id: 0, open_flags: 0 };
+    // SAFETY: the attribute holds no pointer.
+    unsafe { bpf(&mut attr) }.map(|_| attr.next_id)
+}
+
+/// The lowest id of a link above one.
+pub(crate) fn link_next_id(id: u32) -> Result<u32, Errno> {
+    let mut attr = ById::<BPF_LINK_GET_NEXT_ID> { id, next_id: 0, open_flags: 0 };
+    // SAFETY: the attribute holds no pointer.
+    unsafe { bpf(&mut attr) }.map(|_| attr.next_id)
 }
 
 /// What the kernel tells of a program.

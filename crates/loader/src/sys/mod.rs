@@ -23,8 +23,9 @@ mod xlated;
 
 pub use call::kept_name;
 pub(crate) use call::{
-    Debug, Load, Log, MapTypes, Records, TestRun, btf_load, lift, link, map_create, map_info,
-    obj_get, obj_pin, prog_by_id, prog_info, prog_load, prog_test_run,
+    Debug, Load, Log, MapTypes, Records, TestRun, btf_load, lift, link, link_next_id, map_by_id,
+    map_create, map_info, map_next_id, obj_get, obj_pin, prog_by_id, prog_info, prog_load,
+    prog_next_id, prog_test_run,
 };
 pub(crate) use ethtool::ethtool_flags;
 pub(crate) use map::{BatchRead, MapFd, Start, Update};

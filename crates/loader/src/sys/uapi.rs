@@ -11,13 +11,17 @@ pub(crate) const BPF_PROG_LOAD: c_int = 5;
 pub(crate) const BPF_OBJ_PIN: c_int = 6;
 pub(crate) const BPF_OBJ_GET: c_int = 7;
 pub(crate) const BPF_PROG_TEST_RUN: c_int = 10;
+pub(crate) const BPF_PROG_GET_NEXT_ID: c_int = 11;
+pub(crate) const BPF_MAP_GET_NEXT_ID: c_int = 12;
 pub(crate) const BPF_PROG_GET_FD_BY_ID: c_int = 13;
+pub(crate) const BPF_MAP_GET_FD_BY_ID: c_int = 14;
 pub(crate) const BPF_OBJ_GET_INFO_BY_FD: c_int = 15;
 pub(crate) const BPF_BTF_LOAD: c_int = 18;
 pub(crate) const BPF_MAP_FREEZE: c_int = 22;
 pub(crate) const BPF_MAP_LOOKUP_BATCH: c_int = 24;
 pub(crate) const BPF_MAP_UPDATE_BATCH: c_int = 26;
 pub(crate) const BPF_MAP_DELETE_BATCH: c_int = 27;
+pub(crate) const BPF_LINK_GET_NEXT_ID: c_int = 31;
 
 pub(crate) const BPF_PROG_TYPE_XDP: u32 = 6;
 /// The path and the reason; from `include/linux/bpf_verifier.h`.

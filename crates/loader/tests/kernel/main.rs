@@ -10,5 +10,6 @@ mod clock;
 mod features;
 mod ground;
 mod maps;
+mod objects;
 mod pins;
 mod programs;
