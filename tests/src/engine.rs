@@ -21,7 +21,7 @@ use palisade_loader::{
 use sets::Sets;
 pub use sets::Stay;
 
-use crate::leak::Watch;
+use crate::leak::{Objects, Watch};
 use crate::privilege::Kernel;
 
 /// Packets and bytes.
@@ -221,11 +221,12 @@ pub fn hex(bytes: &[u8]) -> String {
 }
 
 /// A program and its maps by their numbers.
-fn objects(program: &Program, maps: &[MapHandle]) -> Vec<ObjectId> {
-    let program = program.info().expect("the kernel tells of a program").id;
-    let maps = maps.iter().map(|map| map.info().expect("the kernel tells of a map").id);
-    let maps = maps.map(|id| ObjectId { kind: ObjectKind::Map, id });
-    maps.chain([ObjectId { kind: ObjectKind::Program, id: program }]).collect()
+fn objects(program: &Program, maps: &[MapHandle]) -> Objects {
+    let program = program.info().expect("the kernel tells of a program");
+    let maps = maps.iter().map(|map| map.info().expect("the kernel tells of a map"));
+    let maps = maps.map(|map| (ObjectId { kind: ObjectKind::Map, id: map.id }, map.name));
+    let id = ObjectId { kind: ObjectKind::Program, id: program.id };
+    maps.chain([(id, program.name)]).collect()
 }
 
 fn map_named(maps: &[MapHandle], name: &str) -> MapHandle {

@@ -15,7 +15,7 @@ pub mod machine;
 mod notes;
 
 use std::cell::RefCell;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -39,23 +39,29 @@ pub fn wait_at_most(patience: Duration) {
     PATIENCE.store(millis, Ordering::Relaxed);
 }
 
+/// Objects by their numbers, with the names that the kernel keeps.
+///
+/// The names are asked for while somebody holds the objects. To open a dying prog array by its
+/// number, and close it, may make the kernel (6.18) count its clearing twice and keep it for good.
+pub type Objects = BTreeMap<ObjectId, String>;
+
 /// Objects that are held on purpose by tests that still run.
 static HELD: Mutex<BTreeMap<ObjectId, usize>> = Mutex::new(BTreeMap::new());
 
 thread_local! {
     /// Inside a lab, what was given up and still lives, for it may be attached; it must go with the lab.
-    static GIVEN_UP: RefCell<Option<BTreeSet<ObjectId>>> = const { RefCell::new(None) };
+    static GIVEN_UP: RefCell<Option<Objects>> = const { RefCell::new(None) };
 }
 
 /// Objects that must be gone when this is dropped: the last field of what holds them.
 #[derive(Debug)]
-pub struct Watch(Vec<ObjectId>);
+pub struct Watch(Objects);
 
 impl Watch {
     /// Watches objects that the caller holds.
-    pub fn new(objects: Vec<ObjectId>) -> Self {
+    pub fn new(objects: Objects) -> Self {
         let mut held = HELD.lock().unwrap_or_else(PoisonError::into_inner);
-        for object in &objects {
+        for object in objects.keys() {
             *held.entry(*object).or_default() += 1;
         }
         Watch(objects)
@@ -64,7 +70,7 @@ impl Watch {
     /// They are not held any more.
     fn release(&self) {
         let mut held = HELD.lock().unwrap_or_else(PoisonError::into_inner);
-        for object in &self.0 {
+        for object in self.0.keys() {
             match held.get_mut(object) {
                 Some(count) if *count > 1 => *count -= 1,
                 _ => drop(held.remove(object)),
@@ -76,14 +82,14 @@ impl Watch {
 impl Drop for Watch {
     fn drop(&mut self) {
         self.release();
-        let alive = self.0.iter().copied().filter(|object| lives(*object));
-        let alive: BTreeSet<ObjectId> = alive.collect();
+        let mut alive = std::mem::take(&mut self.0);
+        alive.retain(|object, _| lives(*object));
         if alive.is_empty() {
             return;
         }
         let in_lab = GIVEN_UP.with_borrow_mut(|given_up| match given_up {
             Some(given_up) => {
-                given_up.extend(&alive);
+                given_up.append(&mut alive);
                 true
             }
             None => false,
@@ -101,17 +107,9 @@ fn lives(object: ObjectId) -> bool {
     !held && object.is_alive().unwrap_or(false)
 }
 
-fn living(objects: &BTreeSet<ObjectId>) -> Vec<String> {
-    let alive = objects.iter().filter(|object| lives(**object));
-    alive.map(|object| described(*object)).collect()
-}
-
-/// The kind, number and name of an object.
-fn described(object: ObjectId) -> String {
-    match object.name() {
-        Ok(Some(name)) => format!("{object} `{}`", name.escape_debug()),
-        _ => object.to_string(),
-    }
+fn living(objects: &Objects) -> Vec<String> {
+    let alive = objects.iter().filter(|(object, _)| lives(**object));
+    alive.map(|(object, name)| format!("{object} `{}`", name.escape_debug())).collect()
 }
 
 /// Waits until nothing is left; what stays is a failure of the calling test, unless it fails already.

@@ -121,7 +121,7 @@ fn what_a_run_leaves_in_the_kernel_is_new_on_the_machine() {
     let before = machine::now().expect("the kernel tells");
     let engine = Engine::load(&kernel, POLICY, kernel.best());
     let id = engine.program().info().expect("told").id;
-    let program = format!("program {id} palisade_test");
+    let program = format!("program {id}");
     let during = machine::now().expect("the kernel tells");
     assert!(!before.contains(&program) && during.contains(&program), "{during:?}");
     let maps = during.difference(&before).filter(|line| line.starts_with("map ")).count();

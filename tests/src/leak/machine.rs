@@ -22,13 +22,7 @@ pub type Machine = BTreeSet<String>;
 pub fn now() -> Result<Machine, Errno> {
     let mut lines = Machine::new();
     for kind in [ObjectKind::Program, ObjectKind::Map, ObjectKind::Link] {
-        for object in ObjectId::all(kind)? {
-            let name = object.name()?.unwrap_or_default();
-            // The service manager's, for its units.
-            if !name.starts_with("sd_") {
-                lines.insert(format!("{object} {}", name.escape_debug()));
-            }
-        }
+        lines.extend(ObjectId::all(kind)?.into_iter().map(|object| object.to_string()));
     }
     let links = link::list().unwrap_or_default();
     lines.extend(links.iter().map(|link| format!("interface {}", link.name.escape_debug())));
@@ -49,14 +43,33 @@ fn pins(dir: &Path, lines: &mut Machine) {
     }
 }
 
-/// What is new since then and stays.
+/// What is new since then and stays, with the names of programs and maps.
 pub fn new_since(before: &Machine) -> Result<Vec<String>, Errno> {
     let start = Instant::now();
     loop {
         let new: Vec<String> = now()?.difference(before).cloned().collect();
         if new.is_empty() || start.elapsed() > PATIENCE {
-            return Ok(new);
+            return named(new);
         }
         std::thread::sleep(Duration::from_millis(100));
     }
+}
+
+/// Names what has stayed, and only that: what dies is better not opened. What the service manager
+/// made for its units meanwhile is no concern.
+fn named(lines: Vec<String>) -> Result<Vec<String>, Errno> {
+    let mut named = Vec::new();
+    let kinds = [ObjectKind::Program, ObjectKind::Map, ObjectKind::Link].map(ObjectId::all);
+    let mut objects = Vec::new();
+    for of_kind in kinds {
+        objects.extend(of_kind?);
+    }
+    for line in lines {
+        let object = objects.iter().find(|object| object.to_string() == line);
+        let name = object.map_or(Ok(None), |object| object.name())?.unwrap_or_default();
+        if !name.starts_with("sd_") {
+            named.push(if name.is_empty() { line } else { format!("{line} `{name}`") });
+        }
+    }
+    Ok(named)
 }

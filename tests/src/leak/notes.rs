@@ -8,13 +8,13 @@ use std::sync::{Mutex, PoisonError};
 
 use palisade_loader::{MapHandle, ObjectId, ObjectKind, PinDir, Program, link};
 
-use super::GIVEN_UP;
+use super::{GIVEN_UP, Objects};
 use crate::lab::{BPFFS, Lab};
 
 /// The objects and namespaces of a lab.
 #[derive(Debug, Default)]
 pub(crate) struct Notes {
-    objects: Mutex<BTreeSet<ObjectId>>,
+    objects: Mutex<Objects>,
     namespaces: Mutex<BTreeSet<String>>,
 }
 
@@ -29,7 +29,7 @@ pub(crate) struct AtTheEnd<'a> {
 impl Notes {
     /// Begins on the lab's thread, when it has been set up.
     pub(crate) fn begin<'a>(&'a self, lab: &'a Lab) -> AtTheEnd<'a> {
-        GIVEN_UP.with_borrow_mut(|given_up| *given_up = Some(BTreeSet::new()));
+        GIVEN_UP.with_borrow_mut(|given_up| *given_up = Some(Objects::new()));
         let here = namespace();
         let far = lab.in_far(namespace);
         let mut namespaces = self.namespaces.lock().unwrap_or_else(PoisonError::into_inner);
@@ -38,7 +38,7 @@ impl Notes {
     }
 
     /// The programs and maps that it had.
-    pub(crate) fn objects(&self) -> BTreeSet<ObjectId> {
+    pub(crate) fn objects(&self) -> Objects {
         self.objects.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
@@ -75,7 +75,7 @@ impl Drop for AtTheEnd<'_> {
 }
 
 /// The programs on the interfaces of this thread's namespace, and their maps.
-fn attached() -> BTreeSet<ObjectId> {
+fn attached() -> Objects {
     let links = link::list().unwrap_or_default();
     let ids = links.iter().filter_map(|link| link.xdp.as_ref()).map(|xdp| xdp.program_id);
     let programs = ids.filter_map(|id| Program::by_id(id).ok());
@@ -84,20 +84,23 @@ fn attached() -> BTreeSet<ObjectId> {
 
 /// The programs and maps under a directory of a bpffs. What cannot be opened is of another kind, or
 /// was put there to be refused.
-fn pinned(dir: &PinDir, found: &mut BTreeSet<ObjectId>) {
+fn pinned(dir: &PinDir, found: &mut Objects) {
     for name in dir.names().unwrap_or_default() {
         if let Ok(Some(inner)) = dir.subdir(&name) {
             pinned(&inner, found);
         } else if let Ok(program) = Program::open(dir, &name) {
             found.extend(with_maps(&program));
         } else if let Ok(info) = MapHandle::open(dir, &name).and_then(|map| map.info()) {
-            found.insert(ObjectId { kind: ObjectKind::Map, id: info.id });
+            found.insert(ObjectId { kind: ObjectKind::Map, id: info.id }, info.name);
         }
     }
 }
 
-fn with_maps(program: &Program) -> Vec<ObjectId> {
-    let Ok(info) = program.info() else { return Vec::new() };
+/// A program that is held, and its maps, which it holds.
+fn with_maps(program: &Program) -> Objects {
+    let Ok(info) = program.info() else { return Objects::new() };
     let maps = info.map_ids.iter().map(|id| ObjectId { kind: ObjectKind::Map, id: *id });
-    maps.chain([ObjectId { kind: ObjectKind::Program, id: info.id }]).collect()
+    // Their names are known where they are pinned.
+    let maps = maps.map(|map| (map, format!("of {}", info.name)));
+    maps.chain([(ObjectId { kind: ObjectKind::Program, id: info.id }, info.name.clone())]).collect()
 }

@@ -13,6 +13,7 @@ use std::process::Command;
 use std::time::Duration;
 
 use nix::sched::{CpuSet, sched_getaffinity, sched_setaffinity};
+use nix::sys::socket::{Backlog, listen};
 use nix::unistd::Pid;
 use palisade_loader::netns::VethOptions;
 use palisade_tests::lab::{FAR, Lab, NEAR, Sender, Tap};
@@ -127,6 +128,8 @@ impl<'a> Judge<'a> {
         let dns = UdpSocket::bind(any(DNS)).expect("the port is free");
         dns.set_nonblocking(true).expect("a socket");
         let _web = TcpListener::bind(any(WEB)).expect("the port is free");
+        // Room for every SYN, or the kernel takes them for a flood and says so in its log.
+        listen(&_web, Backlog::new(4096).expect("the most there may be")).expect("it listens");
         Self { lab, tap: lab.tap(), dns, _web, wire: lab.sender(), stripped }
     }
 

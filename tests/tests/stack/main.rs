@@ -86,7 +86,10 @@ fn nothing_that_linux_delivers_gets_past_a_block_and_all_that_is_ordinary_past_a
         })
     };
     let Some(results) = results() else { return };
-    println!("{}\n{}", results.by_row(), results.by_rule());
+    for table in [results.by_row(), results.by_rule()] {
+        println!("{table}");
+        page::bless(&table);
+    }
     let mut wrong = Vec::new();
     for column in results.native.iter().chain(&results.generic) {
         let evading = sets.iter().filter(|set| {

@@ -122,4 +122,5 @@ fn peers_hold_back_plain_packets_and_what_else_they_do_is_printed() {
         }
     }
     println!("{table}\n{names}");
+    crate::page::bless(&table);
 }

@@ -6,6 +6,12 @@ use crate::judge::Delivered;
 use crate::set::{Reading, Set};
 use crate::sets::ROWS;
 
+/// The head of the table by rows.
+pub const ROW_HEAD: &str = "| row | what is odd | sets | delivered | behind a block, native | generic | \
+                            ordinary | arrive behind an allow |";
+/// The head of the table by rules.
+pub const RULE_HEAD: &str = "| blocked by | sets | deliverable | delivered, native | generic |";
+
 /// The deliveries behind one filter.
 pub struct Column {
     /// What the table calls it.
@@ -43,10 +49,7 @@ pub struct Results<'a> {
 impl Results<'_> {
     /// One line for each row of odd packets.
     pub fn by_row(&self) -> String {
-        let mut text = String::from(
-            "| row | what is odd | sets | delivered | behind a block, native | generic | \
-             ordinary | arrive behind an allow |\n|---|---|---|---|---|---|---|---|\n",
-        );
+        let mut text = format!("{ROW_HEAD}\n|---|---|---|---|---|---|---|---|\n");
         let rows = ROWS.iter().map(|(row, title)| (Some(*row), *title));
         for (row, title) in rows.chain([(None, "all")]) {
             let of = |set: &Set| row.is_none_or(|row| set.row == row);
@@ -78,9 +81,7 @@ impl Results<'_> {
 
     /// One line for each rule that blocks.
     pub fn by_rule(&self) -> String {
-        let mut text = String::from(
-            "| blocked by | sets | deliverable | delivered, native | generic |\n|---|---|---|---|---|\n",
-        );
+        let mut text = format!("{RULE_HEAD}\n|---|---|---|---|---|\n");
         for (native, generic) in self.native.iter().zip(&self.generic) {
             let [sets, arrived] = native.count(|_| true, self.sets);
             let [deliverable, _] = native.count(|set| self.bare_has(set), self.sets);
