@@ -58,6 +58,8 @@ impl ObjectId {
     }
 
     /// The name that the kernel keeps of a program or a map; `None` when it has none or is gone.
+    ///
+    /// The object is opened for a moment, which is better not done to what somebody is giving up.
     pub fn name(self) -> Result<Option<String>, Errno> {
         let named = match self.kind {
             ObjectKind::Program => {

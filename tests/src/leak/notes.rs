@@ -63,10 +63,11 @@ impl Drop for AtTheEnd<'_> {
         let mut found = attached();
         // A test may have left a bad state in the far namespace; then nothing is known of it.
         found.extend(self.lab.far().run(attached).unwrap_or_default());
-        if self.bpffs.is_some() && self.bpffs == device() {
-            if let Ok(root) = PinDir::open_root(Path::new(BPFFS)) {
-                pinned(&root, &mut found);
-            }
+        if self.bpffs.is_some()
+            && self.bpffs == device()
+            && let Ok(root) = PinDir::open_root(Path::new(BPFFS))
+        {
+            pinned(&root, &mut found);
         }
         let given_up = GIVEN_UP.with_borrow_mut(Option::take);
         found.extend(given_up.into_iter().flatten());

@@ -123,7 +123,7 @@ impl Set {
     }
 
     /// It comes from another address than the rules on addresses name.
-    pub fn from_elsewhere(&mut self) -> &mut Self {
+    pub fn elsewhere(&mut self) -> &mut Self {
         self.source = Source::Other;
         self
     }

@@ -50,7 +50,7 @@ fn one_tag(sets: &mut Sets) {
     for pcp in 0..8 {
         for (kind, tag) in [("customer", vlan(0)), ("service", service_vlan(0))] {
             let tag = tag.pcp(pcp);
-            all_four(sets, &format!("{kind} tag, priority {pcp}"), &[tag.clone()]);
+            all_four(sets, &format!("{kind} tag, priority {pcp}"), std::slice::from_ref(&tag));
             all_four(sets, &format!("{kind} tag, priority {pcp}, drop eligible"), &[tag.dei()]);
         }
     }
@@ -98,7 +98,7 @@ fn no_tags(sets: &mut Sets) {
     sets.row(6);
     for tpid in [0x9100, 0x9200, 0x9300] {
         let tag = vlan(0).announced_as(tpid);
-        all_four(sets, &format!("tag {tpid:#x}"), &[tag.clone()]);
+        all_four(sets, &format!("tag {tpid:#x}"), std::slice::from_ref(&tag));
         all_four(sets, &format!("tag {tpid:#x} inside a tag"), &[vlan(0), tag]);
     }
     sets.row(7);

@@ -5,7 +5,7 @@ use palisade_tests::packet::{
     service_vlan, vlan,
 };
 
-use super::fragments::Datagram;
+use super::datagram::Datagram;
 use super::{MIXED_PIECES, MIXED4, MIXED6, TAGS, dns, join, priority, tagged, web};
 use crate::set::{Set, Sets};
 

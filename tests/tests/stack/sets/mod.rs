@@ -1,5 +1,6 @@
 //! Every set of frames that is put to the stack.
 
+mod datagram;
 mod extensions;
 mod fragments;
 mod ipv4;

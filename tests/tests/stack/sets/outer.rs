@@ -48,15 +48,14 @@ fn martians(sets: &mut Sets) {
         "100.64.0.1",
     ] {
         let name = format!("from {src}");
-        sets.one(name, |n| eth() / ipv4().src(src) / dns(n)).from_elsewhere();
+        sets.one(name, |n| eth() / ipv4().src(src) / dns(n)).elsewhere();
     }
     for src in ["::1", "::", "ff02::1", "fe80::7", "2002:c633:6407::7", "64:ff9b::c633:6407"] {
         let name = format!("from {src}");
-        sets.one(name, |n| eth() / ipv6().src(src) / dns(n)).from_elsewhere();
+        sets.one(name, |n| eth() / ipv6().src(src) / dns(n)).elsewhere();
     }
     let mapped = || ipv6().src(FROM4.to_ipv6_mapped());
-    sets.one("from an IPv4 address mapped into IPv6", |n| eth() / mapped() / dns(n))
-        .from_elsewhere();
+    sets.one("from an IPv4 address mapped into IPv6", |n| eth() / mapped() / dns(n)).elsewhere();
     sets.one("to oneself, IPv4", |n| eth() / ipv4().dst(FROM4) / dns(n));
     sets.one("to oneself, IPv6", |n| eth() / ipv6().dst(FROM6) / dns(n));
     sets.one("to loopback, IPv4", |n| eth() / ipv4().dst("127.0.0.1") / dns(n));
