@@ -41,18 +41,12 @@ impl Datagram {
         starts.zip(ends).map(|(from, to)| from..to).collect()
     }
 
-    /// The IPv4 header of a piece, and its bytes.
-    fn parts4(&self, ip: Ipv4, at: &Range<usize>) -> (Ipv4, Vec<u8>) {
+    /// A piece behind some headers and under an IPv4 header.
+    pub(super) fn piece4(&self, head: Packet, ip: Ipv4, at: &Range<usize>) -> Packet {
         let offset = u16::try_from(at.start / 8).expect("inside a packet");
         let ip = ip.id(self.number).protocol(self.protocol).offset(offset);
         let ip = if at.end < self.bytes.len() { ip.more_fragments() } else { ip };
-        (ip, self.bytes[at.clone()].to_vec())
-    }
-
-    /// A piece behind some headers and under an IPv4 header.
-    pub(super) fn piece4(&self, head: Packet, ip: Ipv4, at: &Range<usize>) -> Packet {
-        let (ip, bytes) = self.parts4(ip, at);
-        head / ip / bytes
+        head / ip / self.bytes[at.clone()].to_vec()
     }
 
     /// The fragment header of a piece.
