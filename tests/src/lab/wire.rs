@@ -11,11 +11,15 @@ use std::time::Duration;
 use nix::ifaddrs::getifaddrs;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::socket::{
-    AddressFamily, LinkAddr, MsgFlags, SockFlag, SockProtocol, SockType, recv, sendto, socket,
+    AddressFamily, LinkAddr, MsgFlags, SockFlag, SockProtocol, SockType, recv, sendto, setsockopt,
+    socket, sockopt,
 };
 use std::os::fd::AsFd;
 
 use super::{FAR, Lab};
+
+/// Bytes that a tap holds: long frames take several times their length.
+const TAP_BUFFER: usize = 8 << 20;
 
 /// Sends frames from the far end, as they are.
 #[derive(Debug)]
@@ -60,7 +64,10 @@ impl Lab {
     pub fn tap(&self) -> Tap {
         let flags = SockFlag::SOCK_CLOEXEC;
         let socket = socket(AddressFamily::Packet, SockType::Raw, flags, SockProtocol::EthAll);
-        Tap { socket: socket.expect("a packet socket") }
+        let socket = socket.expect("a packet socket");
+        // What the test sent before it looks must fit, or the tap has missed it.
+        setsockopt(&socket, sockopt::RcvBufForce, &TAP_BUFFER).expect("a lab takes CAP_NET_ADMIN");
+        Tap { socket }
     }
 
     /// A socket for a UDP port of the near end.
