@@ -67,7 +67,7 @@ pub use features::{Capabilities, Capability, Features, Support};
 pub use link::{IfIndex, Link, LinkError};
 pub use lpm::LpmKey;
 pub use map::{BatchError, Frozen, Insert, Iter, Map, MapError, MapHandle, MapInfo, MapOp, Shape};
-pub use netlink::NetlinkError;
+pub use netlink::{Ending, NetlinkError, Question};
 pub use object::{ObjectId, ObjectKind};
 pub use percpu::{CpuError, PerCpu, PerCpuIter, PerCpuMap, possible_cpus};
 pub use pin::{Access, Gid, Locked, PinDir, PinError, PinOp, Pinned};

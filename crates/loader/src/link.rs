@@ -14,7 +14,7 @@ use netlink_packet_route::link::{LinkAttribute, LinkMessage};
 use nix::sys::socket::{AddressFamily, SockFlag, SockType, socket};
 
 use crate::Errno;
-use crate::netlink::{NetlinkError, Rtnl, attributes, text, u32_at};
+use crate::netlink::{NetlinkError, Question, Reply, Rtnl, attributes, text, u32_at};
 use crate::sys;
 use crate::xdp::{Attached, Mode};
 
@@ -102,9 +102,28 @@ pub enum LinkError {
 /// All interfaces of this network namespace, by number.
 pub fn list() -> Result<Vec<Link>, NetlinkError> {
     let bodies = Rtnl::open()?.list(&RouteNetlinkMessage::GetLink(LinkMessage::default()))?;
+    Ok(sorted(&bodies))
+}
+
+/// The interfaces of which the datagrams of an answer tell, by number, read without a socket;
+/// `None` where the answer does not end in them. The kernel is to have sent them.
+pub fn in_reply<'a>(
+    question: Question,
+    datagrams: impl IntoIterator<Item = &'a [u8]>,
+) -> Result<Option<Vec<Link>>, NetlinkError> {
+    let mut reply = Reply::to(question);
+    for datagram in datagrams {
+        if let Some(answer) = reply.take(datagram)? {
+            return Ok(Some(sorted(&answer.bodies)));
+        }
+    }
+    Ok(None)
+}
+
+fn sorted(bodies: &[Vec<u8>]) -> Vec<Link> {
     let mut links: Vec<Link> = bodies.iter().filter_map(|body| parse(body)).collect();
     links.sort_by_key(|link| link.index);
-    Ok(links)
+    links
 }
 
 /// The interface of that name.
