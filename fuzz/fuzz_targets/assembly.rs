@@ -1,4 +1,4 @@
-//! Texts of programs and code of any origin: `RUSTC_BOOTSTRAP=1 cargo fuzz run assembly`.
+//! Texts of programs: `RUSTC_BOOTSTRAP=1 cargo fuzz run assembly -- -dict=assembly.dict`.
 
 #![no_main]
 

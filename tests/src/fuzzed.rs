@@ -4,18 +4,30 @@
 //! it is not.
 
 mod capture;
+mod judges;
+mod log;
+mod netlink;
 mod object;
+mod packet;
+mod program;
+mod translated;
 mod verdict;
 
 use std::collections::BTreeMap;
 
-use palisade_asm::{ByteOrder, Image, Isa, Program, RawInsn, SLOT_BYTES, decode, decode_image};
+use palisade_asm::verify::Rules;
+use palisade_asm::{Image, decode_image};
 use palisade_filter::diag::place;
 use palisade_filter::import::{self, Format, Imported};
 use palisade_filter::{Item, Policy, Target, compile, parse};
 
 pub use capture::capture;
+pub use log::log;
+pub use netlink::netlink;
 pub use object::object;
+pub use packet::packet;
+pub use program::{assembly, code};
+pub use translated::translated;
 pub use verdict::verdict;
 
 /// A text that is a policy is one for ever: printed and parsed again it compiles to the same
@@ -45,56 +57,21 @@ pub fn policy(bytes: &[u8]) {
     }
 }
 
-/// The policy for the oldest kernel; `None` if it is more than a program can hold.
+/// Slots of a program that the offline verifier is asked about: larger ones take it too long.
+const MOST_FOLLOWED: usize = 1500;
+
+/// The policy for the oldest kernel, which the offline verifier says will take it; `None` if it is more than a program can hold.
 fn compiled(policy: &Policy) -> Option<Image> {
     let artifact = compile(policy, Target::FLOOR).ok()?;
     let image = artifact.program.encode(Target::FLOOR.isa).expect("what is emitted can be encoded");
+    if image.len() <= MOST_FOLLOWED
+        && let Err(refusal) = artifact.program.verify(&Rules::ROOT)
+    {
+        panic!("{refusal}\nof:\n{policy}");
+    }
     let decoded = decode_image(&image).expect("what is encoded can be decoded");
     assert!(decoded == artifact.program, "decoding is the inverse of encoding");
     Some(image)
-}
-
-/// A program that a text or code says is the same from its listing and from its code; what says none
-/// is refused inside the text.
-pub fn assembly(bytes: &[u8]) {
-    let text = String::from_utf8_lossy(bytes);
-    match palisade_asm::parse(&text) {
-        Ok(program) => lasts(&program),
-        Err(wrong) => {
-            assert!(!wrong.is_empty());
-            for mistake in wrong {
-                let line = text.split('\n').nth(mistake.line - 1).expect("a line of the text");
-                assert!(mistake.column <= line.chars().count() + 1, "{mistake}");
-                assert!(mistake.report("fuzzed.s").to_string().lines().count() >= 5);
-            }
-        }
-    }
-    for order in [ByteOrder::Little, ByteOrder::Big] {
-        let slots = bytes.as_chunks::<SLOT_BYTES>().0.iter();
-        let code: Vec<RawInsn> = slots.map(|slot| RawInsn::from_bytes(order, *slot)).collect();
-        // Longer code may have jumps that are encoded as longer ones.
-        if code.len() < 1 << 14
-            && let Ok(program) = decode(&code)
-        {
-            assert_eq!(program.encode(Isa::V4).map(|image| image.code), Ok(code));
-            lasts(&program);
-        }
-    }
-}
-
-/// What a program prints is read as the program, and what it is encoded to is too, unless it names
-/// maps by numbers that are declared.
-fn lasts(program: &Program) {
-    for listing in [program.to_string(), program.listing().numbered().to_string()] {
-        let again = palisade_asm::parse(&listing)
-            .unwrap_or_else(|wrong| panic!("{}", wrong[0].report(&listing)));
-        assert!(again == *program, "{listing}");
-    }
-    let image = program.encode(Isa::V4).expect("the last version has every instruction");
-    if let Ok(decoded) = decode_image(&image) {
-        let again = decoded.encode(Isa::V4).expect("it was encoded");
-        assert_eq!(again.code, image.code);
-    }
 }
 
 /// A file that can be imported, in the format that its first byte chooses, gives items that print

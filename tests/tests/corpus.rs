@@ -41,6 +41,11 @@ fn the_corpus_of_assembly_is_read_printed_and_encoded() {
 }
 
 #[test]
+fn the_corpus_of_code_is_decoded_encoded_and_run_to_an_end() {
+    replay("code", 10, fuzzed::code);
+}
+
+#[test]
 fn the_corpus_of_objects_is_read_or_refused() {
     replay("object", 10, fuzzed::object);
 }
@@ -63,4 +68,29 @@ fn a_capture_that_is_broken_anywhere_is_read_or_refused() {
             }
         }
     }
+}
+
+#[test]
+fn the_corpus_of_frames_is_decided_by_the_interpreter_as_by_the_oracle() {
+    replay("packet", 80, fuzzed::packet);
+}
+
+#[test]
+fn the_corpus_of_chances_makes_policies_on_which_all_judges_agree() {
+    replay("verdict", 10, fuzzed::verdict);
+}
+
+#[test]
+fn the_corpus_of_netlink_answers_is_read_or_refused() {
+    replay("netlink", 20, fuzzed::netlink);
+}
+
+#[test]
+fn the_corpus_of_logs_gives_reasons_that_stand_in_them() {
+    replay("log", 15, fuzzed::log);
+}
+
+#[test]
+fn the_corpus_of_translated_code_is_compared_to_an_end() {
+    replay("translated", 6, fuzzed::translated);
 }

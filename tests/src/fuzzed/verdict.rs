@@ -1,44 +1,44 @@
-//! A policy and a frame made of bytes: all readings of the policy decide the frame alike.
+//! A policy and frames made of bytes: all readings of the policy decide the frames alike.
 
 use std::sync::OnceLock;
 
 use palisade_filter::oracle::decide;
-use palisade_filter::{PlanError, Target, compile, parse};
+use palisade_filter::parse;
 
+use super::judges::Judges;
 use crate::agree::{Readings, contents};
 use crate::engine::hex;
 use crate::privilege::Kernel;
 use crate::random::{Chance, frame, policy};
 
-/// The bytes choose a policy, entries of its sets and a frame. What is printed of the policy decides
-/// the frame as the policy does, nothing that is called dead does, and where programs can be loaded,
-/// the kernel agrees.
+/// How many frames are put to a policy: compiling it takes the most time.
+const FRAMES: usize = 4;
+
+/// The bytes choose a policy, entries of its sets and frames. The offline verifier accepts its
+/// program, the interpreter decides each frame as the oracle does, what is printed of the policy
+/// does so too, and where programs can be loaded, the kernel agrees.
 pub fn verdict(bytes: &[u8]) {
     let mut chance = Chance::of(bytes);
     let made = policy(&mut chance);
-    let frame = frame(&mut chance);
     let policy = parse(&made.text).expect("a policy");
     let sets = contents(&policy, &made.entries);
-    let decision = decide(&policy, &sets, &frame);
-
     let printed = parse(&policy.to_string()).expect("what is printed is a policy");
-    let again = decide(&printed, &sets, &frame);
-    let same = again.decider == decision.decider && again.counted == decision.counted;
-    assert!(same, "{decision:?}, printed {again:?}: {}\nof:\n{}", hex(&frame), made.text);
-
-    let artifact = match compile(&policy, Target::FLOOR) {
-        Ok(artifact) => artifact,
-        Err(PlanError::TooManySets { .. }) => return,
-        Err(error) => panic!("{error}\nof:\n{}", made.text),
-    };
-    let dead = artifact.dead.iter().find(|dead| Some(dead.line) == decision.line);
-    assert!(dead.is_none(), "{dead:?} decides {}\nof:\n{}", hex(&frame), made.text);
+    let Some(mut judges) = Judges::of(policy, &made.entries) else { return };
+    let frames: Vec<Vec<u8>> = (0..FRAMES).map(|_| frame(&mut chance)).collect();
+    for frame in &frames {
+        let decision = judges.decide(frame);
+        let again = decide(&printed, &sets, frame);
+        let same = again.decider == decision.decider && again.counted == decision.counted;
+        assert!(same, "{decision:?}, printed {again:?}: {}\nof:\n{}", hex(frame), made.text);
+    }
 
     let Some(kernel) = kernel() else { return };
     let readings = Readings::of(kernel, &made.text, &made.entries, kernel.best());
     let mut readings = readings.unwrap_or_else(|refusal| panic!("{refusal}\nof:\n{}", made.text));
-    if let Err(difference) = readings.decide(&frame) {
-        panic!("{difference}\nof:\n{}", made.text);
+    for frame in &frames {
+        if let Err(difference) = readings.decide(frame) {
+            panic!("{difference}\nof:\n{}", made.text);
+        }
     }
 }
 
