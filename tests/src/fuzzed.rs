@@ -26,7 +26,7 @@ pub use log::log;
 pub use netlink::netlink;
 pub use object::object;
 pub use packet::packet;
-pub use program::{assembly, code};
+pub use program::{assembly, border, code};
 pub use translated::translated;
 pub use verdict::verdict;
 

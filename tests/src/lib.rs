@@ -13,6 +13,7 @@ pub mod fuzzed;
 pub mod lab;
 pub mod leak;
 pub mod mixed;
+pub mod near;
 pub mod nobody;
 pub mod odd;
 pub mod packet;

@@ -46,6 +46,11 @@ fn the_corpus_of_code_is_decoded_encoded_and_run_to_an_end() {
 }
 
 #[test]
+fn the_corpus_of_programs_near_the_border_never_traps_where_it_is_accepted() {
+    replay("border", 10, fuzzed::border);
+}
+
+#[test]
 fn the_corpus_of_objects_is_read_or_refused() {
     replay("object", 10, fuzzed::object);
 }

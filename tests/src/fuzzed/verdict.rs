@@ -12,7 +12,7 @@ use crate::privilege::Kernel;
 use crate::random::{Chance, frame, policy};
 
 /// How many frames are put to a policy: compiling it takes the most time.
-const FRAMES: usize = 4;
+const FRAMES: usize = 16;
 
 /// The bytes choose a policy, entries of its sets and frames. The offline verifier accepts its
 /// program, the interpreter decides each frame as the oracle does, what is printed of the policy

@@ -8,10 +8,9 @@ use std::collections::BTreeMap;
 use palisade_asm::verify::Rules;
 use palisade_asm::{Isa, Program as Code};
 use palisade_loader::{Buffers, Features, LoadError, LoadOptions, MapHandle, Program, Support};
+use palisade_tests::near;
 use palisade_tests::privilege::{self, Kernel};
 use palisade_tests::random::Chance;
-
-use crate::near;
 
 /// How many programs are tried where nothing says how many.
 const PROGRAMS: u64 = 5000;

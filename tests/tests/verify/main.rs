@@ -2,5 +2,4 @@
 
 mod commands;
 mod kernel;
-mod near;
 mod own;

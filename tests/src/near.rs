@@ -8,11 +8,11 @@ mod known;
 mod numbers;
 mod places;
 
+use crate::random::Chance;
 use palisade_asm::{
     Assembler, Cond, Label, MapDecl, MapFlags, MapId, MapKind, Program, R0, R1, R2, R3, R4, R5, R6,
     R7, R8, R9, Reg, Size,
 };
-use palisade_tests::random::Chance;
 
 use known::{Holds, Known};
 
