@@ -9,6 +9,7 @@ const STATISTICS: &str = "\nprocessed 7 insns (limit 1000000) max_states_per_ins
 /// behind.
 pub fn log(bytes: &[u8]) {
     let log = VerifierLog::from_bytes(bytes);
+    assert!(!log.text().contains('\0'));
     let (summary, blamed) = (log.summary(), log.blamed());
     for part in summary.iter().flat_map(|summary| summary.split("; ")) {
         assert!(log.text().contains(part), "{part:?} of\n{log}");

@@ -1,6 +1,8 @@
 //! Texts and code of any origin as programs: read or refused, kept by every form that they have, and
 //! run to an end.
 
+use std::ops::Range;
+
 use palisade_asm::verify::Rules;
 use palisade_asm::vm::{Insert, Packet, TrapReason, Vm, World};
 use palisade_asm::{
@@ -11,8 +13,8 @@ use crate::engine::hex;
 use crate::near;
 use crate::random::Chance;
 
-/// How many frames a program is given that is accepted.
-const FRAMES: usize = 8;
+/// How long the frames are that a program is given that is accepted: one byte less is what traps.
+const FRAMES: Range<usize> = 14..80;
 /// Larger code may have jumps that are encoded as longer ones.
 const MOST_SLOTS: usize = 1 << 14;
 /// Instructions of a program that is drawn, followed and run: more would take all of the time.
@@ -77,8 +79,8 @@ fn judged(chance: &mut Chance) -> bool {
             put.expect("there is room");
         }
     }
-    let frame = |_| (0..14 + chance.below(120)).map(|_| chance.byte()).collect();
-    keeps_its_word(&program, vm, (0..FRAMES).map(frame).collect::<Vec<_>>());
+    let frames = FRAMES.map(|len| (0..len).map(|_| chance.byte()).collect());
+    keeps_its_word(&program, vm, frames.collect::<Vec<_>>());
     true
 }
 
