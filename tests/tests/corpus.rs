@@ -26,6 +26,26 @@ fn replay(target: &str, least: usize, check: fn(&[u8])) {
 }
 
 #[test]
+fn every_target_is_built_replayed_and_told_of() {
+    let fuzz = Path::new(env!("CARGO_MANIFEST_DIR")).join("../fuzz");
+    let read = |path: PathBuf| fs::read_to_string(&path).expect("a file of the repository");
+    let manifest = read(fuzz.join("Cargo.toml"));
+    let page = read(fuzz.join("../docs/fuzzing.md"));
+    let sources = fs::read_dir(fuzz.join("fuzz_targets")).expect("the targets");
+    let mut targets = 0;
+    for source in sources {
+        let path = source.expect("a target").path();
+        let target = path.file_stem().and_then(|name| name.to_str()).expect("a name");
+        assert!(manifest.contains(&format!("path = \"fuzz_targets/{target}.rs\"")), "{target}");
+        assert!(read(path.clone()).contains(&format!("fuzzed::{target}(bytes)")), "{target}");
+        assert!(page.contains(&format!("\n| `{target}` |")), "{target} in docs/fuzzing.md");
+        assert!(include_str!("corpus.rs").contains(&format!("replay(\"{target}\", ")), "{target}");
+        targets += 1;
+    }
+    assert!(targets >= 11, "{targets} targets");
+}
+
+#[test]
 fn the_corpus_of_policies_parses_prints_and_compiles() {
     replay("policy", 100, fuzzed::policy);
 }
