@@ -14,11 +14,11 @@ use std::path::Path;
 use std::thread::Builder;
 
 use palisade_loader::netns::{self, NetNs, NsError, VethEnd, VethOptions};
-use palisade_loader::{Capabilities, Capability, IfIndex};
+use palisade_loader::{Capabilities, Capability, Errno, IfIndex};
 
 use crate::leak::{self, Notes};
 use crate::packet::{FROM4, FROM6, HERE, Mac, THERE, TO4, TO6};
-use crate::privilege;
+use crate::privilege::{self, Reason};
 
 pub use host::{FENCE, Host};
 pub use tool::{Output, binary};
@@ -64,8 +64,8 @@ impl Lab {
     /// Runs a test in a lab whose interfaces are as `options` say.
     #[track_caller]
     pub fn run_with(options: VethOptions, test: impl FnOnce(&Lab) + Send) {
-        if let Err(reason) = permitted() {
-            privilege::skip(&reason);
+        if let Err((name, said)) = permitted() {
+            privilege::skip(&Reason::Right { name, said });
             return;
         }
         let name = std::thread::current().name().unwrap_or("lab").to_owned();
@@ -144,18 +144,19 @@ impl Lab {
     }
 }
 
-/// Whether namespaces can be made and filled here.
-fn permitted() -> Result<(), String> {
+/// Whether namespaces can be made and filled here; what that takes, and what was seen.
+fn permitted() -> Result<(), (String, String)> {
+    let unknown = |errno: Errno| ("capabilities".to_owned(), errno.to_string());
     let wanted = [Capability::SysAdmin, Capability::NetAdmin];
-    let missing = Capabilities::current().map_err(|errno| errno.to_string())?.missing(&wanted);
+    let missing = Capabilities::current().map_err(unknown)?.missing(&wanted);
     if let Some(capability) = missing.first() {
-        return Err(format!("a lab takes {capability}"));
+        return Err((capability.to_string(), "a lab takes it".to_owned()));
     }
     let attempt = std::thread::scope(|scope| {
         scope.spawn(|| netns::private_mounts().and_then(|()| NetNs::private().map(drop))).join()
     });
     match attempt {
-        Ok(result) => result.map_err(|error| error.to_string()),
+        Ok(result) => result.map_err(|error| ("namespaces".to_owned(), error.to_string())),
         Err(panic) => std::panic::resume_unwind(panic),
     }
 }

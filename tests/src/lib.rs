@@ -2,7 +2,8 @@
 //!
 //! Frames are data ([`packet`], [`odd`]); [`engine`] puts them to compiled policies in the kernel;
 //! [`lab`] has interfaces to attach to. Whatever needs a privilege is skipped without it, and says
-//! so ([`privilege`]); whoever leaves something behind in the kernel fails ([`leak`]). What fuzz targets check is in [`fuzzed`].
+//! so ([`privilege`], [`skip`]); whoever leaves something behind in the kernel fails ([`leak`]). What
+//! fuzz targets check is in [`fuzzed`].
 
 #![forbid(unsafe_code)]
 
@@ -20,4 +21,5 @@ pub mod packet;
 pub mod privilege;
 pub mod random;
 pub mod sets;
+pub mod skip;
 pub mod struck;

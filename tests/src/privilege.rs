@@ -1,16 +1,16 @@
 //! What a test needs of the machine, and what becomes of it where that is missing.
 //!
-//! A skipped test says so on stderr, with the reason. With `PALISADE_KERNEL=require` in the
-//! environment nothing is skipped: what is missing is a failure then.
+//! With `PALISADE_TARGETS=best` in the environment the target nearest to what the tool uses stands for
+//! all, where a machine is too slow for more. How a skip is said, and when it is a failure, is told by [`crate::skip`].
 
-use std::fmt::Display;
-use std::io::Write;
-use std::panic::Location;
 use std::sync::OnceLock;
 
 use palisade_asm::Isa;
 use palisade_filter::{Access, Buffers, ByteOrder, Target};
-use palisade_loader::{Features, Support};
+use palisade_loader::{Capabilities, Capability, Features, Support};
+
+use crate::skip::must;
+pub use crate::skip::{Feature, Reason, need, skip};
 
 /// Proof that this process may load programs, and what the kernel takes.
 #[derive(Clone, Debug)]
@@ -24,7 +24,7 @@ impl Kernel {
     /// The running kernel; `None` when the test is to be skipped.
     #[track_caller]
     pub fn or_skip() -> Option<Self> {
-        static FOUND: OnceLock<Result<Kernel, String>> = OnceLock::new();
+        static FOUND: OnceLock<Result<Kernel, Reason>> = OnceLock::new();
         match FOUND.get_or_init(Self::find) {
             Ok(kernel) => Some(kernel.clone()),
             Err(reason) => {
@@ -34,12 +34,20 @@ impl Kernel {
         }
     }
 
-    fn find() -> Result<Self, String> {
+    fn find() -> Result<Self, Reason> {
         let features = Features::probe();
-        if features.packet_access != Support::Yes {
-            return Err(format!("programs cannot be loaded: {}", features.packet_access));
-        }
+        let lacks = |name: &str, said: String| Reason::Right { name: name.to_owned(), said };
         let has = |support: Support| support == Support::Yes;
+        if !has(features.packet_access) {
+            let said = format!("programs cannot be loaded: {}", features.packet_access);
+            return Err(lacks("CAP_BPF", said));
+        }
+        // Targets are left out because of a kernel's age alone.
+        must(Feature::MULTI_BUFFER, has(features.multi_buffer));
+        must(Feature::BUFF_LEN, has(features.buff_len));
+        must(Feature::ISA_V4, features.isa == Isa::V4);
+        let trusted = Capabilities::current().is_ok_and(|held| held.has(Capability::Perfmon));
+        assert!(!trusted || has(features.pointer_subtraction), "every kernel lets root subtract");
         let mut targets = Vec::new();
         for buffers in [Buffers::Single, Buffers::Multi] {
             for access in [Access::Pointers, Access::Helpers] {
@@ -56,8 +64,12 @@ impl Kernel {
                 targets.push(Target { isa, order: ByteOrder::HOST, buffers, access });
             }
         }
+        if std::env::var_os("PALISADE_TARGETS").is_some_and(|value| value == "best") {
+            let best = Self { targets: targets.clone() }.best();
+            targets.retain(|target| *target == best);
+        }
         if targets.is_empty() {
-            Err("no target can be loaded".to_owned())
+            Err(lacks("CAP_PERFMON", "no target can be loaded".to_owned()))
         } else {
             Ok(Self { targets })
         }
@@ -83,27 +95,11 @@ impl Kernel {
 
 /// Whether a tool of others is installed; says that the calling test is skipped where it is not.
 #[track_caller]
-pub fn is_installed(tool: &str) -> bool {
+pub fn is_installed(tool: &'static str) -> bool {
     let found = std::env::var_os("PATH")
         .is_some_and(|dirs| std::env::split_paths(&dirs).any(|dir| dir.join(tool).exists()));
     if !found {
-        skip(&format!("{tool} is not installed"));
+        skip(&Reason::Tool(tool));
     }
     found
-}
-
-/// Says on stderr that the calling test is skipped, or fails where nothing may be.
-#[track_caller]
-pub fn skip(reason: &dyn Display) {
-    let thread = std::thread::current();
-    // Run one at a time, tests have no thread of their own: their place must do.
-    let test = match thread.name() {
-        Some(name) if name != "main" => name.to_owned(),
-        _ => Location::caller().to_string(),
-    };
-    if std::env::var_os("PALISADE_KERNEL").is_some_and(|value| value == "require") {
-        panic!("{test} may not be skipped: {reason}");
-    }
-    // Not `eprintln!`, which the test harness keeps to itself when a test passes.
-    writeln!(std::io::stderr(), "skipped: {test}: {reason}").expect("stderr takes it");
 }

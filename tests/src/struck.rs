@@ -11,7 +11,7 @@ use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use crate::lab::{BPFFS, Lab};
-use crate::privilege;
+use crate::privilege::{self, Reason};
 
 /// The tool dies at the entry of the call.
 pub const KILL: &str = "signal=SIGKILL";
@@ -33,7 +33,7 @@ pub fn strace<'a>(
 ) -> Option<impl FnMut(&[&str]) -> Command + use<'a>> {
     let there = Command::new("strace").arg("-V").output().is_ok_and(|o| o.status.success());
     if !there {
-        privilege::skip(&"strace is not installed");
+        privilege::skip(&Reason::Tool("strace"));
         return None;
     }
     Some(move |options: &[&str]| {

@@ -11,7 +11,7 @@ use palisade_loader::{Gid, xdp};
 use palisade_tests::lab::{BPFFS, Lab, NEAR};
 use palisade_tests::nobody;
 use palisade_tests::packet::{eth, ipv4, udp};
-use palisade_tests::privilege;
+use palisade_tests::privilege::{self, Reason};
 
 /// A user who owns nothing.
 const NOBODY: u32 = 65534;
@@ -36,7 +36,10 @@ fn group() -> Option<(&'static str, u32)> {
         _ => None,
     });
     if found.is_none() {
-        privilege::skip(&"there is no group but root's");
+        privilege::skip(&Reason::Machine {
+            name: "group",
+            said: "root has the only one".to_owned(),
+        });
     }
     found
 }
@@ -219,7 +222,7 @@ fn a_user_without_rights_is_told_what_is_missing() {
 fn with_capabilities(lab: &Lab, capabilities: &str, args: &[&str]) -> Option<Command> {
     let there = Command::new("setpriv").arg("--version").output();
     if !there.is_ok_and(|output| output.status.success()) {
-        privilege::skip(&"setpriv is not installed");
+        privilege::skip(&Reason::Tool("setpriv"));
         return None;
     }
     let tool = lab.command(args);

@@ -5,7 +5,7 @@ use palisade_asm::{Image, RawInsn};
 use palisade_filter::{Policy, Target, Tenure, compile_as};
 use palisade_loader::translated::{Comparison, Translated, compare};
 use palisade_loader::{Buffers, LoadOptions, MapHandle, Program, Tag, TagDigest};
-use palisade_tests::privilege::{Kernel, skip};
+use palisade_tests::privilege::{Kernel, Reason, skip};
 
 /// A program in the kernel, and what it was made of.
 struct Loaded {
@@ -41,7 +41,7 @@ impl Loaded {
         match program.translated().expect("the kernel answers") {
             Translated::Shown(found) => Some(Self { image, ids, tag, found }),
             Translated::Withheld(why) => {
-                skip(&why);
+                skip(&Reason::Machine { name: "translated", said: why.to_string() });
                 None
             }
         }

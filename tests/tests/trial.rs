@@ -9,7 +9,7 @@ use palisade_loader::{Capabilities, Capability, Errno, Program, link};
 use palisade_tests::engine::Engine;
 use palisade_tests::lab::{Lab, binary};
 use palisade_tests::nobody;
-use palisade_tests::privilege::{self, Kernel};
+use palisade_tests::privilege::{self, Kernel, Reason};
 
 /// What a leak would show in: interfaces with what they carry, mounts, pins.
 #[derive(Debug, PartialEq, Eq)]
@@ -65,7 +65,7 @@ fn may_try() -> bool {
     if missing.is_ok_and(|missing| missing.is_empty()) {
         return true;
     }
-    privilege::skip(&"`try` takes root");
+    privilege::skip(&Reason::Right { name: "root".to_owned(), said: "`try` takes it".to_owned() });
     false
 }
 

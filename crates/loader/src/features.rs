@@ -8,7 +8,7 @@ use std::fmt;
 
 use palisade_asm::{
     AsmError, Assembler, AtomicOp, Cond, EncodeError, FP, Helper, Image, Isa, MapDecl, MapFlags,
-    MapKind, R0, R1, R2, R6, R7, Size,
+    MapKind, R0, R1, R2, R3, R4, R6, R7, Size, Swap,
 };
 
 use crate::Errno;
@@ -204,7 +204,7 @@ fn answer(result: Result<(), Errno>) -> Support {
 
 fn best_isa(able: bool) -> Isa {
     let versions: [(Isa, Build); 3] =
-        [(Isa::V4, jump_far), (Isa::V3, jump_on_a_half), (Isa::V2, jump_on_less)];
+        [(Isa::V4, all_of_version_4), (Isa::V3, jump_on_a_half), (Isa::V2, jump_on_less)];
     let mut loaded =
         versions.iter().filter(|(_, build)| loads(*build, Buffers::Single) == Support::Yes);
     if able { loaded.next().map_or(Isa::V1, |(isa, _)| *isa) } else { Isa::V1 }
@@ -228,10 +228,13 @@ fn jump_on_a_half(a: &mut Assembler) {
     a.exit();
 }
 
-/// A jump over more than 16 bits reach, which becomes the long jump of version 4.
-fn jump_far(a: &mut Assembler) {
+/// Every kind of instruction that version 4 brought. The long jump, which becomes of one over more
+/// than 16 bits reach, does not stand for the others: updates of Linux 6.1 have it alone.
+fn all_of_version_4(a: &mut Assembler) {
     let out = a.label("out");
-    a.mov(R0, PASS).load(Size::W, R2, R1 + 12).jump_if(R2, Cond::Eq, 0, out);
+    a.mov(R0, PASS).store(Size::D, FP - 8, R0).load_signed(Size::B, R3, FP - 8);
+    a.mov_signed(Size::H, R4, R3).sdiv(R4, 3).swap(Swap::Bswap32, R4);
+    a.load(Size::W, R2, R1 + 12).jump_if(R2, Cond::Eq, 0, out);
     for _ in 0..FAR {
         a.mov(R0, DROP);
     }
@@ -330,7 +333,7 @@ mod tests {
             pass,
             jump_on_less,
             jump_on_a_half,
-            jump_far,
+            all_of_version_4,
             fetch_add,
             compare_packet_pointers,
             subtract_packet_pointers,

@@ -111,14 +111,20 @@ impl LoadError {
         }
     }
 
-    /// What to do about it, where that can be told from the error number.
+    /// What to do about it, where that can be told from the error number or the log.
     pub fn help(&self) -> Option<&'static str> {
         match self {
+            // The number of this refusal differs between kernels, its words do not.
+            LoadError::Refused { log, .. } if log.text().contains(JUMPS) => Some(JUMPS_HINT),
             LoadError::Refused { errno, .. } => load_hint(*errno),
             LoadError::Maps { .. } => None,
         }
     }
 }
+
+/// How the verifier begins to say that it cannot keep so many branches in mind.
+const JUMPS: &str = "The sequence of ";
+const JUMPS_HINT: &str = "too many branches are open on one path: the kernel follows 8192";
 
 fn load_hint(errno: Errno) -> Option<&'static str> {
     match errno {
@@ -126,7 +132,7 @@ fn load_hint(errno: Errno) -> Option<&'static str> {
             "loading takes CAP_BPF and CAP_NET_ADMIN, and CAP_PERFMON as well before Linux 6.1",
         ),
         Errno::E2BIG => Some("the program is too long, or too complex to be verified"),
-        Errno::EFAULT => Some("too many branches are open on one path: the kernel follows 8192"),
+        Errno::EFAULT => Some(JUMPS_HINT),
         Errno::EMFILE => Some("too many open files; see `ulimit -n`"),
         Errno::ENOMEM => Some("there is not enough memory to verify it"),
         _ => None,

@@ -11,7 +11,7 @@ use std::time::Duration;
 use palisade_loader::Gid;
 use palisade_tests::lab::{BPFFS, Lab, NEAR, Output, binary};
 use palisade_tests::nobody;
-use palisade_tests::privilege::skip;
+use palisade_tests::privilege::{Reason, skip};
 
 use super::{Attested, attach, attest, attest_with, status};
 
@@ -119,7 +119,7 @@ fn what_may_not_be_read_is_said_to_be_so() {
 fn a_group_that_may_edit_sets_learns_what_it_may_not_see() {
     Lab::run(|lab| {
         let Ok(Some(Gid(gid))) = Gid::by_name("daemon") else {
-            return skip(&"there is no group `daemon`");
+            return skip(&Reason::Machine { name: "group", said: "no `daemon`".to_owned() });
         };
         lab.palisade_with(&["attach", NEAR, "-p", "-", "--group", "daemon"], OLD).ok();
         attest(lab).is_whole();
@@ -142,7 +142,7 @@ fn a_group_that_may_edit_sets_learns_what_it_may_not_see() {
 #[test]
 fn who_attests_may_have_other_capabilities_than_who_attached() {
     if Command::new("setpriv").arg("--version").output().is_err() {
-        return skip(&"setpriv is not installed");
+        return skip(&Reason::Tool("setpriv"));
     }
     Lab::run(|lab| {
         let bounded = |capabilities: &str, args: &[&str]| {

@@ -16,7 +16,7 @@ use palisade_loader::foreign::{self, ForeignError, KERNEL_TYPES, KernelTypes, Ob
 use palisade_loader::{MapHandle, PinDir};
 use palisade_tests::lab::BPFFS;
 use palisade_tests::packet::{eth, ipv4, udp};
-use palisade_tests::privilege;
+use palisade_tests::privilege::{self, Reason};
 
 /// An object in a directory of its own, gone with it.
 struct Compiled(PathBuf);
@@ -62,8 +62,8 @@ fn compiled(source: &str, more: &[&str]) -> Option<Compiled> {
             assert!(output.status.success(), "clang {source} {more:?}: {said}");
             Some(compiled)
         }
-        Err(error) => {
-            privilege::skip(&format!("clang cannot be started: {error}"));
+        Err(_) => {
+            privilege::skip(&Reason::Tool("clang"));
             None
         }
     }

@@ -1,9 +1,12 @@
 //! What chance does not bring: functions, the limits of moving a packet, frames in several
 //! buffers, redirects; each put to both.
 
-use palisade_asm::{Assembler, Cond, FP, Helper, Program, R0, R1, R2, R3, R4, R6, R7, Size};
-use palisade_loader::Buffers;
-use palisade_tests::privilege::Kernel;
+use palisade_asm::{
+    Assembler, Cond, FP, Helper, MapDecl, MapFlags, MapKind, Program, R0, R1, R2, R3, R4, R6, R7,
+    Size,
+};
+use palisade_loader::{Buffers, LoadOptions, MapHandle, Program as Loaded, TestRun, TestRunResult};
+use palisade_tests::privilege::{Feature, Kernel, need};
 
 use crate::both::Both;
 
@@ -13,7 +16,7 @@ fn built(build: impl FnOnce(&mut Assembler)) -> Program {
     a.finish().unwrap_or_else(|error| panic!("{error}"))
 }
 
-/// Runs a program on a frame in both.
+/// Builds a program and runs it on a frame in both.
 #[track_caller]
 fn agreed(
     kernel: &Kernel,
@@ -21,8 +24,12 @@ fn agreed(
     frame: &[u8],
     build: impl FnOnce(&mut Assembler),
 ) -> u32 {
-    let program = built(build);
-    let both = Both::load(&program, kernel.best().isa, buffers);
+    both_answer(kernel, buffers, frame, &built(build))
+}
+
+#[track_caller]
+fn both_answer(kernel: &Kernel, buffers: Buffers, frame: &[u8], program: &Program) -> u32 {
+    let both = Both::load(program, kernel.best().isa, buffers);
     let mut both = both.unwrap_or_else(|log| panic!("{log}"));
     both.run(frame).unwrap_or_else(|how| panic!("{how}\n{program}"))
 }
@@ -45,15 +52,34 @@ fn functions_have_stacks_and_registers_of_their_own() {
     assert_eq!(value, 10_000 + 57 + 3 + 1000);
 }
 
+/// What the kernel alone makes of a helper that is told a number, on 64 bytes.
+fn answered(kernel: &Kernel, helper: Helper, number: i32) -> TestRunResult {
+    let program = built(|a| {
+        a.mov(R2, number).call(helper).exit();
+    });
+    let image = program.encode(kernel.best().isa).expect("it can be encoded");
+    let options = LoadOptions { name: "asked", license: c"GPL", buffers: Buffers::Single };
+    let loaded = Loaded::load(&image, &[], &options).unwrap_or_else(|error| panic!("{error}"));
+    let run = TestRun { packet: &[7; 64], repeat: 1, ingress: None };
+    loaded.test_run(&run).expect("it runs")
+}
+
 #[test]
 fn the_ends_of_a_packet_move_as_far_and_no_further() {
     let Some(kernel) = Kernel::or_skip() else { return };
-    let (mut moved, mut refused) = (0, 0);
-    for (helper, around) in [
-        (Helper::XDP_ADJUST_HEAD, [-216, 50]),
-        (Helper::XDP_ADJUST_TAIL, [-50, 3456]),
-        (Helper::XDP_ADJUST_META, [-216, 0]),
-    ] {
+    // What the kernel keeps before a packet grew when packets were given several buffers.
+    let before = answered(&kernel, Helper::XDP_ADJUST_HEAD, -220).retval;
+    if !need(Feature::MULTI_BUFFER, before != 0) {
+        return;
+    }
+    let mut ends =
+        vec![(Helper::XDP_ADJUST_HEAD, [-216, 50]), (Helper::XDP_ADJUST_TAIL, [-50, 3456])];
+    let wide = answered(&kernel, Helper::XDP_ADJUST_META, -216).retval;
+    if need(Feature::WIDE_METADATA, wide == 0) {
+        ends.push((Helper::XDP_ADJUST_META, [-216, 0]));
+    }
+    let (mut moved, mut refused, least) = (0, 0, 7 * ends.len() - 1);
+    for (helper, around) in ends {
         for by in around.into_iter().flat_map(|at| at - 5..=at + 5) {
             let value = agreed(&kernel, Buffers::Single, &[7; 64], |a| {
                 a.mov(R2, by).call(helper).exit();
@@ -61,12 +87,16 @@ fn the_ends_of_a_packet_move_as_far_and_no_further() {
             if value == 0 { moved += 1 } else { refused += 1 }
         }
     }
-    assert!(moved > 20 && refused > 20, "{moved} moved, {refused} refused");
+    assert!(moved > least && refused > least, "{moved} moved, {refused} refused");
 }
 
 #[test]
 fn metadata_moves_with_the_head() {
     let Some(kernel) = Kernel::or_skip() else { return };
+    let shown = answered(&kernel, Helper::XDP_ADJUST_META, -8).packet.len();
+    if !need(Feature::TEST_CONTEXT, shown == 72) {
+        return;
+    }
     for by in [-20, 0, 14, 30] {
         agreed(&kernel, Buffers::Single, &[7; 64], |a| {
             let end = a.label("end");
@@ -87,8 +117,8 @@ fn metadata_moves_with_the_head() {
 #[test]
 fn frames_in_several_buffers_are_measured_copied_and_cut() {
     let Some(kernel) = Kernel::or_skip() else { return };
-    if kernel.multi().next().is_none() {
-        return palisade_tests::privilege::skip(&"this kernel has no frames in several buffers");
+    if !need(Feature::MULTI_BUFFER, kernel.multi().next().is_some()) {
+        return;
     }
     let frame: Vec<u8> = (0..=255).cycle().take(9000).collect();
     let len = agreed(&kernel, Buffers::Multi, &frame, |a| {
@@ -116,23 +146,38 @@ fn frames_in_several_buffers_are_measured_copied_and_cut() {
     }
 }
 
+/// A redirect to a target that is not there.
+fn redirected(kind: MapKind, flags: i32) -> Program {
+    built(|a| {
+        let map = a.map(MapDecl {
+            name: "targets".to_owned(),
+            kind,
+            key_size: 4,
+            value_size: 4,
+            max_entries: 2,
+            flags: MapFlags::NONE,
+        });
+        a.load_map(R1, map).mov(R2, 1).mov(R3, flags).call(Helper::REDIRECT_MAP).exit();
+    })
+}
+
 #[test]
 fn what_redirects_answer_without_a_target() {
     let Some(kernel) = Kernel::or_skip() else { return };
-    use palisade_asm::{MapDecl, MapFlags, MapKind};
+    // What a flag for every target is answered tells whether the kernel knows it.
+    let to_all = redirected(MapKind::DevMap, 8);
+    let image = to_all.encode(kernel.best().isa).expect("it can be encoded");
+    let targets = [MapHandle::create(&to_all.maps()[0]).expect("a map")];
+    let options = LoadOptions { name: "to_all", license: c"GPL", buffers: Buffers::Single };
+    let loaded = Loaded::load(&image, &targets, &options).expect("it loads");
+    let run = TestRun { packet: &[0; 64], repeat: 1, ingress: None };
+    let known = loaded.test_run(&run).expect("it runs").retval != 0;
+    let broadcast = need(Feature::BROADCAST, known);
     for kind in [MapKind::DevMap, MapKind::DevMapHash, MapKind::CpuMap, MapKind::XskMap] {
         for flags in [0, 1, 2, 3, 4, 8, 9, 16, 32] {
-            agreed(&kernel, Buffers::Single, &[0; 64], |a| {
-                let map = a.map(MapDecl {
-                    name: "targets".to_owned(),
-                    kind,
-                    key_size: 4,
-                    value_size: 4,
-                    max_entries: 2,
-                    flags: MapFlags::NONE,
-                });
-                a.load_map(R1, map).mov(R2, 1).mov(R3, flags).call(Helper::REDIRECT_MAP).exit();
-            });
+            if broadcast || flags & 8 == 0 {
+                both_answer(&kernel, Buffers::Single, &[0; 64], &redirected(kind, flags));
+            }
         }
     }
     for flags in [0, 1] {

@@ -88,8 +88,8 @@ fn packets_that_are_no_digits_are_mistakes() {
 
 #[test]
 fn our_own_programs_are_run_from_their_listing() {
-    let policy = concat!(env!("CARGO_MANIFEST_DIR"), "/../examples/drop-8080.pal");
-    let listing = exec(&["dump", "-p", policy], "").ok();
+    let policy = include_str!("../../../examples/drop-8080.pal");
+    let listing = exec(&["dump", "-p", "-"], policy).ok();
     let shown = exec(&["exec", "-", "--packet", OTHER], &listing).ok();
     assert!(shown.starts_with("verdict: pass (2)"), "{shown}");
 }

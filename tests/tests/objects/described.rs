@@ -7,7 +7,7 @@ use palisade_asm::ByteOrder;
 use palisade_asm::btf::ProgramBtf;
 use palisade_loader::{Buffers, LoadOptions, Program};
 use palisade_tests::lab::{BPFFS, Lab, NEAR};
-use palisade_tests::privilege::{self, Kernel};
+use palisade_tests::privilege::{self, Kernel, Reason};
 use serde_json::Value;
 
 use super::read_back::functions;
@@ -180,7 +180,7 @@ fn nothing_is_printed_to_a_terminal_and_what_an_object_lacks_is_said() {
     let output = Command::new("script").args(["-qec", &line, "/dev/null"]).output().expect("runs");
     let said = String::from_utf8_lossy(&output.stdout);
     if !output.status.success() && !said.contains("terminal") {
-        privilege::skip(&format!("no terminal can be made here: {said}"));
+        privilege::skip(&Reason::Machine { name: "terminal", said: said.into_owned() });
         return;
     }
     assert_eq!(output.status.code(), Some(2), "{said}");

@@ -8,7 +8,8 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use nix::unistd::Group;
 use palisade_tests::lab::{BPFFS, Lab, NEAR};
-use palisade_tests::{nobody, privilege};
+use palisade_tests::nobody;
+use palisade_tests::privilege::{self, Reason};
 use serde_json::Value;
 
 use super::{SHORT, dropped, from, wait};
@@ -146,7 +147,10 @@ fn a_member_of_the_group_adds_for_the_sets_own_time() {
     let names = ["nogroup", "nobody", "users", "daemon"];
     let group = names.into_iter().find_map(|name| Group::from_name(name).ok().flatten());
     let Some(group) = group.filter(|group| group.gid.as_raw() != 0) else {
-        privilege::skip(&"there is no group but root's");
+        privilege::skip(&Reason::Machine {
+            name: "group",
+            said: "root has the only one".to_owned(),
+        });
         return;
     };
     Lab::run(|lab| {

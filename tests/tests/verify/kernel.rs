@@ -9,7 +9,7 @@ use palisade_asm::verify::Rules;
 use palisade_asm::{Isa, Program as Code};
 use palisade_loader::{Buffers, Features, LoadError, LoadOptions, MapHandle, Program, Support};
 use palisade_tests::near;
-use palisade_tests::privilege::{self, Kernel};
+use palisade_tests::privilege::{self, Kernel, Reason};
 use palisade_tests::random::Chance;
 
 /// How many programs are tried where nothing says how many.
@@ -54,7 +54,10 @@ fn what_is_accepted_here_the_kernel_accepts() {
     let features = Features::probe();
     if features.pointer_subtraction != Support::Yes {
         // Said of what a loader with CAP_PERFMON may do, and this one is none.
-        privilege::skip(&format!("pointers are not subtracted: {}", features.pointer_subtraction));
+        privilege::skip(&Reason::Right {
+            name: "CAP_PERFMON".to_owned(),
+            said: format!("pointers are not subtracted: {}", features.pointer_subtraction),
+        });
         return;
     }
     let rules = rules(&features);

@@ -1,11 +1,13 @@
 //! The ground that a kernel test stands on: namespaces, a bpffs, and small programs.
 
-use std::io::Write;
 use std::path::Path;
+use std::thread::Builder;
 
 use palisade_asm::{Assembler, Image, Isa, MapDecl, MapFlags, MapKind, R0};
 use palisade_loader::netns::{NetNs, mount_bpffs, private_mounts};
 use palisade_loader::{Buffers, LoadError, LoadOptions, PinDir, Program};
+
+use crate::skip::{Reason, skip};
 
 /// Where the private bpffs is mounted: a directory that every kernel with BPF has.
 pub const BPFFS: &str = "/sys/fs/bpf";
@@ -19,24 +21,24 @@ pub struct Ground {
 }
 
 /// Runs a test on fresh ground, or says that it was skipped.
+#[track_caller]
 pub fn kernel(test: impl FnOnce(Ground) + Send) {
-    let name = std::thread::current().name().unwrap_or("a test").to_owned();
     if !nix::unistd::geteuid().is_root() {
-        let required = std::env::var_os("PALISADE_KERNEL").is_some_and(|v| v == "require");
-        assert!(!required, "{name} needs root, and PALISADE_KERNEL=require forbids to skip it");
-        // Not `println!`, which the test harness keeps to itself when a test passes.
-        writeln!(std::io::stderr(), "skipped: {name}: needs root").expect("stderr takes it");
-        return;
+        let said = "a test's ground takes it".to_owned();
+        return skip(&Reason::Right { name: "root".to_owned(), said });
     }
+    let name = std::thread::current().name().unwrap_or("main").to_owned();
     let result = std::thread::scope(|scope| {
-        scope
-            .spawn(|| {
+        Builder::new()
+            .name(name)
+            .spawn_scoped(scope, || {
                 let ns = NetNs::private().expect("a network namespace");
                 private_mounts().expect("a mount namespace");
                 mount_bpffs(Path::new(BPFFS)).expect("a bpffs");
                 let pins = PinDir::open_root(Path::new(BPFFS)).expect("the root of the bpffs");
                 test(Ground { ns, pins });
             })
+            .expect("a thread")
             .join()
     });
     if let Err(panic) = result {
@@ -62,9 +64,14 @@ pub fn constant(result: i32) -> Image {
 
 /// What an assembler was told, as an image.
 pub fn built(build: impl FnOnce(&mut Assembler)) -> Image {
+    built_for(Isa::V3, build)
+}
+
+/// The same with what a version of the instruction set has.
+pub fn built_for(isa: Isa, build: impl FnOnce(&mut Assembler)) -> Image {
     let mut a = Assembler::new();
     build(&mut a);
-    a.finish().expect("a program").encode(Isa::V3).expect("an image")
+    a.finish().expect("a program").encode(isa).expect("an image")
 }
 
 /// Loads an image without maps.

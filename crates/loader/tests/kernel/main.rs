@@ -13,3 +13,6 @@ mod maps;
 mod objects;
 mod pins;
 mod programs;
+#[allow(dead_code, reason = "the other tests name features that these do not")]
+#[path = "../../../../tests/src/skip.rs"]
+mod skip;
