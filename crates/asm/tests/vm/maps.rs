@@ -258,6 +258,41 @@ fn a_program_writes_the_value_of_its_cpu_alone() {
 }
 
 #[test]
+fn the_values_that_a_program_finds_are_noted_where_somebody_asks() {
+    // Finds what the queue's number says, adds one to it, and looks it up once more.
+    let mut vm = machine(|a| {
+        let map = a.map(decl(MapKind::PerCpuArray, 4));
+        let miss = a.label("miss");
+        a.load(Size::W, R3, R1 + 16).store(Size::W, FP - 4, R3);
+        a.load_map(R1, map).mov(R2, FP).add(R2, -4).call(Helper::MAP_LOOKUP_ELEM);
+        a.jump_if(R0, Cond::Eq, 0, miss);
+        a.load(Size::D, R1, R0 + 0).add(R1, 1).store(Size::D, R0 + 0, R1);
+        a.load_map(R1, map).mov(R2, FP).add(R2, -4).call(Helper::MAP_LOOKUP_ELEM);
+        a.place(miss);
+        a.mov(R0, 0).exit();
+    });
+    let mut found = Vec::new();
+    let mut look_up = |vm: &mut Vm, queue| {
+        let world = World { queue, ..World::default() };
+        vm.run(&mut Packet::new(&[0; 14]), &world).expect("no trap");
+    };
+    look_up(&mut vm, 3);
+    vm.maps_mut().take_found(0, &mut found);
+    assert_eq!(found, [], "nobody asked");
+    vm.maps_mut().note_found(0);
+    for queue in [2, 9, 1] {
+        look_up(&mut vm, queue);
+    }
+    vm.maps_mut().take_found(0, &mut found);
+    assert_eq!(found, [2, 2, 1, 1], "each as often as it was found, and none that is not there");
+    vm.maps_mut().take_found(0, &mut found);
+    assert_eq!(found.len(), 4, "they are told once");
+    let values: Vec<_> = (0..5).map(|index| vm.maps().at(0, index).map(<[u8]>::to_vec)).collect();
+    let value = |number| Some(value(number).to_vec());
+    assert_eq!(values, [value(0), value(1), value(1), value(1), None]);
+}
+
+#[test]
 fn shapes_that_the_kernel_does_not_take_are_refused() {
     let refused = |decl: MapDecl| MapStore::new(&[decl]).expect_err("refused");
     let figure = |decl: MapDecl| match refused(decl) {
