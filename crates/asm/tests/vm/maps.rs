@@ -272,7 +272,7 @@ fn the_values_that_a_program_finds_are_noted_where_somebody_asks() {
         a.mov(R0, 0).exit();
     });
     let mut found = Vec::new();
-    let mut look_up = |vm: &mut Vm, queue| {
+    let look_up = |vm: &mut Vm, queue| {
         let world = World { queue, ..World::default() };
         vm.run(&mut Packet::new(&[0; 14]), &world).expect("no trap");
     };

@@ -13,6 +13,7 @@ mod compose;
 mod contents;
 mod expect;
 mod frame;
+mod layers;
 mod listed;
 mod reach;
 mod summary;
@@ -25,8 +26,9 @@ use crate::policy::{Fallback, Flaw, Policy, Rule, Verdict};
 
 pub use contents::{Contents, Declared};
 pub use expect::{arp_request, expected_frame, neighbour_solicitation, session_frame};
+pub use layers::Layer;
 pub use listed::Listed;
-pub use trace::{Answer, Layer, Minded, Question, Trace};
+pub use trace::{Answer, Minded, Question, Trace};
 pub use witness::{proves, witnesses};
 pub use words::{WordsError, frame_of_words};
 

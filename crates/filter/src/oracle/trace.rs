@@ -8,11 +8,12 @@ use std::fmt::Display;
 use std::net::IpAddr;
 
 use super::frame::{Facts, Ip, Kind, Piece};
+use super::layers::{Layer, layers};
 use super::listed::Listed;
 use super::summary::{Flags, Named};
 use super::{Asked, Decider, Decision, Reading, Statement, statements, terms};
-use crate::policy::{End, Flaw, Match, Policy, Protocol, Quantity, Rule, SetId, Tag, Term, Test};
-use crate::value::{Family, Mac};
+use crate::policy::{End, Flaw, Match, Policy, Quantity, Rule, SetId, Tag, Term, Test};
+use crate::value::Mac;
 
 /// The judging of a frame, step by step.
 #[derive(Clone, Debug)]
@@ -26,15 +27,6 @@ pub struct Trace<'a> {
     pub asked: Vec<Question<'a>>,
     /// What becomes of the frame.
     pub decision: Decision,
-}
-
-/// A header and its fields.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Layer {
-    /// What it is called.
-    pub name: &'static str,
-    /// The names of the fields in the language, and what they are.
-    pub fields: Vec<(&'static str, String)>,
 }
 
 /// Whether a policy looks so far into a frame that a flaw matters.
@@ -309,96 +301,4 @@ const fn piece(piece: Piece) -> &'static str {
         Piece::First => "the first fragment",
         Piece::Later => "a later fragment",
     }
-}
-
-/// The headers that could be read, from the outside in.
-fn layers(facts: &Facts) -> Vec<Layer> {
-    let mut layers = Vec::new();
-    if let Some([destination, source]) = facts.macs {
-        let mut fields = vec![("src", source.to_string()), ("dst", destination.to_string())];
-        fields.extend(facts.ethertype.map(|number| ("ethertype", format!("{number:#06x}"))));
-        layers.push(Layer { name: "ethernet", fields });
-    }
-    for (tag, name) in facts.tags.iter().zip(TAGS.into_iter().chain(std::iter::repeat("tag"))) {
-        layers.push(Layer { name: "tag", fields: vec![(name, tag.to_string())] });
-    }
-    match &facts.ip {
-        Some(ip) => layers.extend([Some(network(ip)), transport(ip)].into_iter().flatten()),
-        None if facts.kind() == Kind::Arp => {
-            layers.push(Layer { name: "arp", fields: Vec::new() });
-        }
-        None => {}
-    }
-    layers
-}
-
-const TAGS: [&str; 2] = ["vlan", "inner-vlan"];
-
-fn network(ip: &Ip) -> Layer {
-    let mut fields = vec![("src", ip.source.to_string()), ("dst", ip.destination.to_string())];
-    fields.push(("length", ip.length.to_string()));
-    fields.push(("ttl", ip.ttl.to_string()));
-    fields.push(("dscp", ip.dscp.to_string()));
-    if ip.options {
-        fields.push(("options", "yes".to_owned()));
-    }
-    if !ip.extensions.is_empty() {
-        let names: Vec<String> = ip.extensions.iter().map(|number| extension(*number)).collect();
-        fields.push(("extensions", names.join(", ")));
-    }
-    match ip.piece {
-        Piece::Whole => {}
-        // Behind a fragment header, and all there.
-        Piece::Atomic => fields.push(("fragment", "no".to_owned())),
-        Piece::First => fields.push(("fragment", "first".to_owned())),
-        Piece::Later => fields.push(("fragment", "later".to_owned())),
-    }
-    if let Some(own) = ip.protocol {
-        let name = Named(own, ip.source).to_string();
-        let number = own.0.to_string();
-        let known = !name.starts_with("proto");
-        fields.push(("proto", if known { format!("{number} ({name})") } else { number }));
-    }
-    let family = if ip.source.is_ipv4() { Family::V4 } else { Family::V6 };
-    let name = match family {
-        Family::V4 => "ip4",
-        Family::V6 => "ip6",
-    };
-    Layer { name, fields }
-}
-
-/// The name of an IPv6 extension header.
-fn extension(number: u8) -> String {
-    match number {
-        0 => "hop-by-hop options".to_owned(),
-        43 => "routing".to_owned(),
-        44 => "fragment".to_owned(),
-        51 => "authentication".to_owned(),
-        60 => "destination options".to_owned(),
-        _ => number.to_string(),
-    }
-}
-
-fn transport(ip: &Ip) -> Option<Layer> {
-    let mut fields = Vec::new();
-    if let Some([source, destination]) = ip.ports {
-        fields.push(("sport", source.to_string()));
-        fields.push(("dport", destination.to_string()));
-    }
-    if let Some(flags) = ip.flags {
-        fields.push(("flags", Flags(flags).to_string()));
-    }
-    if let Some([kind, code]) = ip.icmp {
-        fields.push(("type", kind.to_string()));
-        fields.push(("code", code.to_string()));
-    }
-    let name = match ip.protocol? {
-        Protocol::TCP => "tcp",
-        Protocol::UDP => "udp",
-        Protocol::SCTP => "sctp",
-        Protocol::ICMP => "icmp",
-        Protocol::ICMPV6 => "icmp6",
-        _ => return None,
-    };
-    (!fields.is_empty()).then_some(Layer { name, fields })
 }
