@@ -5,11 +5,23 @@ use std::sync::Once;
 
 use palisade_loader::foreign::{self, KernelTypes};
 
+/// How type information begins, and its version.
+const BTF_MAGIC: [u8; 3] = [0x9f, 0xeb, 1];
+
 /// What is read of an object can be loaded as far as its form goes: every map has a declaration and a
-/// name of its own, and reading it again gives the same.
+/// name of its own, and reading it again gives the same; by whatever types of a kernel.
 pub fn object(bytes: &[u8]) {
     quiet();
-    let read = || foreign::read(bytes, None, KernelTypes::AsCompiled);
+    // As if the types of the kernel were those that the object knows.
+    if let Some(at) = bytes.windows(BTF_MAGIC.len()).position(|window| window == BTF_MAGIC) {
+        let own = || Ok(bytes[at..].to_vec());
+        judged(bytes, KernelTypes::In(&own));
+    }
+    judged(bytes, KernelTypes::AsCompiled);
+}
+
+fn judged(bytes: &[u8], types: KernelTypes<'_>) {
+    let read = || foreign::read(bytes, None, types);
     let object = match read() {
         Ok(object) => object,
         Err(error) => {

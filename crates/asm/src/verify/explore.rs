@@ -9,7 +9,7 @@ use super::live::{Live, live};
 use super::refusal::{Decision, Reason, Refusal, Scope};
 use super::rules::Rules;
 use super::state::State;
-use super::step::{Machine, Step};
+use super::step::{Machine, Memory, SPILLS, Step};
 use super::value::Value;
 use super::{MOST_FOLLOWED, MOST_JUMPS, Report};
 use crate::insn::{Call, Insn, Src};
@@ -43,10 +43,21 @@ const MOST_KEPT: usize = 64;
 /// How many branches a refusal names.
 const NAMED: usize = 8;
 
-/// Follows all paths.
+/// Follows all paths, as the kernels do that remember numbers on the stack, and as those do that do
+/// not, where the rules name some. Who remembers less does not accept less: on a way that is never
+/// taken, a number of which nothing is known becomes what it is compared with, and one of which much
+/// is known a contradiction.
 pub(super) fn explore(program: &Program, rules: Rules) -> Result<Report, Box<Refusal>> {
+    let mut report = Report::default();
+    if rules.oldest < SPILLS {
+        report = follow_all(program, rules, Memory::Nothing)?;
+    }
+    Ok(report.most(follow_all(program, rules, Memory::Numbers)?))
+}
+
+fn follow_all(program: &Program, rules: Rules, memory: Memory) -> Result<Report, Box<Refusal>> {
     let next = |at: usize| successors(program, at);
-    let machine = Machine::new(program, rules);
+    let machine = Machine::new(program, rules, memory);
     let refused = |at: usize, why: Reason| Box::new(plain(program, at, why));
     scope(program, &machine).map_err(|(at, why)| refused(at, why))?;
     let order = order(program).map_err(|at| refused(at, Reason::OutOfScope(Scope::Loop)))?;

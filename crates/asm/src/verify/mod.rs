@@ -62,7 +62,7 @@ const MOST_FOLLOWED: usize = 1_000_000;
 /// How many branches a kernel keeps in mind (`BPF_COMPLEXITY_LIMIT_JMP_SEQ`).
 const MOST_JUMPS: usize = 8192;
 
-/// What following a program took.
+/// What following a program took; where kernels differ, for the one that it took most for.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct Report {
     /// Instructions that were followed, each as often as it was.
@@ -77,6 +77,20 @@ pub struct Report {
     pub jumps: usize,
     /// Instructions on the longest path.
     pub longest_path: usize,
+}
+
+impl Report {
+    /// The greater figure of each kind.
+    fn most(self, other: Self) -> Self {
+        Self {
+            processed: self.processed.max(other.processed),
+            states: self.states.max(other.states),
+            most_states: self.most_states.max(other.most_states),
+            pending: self.pending.max(other.pending),
+            jumps: self.jumps.max(other.jumps),
+            longest_path: self.longest_path.max(other.longest_path),
+        }
+    }
 }
 
 impl Program {

@@ -18,6 +18,7 @@ use crate::reg::{Mem, R0, Reg};
 pub(super) struct Machine<'a> {
     pub(super) program: &'a Program,
     pub(super) rules: Rules,
+    memory: Memory,
     /// The last number that was given.
     last: u32,
     /// Where the accesses of each instruction led.
@@ -32,7 +33,16 @@ enum Led {
 }
 
 /// The first kernel that remembers numbers on the stack which are not constants.
-const SPILLS: Kernel = Kernel { major: 5, minor: 12 };
+pub(super) const SPILLS: Kernel = Kernel { major: 5, minor: 12 };
+
+/// What a kernel remembers of numbers on the stack that are no constants.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Memory {
+    /// Nothing but that they are there.
+    Nothing,
+    /// What was known of them.
+    Numbers,
+}
 
 /// What comes of an instruction that is no jump.
 pub(super) enum Step {
@@ -43,9 +53,9 @@ pub(super) enum Step {
 }
 
 impl<'a> Machine<'a> {
-    pub(super) fn new(program: &'a Program, rules: Rules) -> Self {
+    pub(super) fn new(program: &'a Program, rules: Rules, memory: Memory) -> Self {
         let led = vec![None; program.insns().len()];
-        Self { program, rules, last: 0, led }
+        Self { program, rules, memory, last: 0, led }
     }
 
     fn fresh(&mut self) -> u32 {
@@ -240,10 +250,10 @@ impl<'a> Machine<'a> {
         memory::store(self.program, state, mem, size, (&value, Some(reg)))
     }
 
-    /// What the oldest kernel remembers of a value on the stack.
+    /// What the kernel remembers of a value on the stack.
     fn remembered(&self, value: Value) -> Value {
         if let Value::Number(scalar) = value
-            && self.rules.oldest < SPILLS
+            && self.memory == Memory::Nothing
             && scalar.number().is_none()
         {
             return Value::Number(Scalar { link: scalar.link, ..Scalar::UNKNOWN });

@@ -1,7 +1,7 @@
 //! One claim a test: what makes an access, a call or an end good, and its near misses.
 
 use palisade_asm::verify::{Kernel, Reason, Rules, Scope};
-use palisade_asm::{R0, R2, R3};
+use palisade_asm::{R0, R2, R3, R9};
 
 use super::{NEW, accepted, accepted_by, refused, refused_by};
 
@@ -288,6 +288,20 @@ fn a_way_that_is_never_taken_is_not_looked_at() {
     accepted(text);
     let other = refused(&text.replace("r0 == 0", "r0 != 0"));
     assert!(matches!(other, Reason::NotMemory { reg: R2, .. }), "{other}");
+}
+
+#[test]
+fn what_is_accepted_for_all_kernels_is_accepted_for_each_that_remembers_more() {
+    // The way behind both tests is never taken. Where nothing is remembered of r2, it is 256 behind
+    // the first one, and the second is known; where it is remembered to be small, it is anything.
+    let text = "r2 = *(u32 *)(r1 +12)\n r2 &= 255\n *(u64 *)(r10 -8) = r2\n r2 = *(u64 *)(r10 -8)\n \
+                if r2 != 256 goto out\n if r2 != 4 goto out\n r0 = *(u64 *)(r9 +0)\n\
+                out:\n r0 = 2\n exit";
+    for rules in [Rules::since(7, 2), Rules::since(5, 12), Rules::ROOT] {
+        let reason = refused_by(&rules, text).why;
+        assert!(matches!(reason, Reason::Unwritten { reg: R9 }), "{rules:?}: {reason}");
+    }
+    accepted_by(&Rules::ROOT, &text.replace("&= 255", "&= 511"));
 }
 
 #[test]
