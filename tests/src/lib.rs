@@ -8,6 +8,7 @@
 #![forbid(unsafe_code)]
 
 pub mod agree;
+pub mod derived;
 pub mod dir;
 pub mod engine;
 pub mod fuzzed;

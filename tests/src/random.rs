@@ -7,7 +7,7 @@
 mod frame;
 mod policy;
 mod term;
-mod values;
+pub(crate) mod values;
 
 pub use frame::frame;
 pub use policy::{Made, policy, rules};

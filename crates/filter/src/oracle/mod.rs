@@ -22,7 +22,7 @@ mod trace;
 mod witness;
 mod words;
 
-use crate::policy::{Fallback, Flaw, Policy, Rule, Verdict};
+use crate::policy::{Fallback, Flaw, Match, Policy, Rule, Verdict};
 
 pub use contents::{Contents, Declared};
 pub use expect::{arp_request, expected_frame, neighbour_solicitation, session_frame};
@@ -138,6 +138,12 @@ enum Asked<'a> {
     All,
     /// These.
     About(Vec<Statement<'a>>),
+}
+
+/// Whether a frame meets a match while the sets hold `contents`, as far as the frame can be read.
+pub fn holds(matching: &Match, contents: &impl Contents, frame: &[u8]) -> bool {
+    let (facts, _) = frame::read(frame);
+    terms::holds(matching, &facts, contents)
 }
 
 fn deepest(policy: &Policy) -> Depth {
