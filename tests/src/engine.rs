@@ -182,6 +182,24 @@ impl Engine {
         self.test_run(frame, 1)
     }
 
+    /// The verdict on a frame that must be counted in these rows; whether others have grown too is
+    /// left for [`Engine::grown`] to tell.
+    pub fn verdict_in(&mut self, frame: &[u8], rows: &[usize]) -> Result<Verdict, Fault> {
+        let verdict = self.test_run(frame, 1)?;
+        let mut wrong = Vec::new();
+        for row in rows {
+            let key = u32::try_from(*row).expect("few rows");
+            let now = self.counters.get(&key).expect("the counters can be read");
+            let now = now.expect("every row has counters").sum();
+            let before = std::mem::replace(&mut self.seen[*row], now);
+            let by = [now[0] - before[0], now[1] - before[1]];
+            if by != [1, frame.len() as u64] {
+                wrong.push((*row, by));
+            }
+        }
+        if wrong.is_empty() { Ok(verdict) } else { Err(Fault::Counted(wrong)) }
+    }
+
     /// The rows that have grown since the last look, and by how much.
     pub fn grown(&mut self) -> Vec<(usize, Counts)> {
         let all = self.counters.get_all().expect("the counters can be read");

@@ -3,6 +3,7 @@
 //! Until when a prefix matches is worked out here in the plainest way, from all prefixes of its set
 //! that hold it.
 
+use std::collections::BTreeSet;
 use std::net::IpAddr;
 use std::time::Duration;
 
@@ -57,6 +58,21 @@ impl Engine {
         }
     }
 
+    /// Puts entries into sets, each until when it matches: set, item and end.
+    pub fn add_all(&mut self, entries: impl IntoIterator<Item = (String, String, u64)>) {
+        let mut painted = BTreeSet::new();
+        for (set, item, end) in entries {
+            match item.parse() {
+                Ok(Item::Service(service)) => {
+                    self.place_service(&set, service, end);
+                    painted.insert(set);
+                }
+                _ => self.add_until(&set, &item, end),
+            }
+        }
+        painted.iter().for_each(|set| self.paint(set));
+    }
+
     fn add_net(&mut self, set: &str, prefix: &Prefix, end: u64) {
         self.raise(set, NetPart::of(prefix).index());
         self.insert_net(set, prefix, end, Insert::New);
@@ -92,6 +108,11 @@ impl Engine {
     }
 
     fn add_service(&mut self, set: &str, item: Service, until: u64) {
+        self.place_service(set, item, until);
+        self.paint(set);
+    }
+
+    fn place_service(&mut self, set: &str, item: Service, until: u64) {
         let of_set = |(name, _): &&(String, Placed)| name == set;
         let slot = self.sets.services.iter().filter(of_set).count() + 1;
         let placed = Placed { slot: u16::try_from(slot).expect("few items"), item, until };
@@ -100,10 +121,15 @@ impl Engine {
         self.map::<u32, [u64; 3]>(&service::items_name(set))
             .insert(&placed.slot.into(), &value, Insert::Any)
             .expect("a slot for the item");
+    }
+
+    fn paint(&self, set: &str) {
+        let of_set = |(name, _): &&(String, Placed)| name == set;
         let items: Vec<Placed> =
             self.sets.services.iter().filter(of_set).map(|(_, placed)| *placed).collect();
-        let cells = service::paint(&items);
-        let keys: Vec<u32> = (0..).take(cells.len()).collect();
+        // What an earlier painting has set is set by every later one.
+        let painted = (0u32..).zip(service::paint(&items)).filter(|(_, cell)| *cell != 0);
+        let (keys, cells): (Vec<u32>, Vec<u64>) = painted.unzip();
         self.map::<u32, u64>(set).insert_batch(&keys, &cells).expect("the table takes every port");
     }
 

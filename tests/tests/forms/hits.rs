@@ -16,7 +16,7 @@ use palisade_tests::packet::{Packet, eth, icmp, ipv4, ipv6, sctp, tcp, udp};
 use palisade_tests::privilege::Kernel;
 use palisade_tests::random::Chance;
 
-use crate::alike::number;
+use crate::number;
 
 /// Entries of different widths, and no two services that cover the same.
 const SETS: &str = "\

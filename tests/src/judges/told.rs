@@ -1,0 +1,113 @@
+//! The oracle as a judge: what it expects of the counters of a program.
+
+use palisade_filter::oracle::{Decider, Decision, Declared, decide};
+use palisade_filter::plan::Decider as Counted;
+use palisade_filter::{Policy, Row};
+
+use super::hits::{Hits, Total};
+use crate::agree::{Entry, contents};
+
+/// A policy as the oracle was told it, and the rows of the program it is held against.
+pub struct Told {
+    policy: Policy,
+    contents: Declared,
+    hits: Hits,
+    places: Places,
+}
+
+/// What the oracle says of a frame.
+#[derive(Clone, Debug)]
+pub struct Expected {
+    /// What becomes of it.
+    pub decision: Decision,
+    /// How many entries count it.
+    pub entries: usize,
+    row: Option<usize>,
+    counted: Option<Vec<usize>>,
+}
+
+impl Expected {
+    /// The rows that count the frame, the deciding one first; none if the program lacks one.
+    pub fn rows(&self) -> Option<Vec<usize>> {
+        let mut rows = vec![self.row?];
+        rows.extend(self.counted.as_ref()?);
+        Some(rows)
+    }
+}
+
+/// The rows of statements, by their places in the policy.
+struct Places {
+    rows: Vec<Row>,
+    keeps: Vec<Option<usize>>,
+    rules: Vec<Option<usize>>,
+}
+
+impl Told {
+    /// Reads what sets hold, and which row is whose.
+    pub fn new(policy: Policy, entries: &[Entry], rows: Vec<Row>) -> Self {
+        let contents = contents(&policy, entries);
+        let hits = Hits::of(&policy, entries);
+        let places = Places::of(&policy, rows);
+        Self { policy, contents, hits, places }
+    }
+
+    /// The policy.
+    pub fn policy(&self) -> &Policy {
+        &self.policy
+    }
+
+    /// The rows of the program.
+    pub fn rows(&self) -> &[Row] {
+        &self.places.rows
+    }
+
+    /// What becomes of a frame.
+    pub fn decide(&self, frame: &[u8]) -> Decision {
+        decide(&self.policy, &self.contents, frame)
+    }
+
+    /// The same with the rows, and with the entries counted that are hit.
+    pub fn expect(&mut self, frame: &[u8]) -> Expected {
+        let decision = self.decide(frame);
+        let places = &self.places;
+        let counted = decision.counted.iter().map(|at| places.rules[*at]).collect();
+        let row = places.of_decider(&decision);
+        let entries = self.hits.count(&self.contents, &decision, frame);
+        Expected { decision, entries, row, counted }
+    }
+
+    /// What every entry has counted by now.
+    pub fn hits(&self) -> impl Iterator<Item = Total> {
+        self.hits.all()
+    }
+}
+
+impl Places {
+    fn of(policy: &Policy, rows: Vec<Row>) -> Self {
+        let place = |line: u32, deciders: &[Counted]| {
+            let is = |row: &Row| row.line == Some(line) && deciders.contains(&row.decider);
+            rows.iter().position(is)
+        };
+        let keeps = policy.keeps().iter().map(|keep| place(keep.line, &[Counted::Keep]));
+        let own = [Counted::Rule, Counted::Count];
+        let rules = policy.rules().iter().map(|rule| place(rule.line, &own));
+        let (keeps, rules) = (keeps.collect(), rules.collect());
+        Self { rows, keeps, rules }
+    }
+
+    fn of_decider(&self, decision: &Decision) -> Option<usize> {
+        let with = |is: &dyn Fn(Counted) -> bool| {
+            self.rows.iter().position(|row| is(row.decider) && row.line == decision.line)
+        };
+        match decision.decider {
+            Decider::Malformed(flaw) => with(&|counted| match counted {
+                Counted::Malformed(own) => own.name() == flaw.name(),
+                _ => false,
+            }),
+            Decider::Keep(at) => self.keeps[at],
+            Decider::Rule(at) => self.rules[at],
+            Decider::Fragment => with(&|counted| counted == Counted::Fragment),
+            Decider::Default => with(&|counted| counted == Counted::Default),
+        }
+    }
+}
