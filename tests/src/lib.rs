@@ -8,6 +8,7 @@
 #![forbid(unsafe_code)]
 
 pub mod agree;
+pub mod border;
 pub mod derived;
 pub mod dir;
 pub mod engine;
@@ -17,7 +18,6 @@ pub mod judges;
 pub mod lab;
 pub mod leak;
 pub mod mixed;
-pub mod near;
 pub mod nobody;
 pub mod odd;
 pub mod packet;

@@ -9,8 +9,8 @@ use palisade_asm::{
     ByteOrder, Isa, MapDecl, Program, RawInsn, SLOT_BYTES, decode, decode_image, parse,
 };
 
+use crate::border;
 use crate::engine::hex;
-use crate::near;
 use crate::random::Chance;
 
 /// How long the frames are that a program is given that is accepted: one byte less is what traps.
@@ -67,12 +67,12 @@ pub fn border(bytes: &[u8]) {
 
 /// Whether the offline verifier accepts the program.
 fn judged(chance: &mut Chance) -> bool {
-    let program = near::program(chance);
+    let program = border::program(chance);
     if !accepted(&program) {
         return false;
     }
     let mut vm = Vm::new(&program).expect("its maps are simulated");
-    for (map, decl) in near::maps().iter().enumerate() {
+    for (map, decl) in border::maps().iter().enumerate() {
         for key in 0..decl.max_entries {
             let value: Vec<u8> = (0..decl.value_size).map(|_| chance.byte()).collect();
             let put = vm.maps_mut().put(map, &key.to_ne_bytes(), &value, Insert::Any);

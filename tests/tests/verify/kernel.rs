@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use palisade_asm::verify::Rules;
 use palisade_asm::{Isa, Program as Code};
 use palisade_loader::{Buffers, Features, LoadError, LoadOptions, MapHandle, Program, Support};
-use palisade_tests::near;
+use palisade_tests::border;
 use palisade_tests::privilege::{self, Kernel, Reason};
 use palisade_tests::random::Chance;
 
@@ -62,7 +62,7 @@ fn what_is_accepted_here_the_kernel_accepts() {
     }
     let rules = rules(&features);
     let create = |decl| MapHandle::create(decl).unwrap_or_else(|error| panic!("{error}"));
-    let maps: Vec<MapHandle> = near::maps().iter().map(create).collect();
+    let maps: Vec<MapHandle> = border::maps().iter().map(create).collect();
     let (first, count) =
         (number("PALISADE_SEED").unwrap_or(1), number("PALISADE_PROGRAMS").unwrap_or(PROGRAMS));
     let (mut both, mut neither) = (0, 0);
@@ -70,7 +70,7 @@ fn what_is_accepted_here_the_kernel_accepts() {
     let mut wrong = Vec::new();
     let show = std::env::var("PALISADE_SHOW").unwrap_or_default();
     for seed in first..first + count {
-        let code = near::program(&mut Chance::new(seed));
+        let code = border::program(&mut Chance::new(seed));
         let here = code.verify(&rules);
         let there = refused(&code, features.isa, &maps);
         match (here, there) {
