@@ -1,7 +1,8 @@
-//! Two readings of a policy held against each other: its program in the kernel, and the oracle.
+//! Two readings of a policy held against each other: its program, in the kernel or in the
+//! interpreter, and the oracle.
 //!
 //! They agree on a frame if verdict, deciding statement and the `count` rules that were met are the
-//! same. That the counters have grown as they should is what [`Engine::run`] sees to.
+//! same. That the counters have grown as they should is what [`Runs::run`] sees to.
 
 use std::fmt;
 use std::time::Duration;
@@ -12,6 +13,7 @@ use palisade_filter::{Item, Policy, Row, Target, parse};
 use palisade_loader::LoadError;
 
 use crate::engine::{Counts, Engine, Fault, Half, Outcome, Stay, hex};
+use crate::outcome::Runs;
 use crate::privilege::Kernel;
 
 /// An entry of a set.
@@ -36,30 +38,37 @@ pub enum Life {
     Over,
 }
 
-/// A policy as the kernel and as the oracle read it.
-pub struct Readings {
-    engine: Engine,
+/// A policy as its program and as the oracle read it.
+pub struct Readings<R = Engine> {
+    program: R,
     policy: Policy,
     contents: Declared,
 }
 
 /// A frame on which they differ.
 pub struct Difference {
-    kernel: Result<Outcome, Fault>,
+    program: Result<Outcome, Fault>,
     oracle: Decision,
     frame: Vec<u8>,
 }
 
 impl fmt::Display for Difference {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &self.kernel {
+        match &self.program {
             Ok(outcome) => {
                 let lines = lines(&outcome.counted);
-                write!(f, "kernel: {outcome}, line {:?}, counted {lines:?}", outcome.row.line)?;
+                write!(f, "program: {outcome}, line {:?}, counted {lines:?}", outcome.row.line)?;
             }
-            Err(fault) => write!(f, "kernel: {fault}")?,
+            Err(fault) => write!(f, "program: {fault}")?,
         }
         write!(f, "\noracle: {:?}\nframe: {}", self.oracle, hex(&self.frame))
+    }
+}
+
+impl Difference {
+    /// Whether another verdict is given, and not only for another reason or counted elsewhere.
+    pub fn is_of_verdicts(&self) -> bool {
+        self.program.as_ref().is_ok_and(|outcome| outcome.verdict != self.oracle.verdict)
     }
 }
 
@@ -83,7 +92,19 @@ impl Readings {
             put(&mut engine, entry);
         }
         let contents = contents(&policy, entries);
-        Ok(Self { engine, policy, contents })
+        Ok(Self { program: engine, policy, contents })
+    }
+
+    /// What was counted in an entry of a set.
+    pub fn hits(&self, set: &str, item: &str) -> Counts {
+        self.program.hits(set, item)
+    }
+}
+
+impl<R: Runs> Readings<R> {
+    /// A program that runs, and what the oracle is to know: a policy, and what its sets hold.
+    pub fn with(program: R, policy: Policy, contents: Declared) -> Self {
+        Self { program, policy, contents }
     }
 
     /// What the oracle says of a frame.
@@ -91,38 +112,34 @@ impl Readings {
         decide(&self.policy, &self.contents, frame)
     }
 
-    /// What both say of a frame of at least 14 bytes: shorter ones no kernel's test run takes.
+    /// What both say of a frame. Those under 14 bytes no kernel's test run takes.
     pub fn decide(&mut self, frame: &[u8]) -> Result<Decision, Box<Difference>> {
         let oracle = self.oracle(frame);
-        let kernel = self.engine.run(frame);
-        if kernel.as_ref().is_ok_and(|outcome| self.agree(outcome, &oracle)) {
+        let program = self.program.run(frame);
+        if program.as_ref().is_ok_and(|outcome| agree(&self.policy, outcome, &oracle)) {
             return Ok(oracle);
         }
-        Err(Box::new(Difference { kernel, oracle, frame: frame.to_vec() }))
+        Err(Box::new(Difference { program, oracle, frame: frame.to_vec() }))
     }
+}
 
-    /// What was counted in an entry of a set.
-    pub fn hits(&self, set: &str, item: &str) -> Counts {
-        self.engine.hits(set, item)
-    }
-
-    fn agree(&self, outcome: &Outcome, decision: &Decision) -> bool {
-        let rules = self.policy.rules();
-        let counted: Vec<_> = decision.counted.iter().map(|at| Some(rules[*at].line)).collect();
-        let decider = match (outcome.row.decider, decision.decider) {
-            (Counted::Malformed(class), Decider::Malformed(flaw)) => class.name() == flaw.name(),
-            (Counted::Keep, Decider::Keep(_))
-            | (Counted::Rule, Decider::Rule(_))
-            | (Counted::Fragment, Decider::Fragment)
-            | (Counted::Default, Decider::Default) => true,
-            _ => false,
-        };
-        decider
-            && outcome.half == Half::Enforced
-            && outcome.verdict == decision.verdict
-            && outcome.row.line == decision.line
-            && lines(&outcome.counted) == counted
-    }
+/// Whether what became of a frame is what the oracle says of it.
+pub fn agree(policy: &Policy, outcome: &Outcome, decision: &Decision) -> bool {
+    let rules = policy.rules();
+    let counted: Vec<_> = decision.counted.iter().map(|at| Some(rules[*at].line)).collect();
+    let decider = match (outcome.row.decider, decision.decider) {
+        (Counted::Malformed(class), Decider::Malformed(flaw)) => class.name() == flaw.name(),
+        (Counted::Keep, Decider::Keep(_))
+        | (Counted::Rule, Decider::Rule(_))
+        | (Counted::Fragment, Decider::Fragment)
+        | (Counted::Default, Decider::Default) => true,
+        _ => false,
+    };
+    decider
+        && outcome.half == Half::Enforced
+        && outcome.verdict == decision.verdict
+        && outcome.row.line == decision.line
+        && lines(&outcome.counted) == counted
 }
 
 fn refusal(error: &LoadError) -> String {

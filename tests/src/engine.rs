@@ -1,31 +1,28 @@
 //! A compiled policy in the kernel, with its maps, for frames to be put to it.
 //!
-//! Each run checks what holds of every packet whatever the policy: it comes back unchanged, and
-//! exactly one row of those that decide has grown, by one packet and by the frame's length; a row of
-//! a `count` rule grows by the same or not at all.
+//! Each run checks what [`crate::outcome`] says of every packet.
 //!
 //! Sets are filled here as `palisade_filter::structure` documents them, without the tool's own
 //! code, so that a mistake of the tool cannot hide one of the program.
 
 mod sets;
 
-use std::fmt;
-
 use palisade_asm::Image;
-use palisade_filter::plan::{CONTROL, COUNTERS, Control, Decider, Mode};
+use palisade_filter::plan::{CONTROL, COUNTERS, Control, Mode};
 use palisade_filter::{Artifact, Buffers, Row, Target, Verdict, compile, parse};
 use palisade_loader::{
-    Errno, Insert, LoadError, LoadOptions, Map, MapHandle, ObjectId, ObjectKind, PerCpuMap,
-    Program, TestRun, Ticks, Wire,
+    Insert, LoadError, LoadOptions, Map, MapHandle, ObjectId, ObjectKind, PerCpuMap, Program,
+    TestRun, Ticks, Wire,
 };
 use sets::Sets;
 pub use sets::Stay;
 
-use crate::leak::{Objects, Watch};
-use crate::privilege::Kernel;
+pub use crate::outcome::{Counts, Fault, Half, Outcome};
 
-/// Packets and bytes.
-pub type Counts = [u64; 2];
+use crate::leak::{Objects, Watch};
+
+use crate::outcome::Runs;
+use crate::privilege::Kernel;
 
 /// A policy that runs in the kernel.
 pub struct Engine {
@@ -38,59 +35,6 @@ pub struct Engine {
     sets: Sets,
     /// Last, so that all else has been given up when it looks.
     _watch: Watch,
-}
-
-/// What became of a frame.
-#[derive(Clone, Debug)]
-pub struct Outcome {
-    /// The verdict.
-    pub verdict: Verdict,
-    /// What decided it.
-    pub row: Row,
-    /// The half of the counters it was counted in.
-    pub half: Half,
-    /// The `count` rules that it matched.
-    pub counted: Vec<Row>,
-}
-
-/// The halves of the counters.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Half {
-    /// What was carried out.
-    Enforced,
-    /// What would have been dropped.
-    Shadow,
-}
-
-/// A run that no program of ours may have.
-#[derive(Clone, Debug)]
-pub enum Fault {
-    /// The kernel does not run it.
-    Refused(Errno),
-    /// The result is no verdict.
-    Result(u32),
-    /// The frame came back changed.
-    Changed(Vec<u8>),
-    /// Not one deciding row has grown by the packets and bytes that there were; those that have.
-    Counted(Vec<(usize, Counts)>),
-}
-
-impl fmt::Display for Fault {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Refused(errno) => write!(f, "the kernel does not run it: {errno}"),
-            Self::Result(number) => write!(f, "the result is {number}"),
-            Self::Changed(frame) => write!(f, "the frame came back as {}", hex(frame)),
-            Self::Counted(rows) => write!(f, "counted in rows {rows:?}"),
-        }
-    }
-}
-
-impl fmt::Display for Outcome {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} by `{}`", self.verdict, self.row.text)?;
-        if self.half == Half::Shadow { f.write_str(" in shadow") } else { Ok(()) }
-    }
 }
 
 impl Engine {
@@ -151,19 +95,8 @@ impl Engine {
     pub fn burst(&mut self, frame: &[u8], times: u32) -> Result<Outcome, Fault> {
         let verdict = self.test_run(frame, times)?;
         let grown = self.grown();
-        let (packets, len) = (u64::from(times), frame.len() as u64);
-        let rows = &self.artifact.rows;
-        let row = |index: &usize| &rows[index % rows.len()];
-        let is_count = |(index, _): &&(usize, Counts)| row(index).decider == Decider::Count;
-        let (counted, decided): (Vec<_>, Vec<_>) = grown.iter().partition(is_count);
-        match decided.as_slice() {
-            [(index, _)] if grown.iter().all(|(_, by)| *by == [packets, packets * len]) => {
-                let half = if *index < rows.len() { Half::Enforced } else { Half::Shadow };
-                let counted = counted.iter().map(|(index, _)| row(index).clone()).collect();
-                Ok(Outcome { verdict, row: row(index).clone(), half, counted })
-            }
-            _ => Err(Fault::Counted(grown)),
-        }
+        let sums = [u64::from(times), frame.len() as u64];
+        Outcome::of(verdict, &self.artifact.rows, grown, sums)
     }
 
     fn test_run(&self, frame: &[u8], times: u32) -> Result<Verdict, Fault> {
@@ -172,9 +105,7 @@ impl Engine {
         if result.packet != frame {
             return Err(Fault::Changed(result.packet));
         }
-        let verdict =
-            Verdict::ALL.into_iter().find(|v| u32::try_from(v.code()) == Ok(result.retval));
-        verdict.ok_or(Fault::Result(result.retval))
+        Outcome::verdict_of(result.retval)
     }
 
     /// The verdict on a frame, which must come back unchanged; counted, but not looked at here.
@@ -230,6 +161,12 @@ impl Engine {
 
     fn map<K: Wire, V: Wire>(&self, name: &str) -> Map<K, V> {
         Map::new(map_named(&self.maps, name)).unwrap_or_else(|error| panic!("{error}"))
+    }
+}
+
+impl Runs for Engine {
+    fn run(&mut self, frame: &[u8]) -> Result<Outcome, Fault> {
+        self.burst(frame, 1)
     }
 }
 

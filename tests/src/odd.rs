@@ -13,6 +13,7 @@ mod cuts;
 mod extensions;
 mod fragments;
 mod ipv4;
+pub mod judge;
 mod link;
 mod outer;
 mod rows;

@@ -14,6 +14,7 @@ use palisade_filter::value::{Mac, Prefix, Service};
 use palisade_loader::{Insert, LpmKey, Map, PerCpuMap, Wire, clock};
 
 use super::{Counts, Engine, map_named};
+use crate::filled::holds;
 
 /// What was put into sets.
 #[derive(Default)]
@@ -196,10 +197,6 @@ pub enum Stay {
     For(Duration),
     /// It ended so long ago.
     Ended(Duration),
-}
-
-fn holds(outer: &Prefix, inner: &Prefix) -> bool {
-    outer.family() == inner.family() && outer.len() <= inner.len() && outer.contains(inner.addr())
 }
 
 fn lpm<const N: usize>(addr: [u8; N], len: u32) -> LpmKey<N> {

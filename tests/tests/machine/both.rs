@@ -8,6 +8,7 @@ use palisade_loader::{
     Buffers, LoadError, LoadOptions, MapHandle, PerCpuMap, Program as Loaded, TestRun,
 };
 use palisade_tests::engine::hex;
+use palisade_tests::filled::Maps;
 
 /// Arrays with more values than this are compared by their first ones.
 const SEEN: u32 = 64;
@@ -32,18 +33,6 @@ impl Both {
         let world = World { jiffies: 1000, ..World::default() };
         let vm = Vm::new(program).expect("all of its maps are simulated");
         Ok(Self { vm, program: program.clone(), maps, loaded, world })
-    }
-
-    /// Writes an entry into both.
-    pub fn put(&mut self, map: usize, key: &[u8], value: &[u8]) {
-        self.vm.maps_mut().put(map, key, value, Insert::Any).expect("the entry fits");
-        let entry = (key.to_vec(), value.to_vec());
-        self.maps[map].fill(&[entry]).unwrap_or_else(|error| panic!("{error}"));
-    }
-
-    /// The place of a map.
-    pub fn map(&self, name: &str) -> usize {
-        self.vm.maps().find(name).unwrap_or_else(|| panic!("no map is called `{name}`"))
     }
 
     /// How both differ on a frame, if they do: by their results and packets.
@@ -121,6 +110,18 @@ impl Both {
             }
         }
         if wrong.is_empty() { Ok(()) } else { Err(wrong) }
+    }
+}
+
+impl Maps for Both {
+    fn place(&self, name: &str) -> usize {
+        self.vm.maps().find(name).unwrap_or_else(|| panic!("no map is called `{name}`"))
+    }
+
+    fn write(&mut self, map: usize, key: &[u8], value: &[u8]) {
+        self.vm.maps_mut().put(map, key, value, Insert::Any).expect("the entry fits");
+        let entry = (key.to_vec(), value.to_vec());
+        self.maps[map].fill(&[entry]).unwrap_or_else(|error| panic!("{error}"));
     }
 }
 

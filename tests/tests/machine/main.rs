@@ -8,6 +8,8 @@ mod both;
 mod edges;
 mod exec;
 mod generate;
+mod odd;
+mod oracle;
 mod policies;
 mod programs;
 

@@ -1,30 +1,23 @@
 //! Every odd frame, runts and frames of 70000 bytes among them, under the policy that blocks its
 //! flow and the one that allows it.
 
-use palisade_filter::Verdict;
 use palisade_filter::policy::Flaw;
-use palisade_tests::odd::{self, Malformed, Want};
+use palisade_tests::odd::Malformed;
+use palisade_tests::odd::judge::{by_policy, disagreements};
 
-use crate::{decided, flaw, hex, policy};
+use crate::{decided, flaw, policy};
 
 #[test]
 fn every_odd_frame_gets_its_verdict() {
     let (mut runs, mut wrong) = (0, Vec::new());
-    for odd in odd::all() {
-        for (text, want) in [(odd.flow.blocked(), odd.blocked), (odd.flow.allowed(), odd.allowed)] {
-            runs += 1;
-            let got = decided(&policy(&text), &odd.frame);
-            let (verdict, class) = match want {
-                Want::Pass => (Verdict::Pass, None),
-                Want::Drop => (Verdict::Drop, None),
-                Want::Malformed(class) => (Verdict::Drop, Some(class.name())),
-            };
-            if (got.verdict, flaw(&got)) != (verdict, class) {
-                let frame = hex(&odd.frame);
-                wrong
-                    .push(format!("{} under {text:?}: {want:?}, got {got:?}\n  {frame}", odd.name));
-            }
-        }
+    for (text, cases) in by_policy() {
+        runs += cases.len();
+        let policy = policy(&text);
+        let found = disagreements(&cases, |frame| {
+            let decision = decided(&policy, frame);
+            Ok((decision.verdict, flaw(&decision)))
+        });
+        wrong.extend(found.map(|what| format!("under {text:?}: {what}")));
     }
     assert!(wrong.is_empty(), "{} of {runs}:\n{}", wrong.len(), wrong.join("\n"));
     assert!(runs > 4_000, "{runs} runs");

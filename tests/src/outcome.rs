@@ -1,0 +1,107 @@
+//! What becomes of a frame that is put to a policy's program, whatever runs the program.
+//!
+//! Whoever runs one checks what holds of every packet whatever the policy: it comes back unchanged,
+//! and exactly one row of those that decide has grown, by one packet and by the frame's length; a
+//! row of a `count` rule grows by the same or not at all.
+
+use std::fmt;
+
+use palisade_filter::plan::Decider;
+use palisade_filter::{Row, Verdict};
+use palisade_loader::Errno;
+
+use crate::engine::hex;
+
+/// Packets and bytes.
+pub type Counts = [u64; 2];
+
+/// What frames can be put to.
+pub trait Runs {
+    /// Puts one frame to the program.
+    fn run(&mut self, frame: &[u8]) -> Result<Outcome, Fault>;
+}
+
+/// What became of a frame.
+#[derive(Clone, Debug)]
+pub struct Outcome {
+    /// The verdict.
+    pub verdict: Verdict,
+    /// What decided it.
+    pub row: Row,
+    /// The half of the counters it was counted in.
+    pub half: Half,
+    /// The `count` rules that it matched.
+    pub counted: Vec<Row>,
+}
+
+/// The halves of the counters.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Half {
+    /// What was carried out.
+    Enforced,
+    /// What would have been dropped.
+    Shadow,
+}
+
+/// A run that no program of ours may have.
+#[derive(Clone, Debug)]
+pub enum Fault {
+    /// The kernel does not run it.
+    Refused(Errno),
+    /// The interpreter does not go on: why, and at which instruction.
+    Trapped(String),
+    /// The result is no verdict.
+    Result(u32),
+    /// The frame came back changed.
+    Changed(Vec<u8>),
+    /// Not one deciding row has grown by the packets and bytes that there were; those that have.
+    Counted(Vec<(usize, Counts)>),
+}
+
+impl fmt::Display for Fault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Refused(errno) => write!(f, "the kernel does not run it: {errno}"),
+            Self::Trapped(how) => write!(f, "the interpreter does not go on: {how}"),
+            Self::Result(number) => write!(f, "the result is {number}"),
+            Self::Changed(frame) => write!(f, "the frame came back as {}", hex(frame)),
+            Self::Counted(rows) => write!(f, "counted in rows {rows:?}"),
+        }
+    }
+}
+
+impl fmt::Display for Outcome {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} by `{}`", self.verdict, self.row.text)?;
+        if self.half == Half::Shadow { f.write_str(" in shadow") } else { Ok(()) }
+    }
+}
+
+impl Outcome {
+    /// What a verdict and the rows that have grown say of a frame of `len` bytes that was put to
+    /// the program so many times.
+    pub(crate) fn of(
+        verdict: Verdict,
+        rows: &[Row],
+        grown: Vec<(usize, Counts)>,
+        [times, len]: [u64; 2],
+    ) -> Result<Self, Fault> {
+        let row = |index: &usize| &rows[index % rows.len()];
+        let is_count = |(index, _): &&(usize, Counts)| row(index).decider == Decider::Count;
+        let (counted, decided): (Vec<_>, Vec<_>) = grown.iter().partition(is_count);
+        match decided.as_slice() {
+            [(index, _)] if grown.iter().all(|(_, by)| *by == [times, times * len]) => {
+                let half = if *index < rows.len() { Half::Enforced } else { Half::Shadow };
+                let counted = counted.iter().map(|(index, _)| row(index).clone()).collect();
+                Ok(Self { verdict, row: row(index).clone(), half, counted })
+            }
+            _ => Err(Fault::Counted(grown)),
+        }
+    }
+
+    /// The verdict of a program's result.
+    pub(crate) fn verdict_of(result: u32) -> Result<Verdict, Fault> {
+        let known = Verdict::ALL.into_iter().find(|v| u32::try_from(v.code()) == Ok(result));
+        known.ok_or(Fault::Result(result))
+    }
+}
