@@ -9,10 +9,12 @@ use std::time::Duration;
 
 use palisade_filter::oracle::{Decider, Decision, Declared, decide};
 use palisade_filter::plan::Decider as Counted;
-use palisade_filter::{Item, Policy, Row, Target, parse};
+use palisade_filter::policy::{EntryCounters, Term};
+use palisade_filter::{Item, Mode, Policy, Row, Target, Verdict, parse};
 use palisade_loader::LoadError;
 
 use crate::engine::{Counts, Engine, Fault, Half, Outcome, Stay, hex};
+use crate::interpreted::Interpreted;
 use crate::outcome::Runs;
 use crate::privilege::Kernel;
 
@@ -41,6 +43,7 @@ pub enum Life {
 /// A policy as its program and as the oracle read it.
 pub struct Readings<R = Engine> {
     program: R,
+    mode: Mode,
     policy: Policy,
     contents: Declared,
 }
@@ -92,7 +95,7 @@ impl Readings {
             put(&mut engine, entry);
         }
         let contents = contents(&policy, entries);
-        Ok(Self { program: engine, policy, contents })
+        Ok(Self { program: engine, mode: Mode::Enforce, policy, contents })
     }
 
     /// What was counted in an entry of a set.
@@ -104,7 +107,13 @@ impl Readings {
 impl<R: Runs> Readings<R> {
     /// A program that runs, and what the oracle is to know: a policy, and what its sets hold.
     pub fn with(program: R, policy: Policy, contents: Declared) -> Self {
-        Self { program, policy, contents }
+        Self { program, mode: Mode::Enforce, policy, contents }
+    }
+
+    /// Switches the mode of the program; what the oracle says is then read by it.
+    pub fn switch(&mut self, mode: Mode) {
+        self.program.switch(mode);
+        self.mode = mode;
     }
 
     /// What the oracle says of a frame.
@@ -116,15 +125,65 @@ impl<R: Runs> Readings<R> {
     pub fn decide(&mut self, frame: &[u8]) -> Result<Decision, Box<Difference>> {
         let oracle = self.oracle(frame);
         let program = self.program.run(frame);
-        if program.as_ref().is_ok_and(|outcome| agree(&self.policy, outcome, &oracle)) {
+        if program.as_ref().is_ok_and(|outcome| agree(&self.policy, self.mode, outcome, &oracle)) {
             return Ok(oracle);
         }
         Err(Box::new(Difference { program, oracle, frame: frame.to_vec() }))
     }
 }
 
-/// Whether what became of a frame is what the oracle says of it.
-pub fn agree(policy: &Policy, outcome: &Outcome, decision: &Decision) -> bool {
+impl Readings<Interpreted> {
+    /// What both say of a frame, whose hits must be counted in as many entries as the deciding rules
+    /// found; where these have alternatives, that is not known.
+    pub fn decide_and_count(&mut self, frame: &[u8]) -> Result<Decision, Box<Difference>> {
+        let decision = self.decide(frame);
+        let hits = self.program.grown_hits();
+        let decision = decision?;
+        let len = u64::try_from(frame.len()).expect("a frame");
+        match found(&self.policy, &decision) {
+            Some(entries) if hits != [entries, entries * len] => {
+                let program = Err(Fault::Hits { hits, entries });
+                Err(Box::new(Difference { program, oracle: decision, frame: frame.to_vec() }))
+            }
+            Some(_) | None => Ok(decision),
+        }
+    }
+}
+
+/// How many entries the statements that a frame met have found, if there is one answer.
+fn found(policy: &Policy, decision: &Decision) -> Option<u64> {
+    let decider = match decision.decider {
+        Decider::Keep(at) => policy.keeps().get(at),
+        Decider::Rule(at) => policy.rules().get(at),
+        Decider::Malformed(_) | Decider::Fragment | Decider::Default => None,
+    };
+    let counted = decision.counted.iter().map(|at| &policy.rules()[*at]);
+    let counts = |set: &palisade_filter::policy::Set| set.counters == EntryCounters::On;
+    counted.chain(decider).flat_map(|rule| rule.matching.terms()).try_fold(
+        0,
+        |sum, term| match term {
+            Term::Test(test) => {
+                let set = test.set().map(|set| &policy.sets()[set.index()]);
+                Some(sum + u64::from(set.is_some_and(counts)))
+            }
+            Term::Not(term) if matches!(**term, Term::Test(_)) => Some(sum),
+            Term::Not(_) | Term::Any(_) => None,
+        },
+    )
+}
+
+/// Whether what became of a frame in a mode is what the oracle says of it.
+pub fn agree(policy: &Policy, mode: Mode, outcome: &Outcome, decision: &Decision) -> bool {
+    let passes = decision.verdict == Verdict::Pass;
+    let (half, verdict) = match mode {
+        Mode::Enforce => (Half::Enforced, decision.verdict),
+        Mode::Shadow if passes => (Half::Enforced, Verdict::Pass),
+        Mode::Shadow => (Half::Shadow, Verdict::Pass),
+        Mode::Off => {
+            let unseen = outcome.row.decider == Counted::Off && outcome.counted.is_empty();
+            return unseen && outcome.half == Half::Enforced && outcome.verdict == Verdict::Pass;
+        }
+    };
     let rules = policy.rules();
     let counted: Vec<_> = decision.counted.iter().map(|at| Some(rules[*at].line)).collect();
     let decider = match (outcome.row.decider, decision.decider) {
@@ -136,8 +195,8 @@ pub fn agree(policy: &Policy, outcome: &Outcome, decision: &Decision) -> bool {
         _ => false,
     };
     decider
-        && outcome.half == Half::Enforced
-        && outcome.verdict == decision.verdict
+        && outcome.half == half
+        && outcome.verdict == verdict
         && outcome.row.line == decision.line
         && lines(&outcome.counted) == counted
 }

@@ -168,6 +168,10 @@ impl Runs for Engine {
     fn run(&mut self, frame: &[u8]) -> Result<Outcome, Fault> {
         self.burst(frame, 1)
     }
+
+    fn switch(&mut self, mode: Mode) {
+        self.set_mode(mode);
+    }
 }
 
 /// The bytes as hexadecimal digits.

@@ -60,7 +60,7 @@ impl Interpreted {
         for index in (0u32..).take(new.seen.len()) {
             new.write(counters, &index.to_ne_bytes(), &BEGIN.map(u64::to_ne_bytes).concat());
         }
-        new.set_mode(Mode::Enforce);
+        new.switch(Mode::Enforce);
         new
     }
 
@@ -70,13 +70,6 @@ impl Interpreted {
         let mut other = Self { vm: Vm::with_maps(program, maps)?, ..self.clone() };
         other.vm.set_fuel(100_000);
         Ok(other)
-    }
-
-    /// Switches the mode.
-    pub fn set_mode(&mut self, mode: Mode) {
-        let control = Control { mode: mode.code().into(), first_tick: FIRST_TICK, tick: TICK };
-        let at = self.place(CONTROL);
-        self.write(at, &[0; 4], &control.words().map(u64::to_ne_bytes).concat());
     }
 
     /// The machine, for whoever looks on while it runs.
@@ -118,6 +111,12 @@ impl Runs for Interpreted {
             return Err(Fault::Changed(bytes));
         }
         Outcome::of(verdict, &self.rows, grown, [1, frame.len() as u64])
+    }
+
+    fn switch(&mut self, mode: Mode) {
+        let control = Control { mode: mode.code().into(), first_tick: FIRST_TICK, tick: TICK };
+        let at = self.place(CONTROL);
+        self.write(at, &[0; 4], &control.words().map(u64::to_ne_bytes).concat());
     }
 }
 

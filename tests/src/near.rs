@@ -9,6 +9,7 @@ use palisade_filter::Policy;
 use palisade_filter::oracle::{Declared, witnesses};
 
 use crate::odd;
+use crate::odd::judge::FIRST_BUFFER;
 use crate::random::{Chance, frame};
 
 /// The bytes of a frame that are changed: no header of a plain frame is longer.
@@ -28,7 +29,9 @@ pub fn frames(policy: &Policy, contents: &Declared, of_each: usize) -> Vec<Vec<u
         all.extend(chosen.into_iter().flat_map(|frame| around(frame)));
     }
     all.extend((0..1500).map(|_| frame(&mut chance)));
-    all.extend(odd::all().into_iter().map(|odd| odd.frame).filter(|frame| frame.len() < 10_000));
+    all.extend(
+        odd::all().into_iter().map(|odd| odd.frame).filter(|frame| frame.len() <= FIRST_BUFFER),
+    );
     all.retain(|frame| seen.insert(frame.clone()));
     all
 }

@@ -7,7 +7,7 @@
 use std::fmt;
 
 use palisade_filter::plan::Decider;
-use palisade_filter::{Row, Verdict};
+use palisade_filter::{Mode, Row, Verdict};
 use palisade_loader::Errno;
 
 use crate::engine::hex;
@@ -19,6 +19,9 @@ pub type Counts = [u64; 2];
 pub trait Runs {
     /// Puts one frame to the program.
     fn run(&mut self, frame: &[u8]) -> Result<Outcome, Fault>;
+
+    /// Switches the mode of the filter.
+    fn switch(&mut self, mode: Mode);
 }
 
 /// What became of a frame.
@@ -56,6 +59,13 @@ pub enum Fault {
     Changed(Vec<u8>),
     /// Not one deciding row has grown by the packets and bytes that there were; those that have.
     Counted(Vec<(usize, Counts)>),
+    /// The hits of entries have grown by other than one packet and its bytes in so many entries.
+    Hits {
+        /// By how much they have grown, all together.
+        hits: Counts,
+        /// How many entries were found.
+        entries: u64,
+    },
 }
 
 impl fmt::Display for Fault {
@@ -66,6 +76,7 @@ impl fmt::Display for Fault {
             Self::Result(number) => write!(f, "the result is {number}"),
             Self::Changed(frame) => write!(f, "the frame came back as {}", hex(frame)),
             Self::Counted(rows) => write!(f, "counted in rows {rows:?}"),
+            Self::Hits { hits, entries } => write!(f, "{hits:?} hits of {entries} entries"),
         }
     }
 }

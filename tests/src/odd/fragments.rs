@@ -91,7 +91,8 @@ fn later() -> Row {
     row.part("the protocol of a later IPv4 fragment", &[Flow::Udp], pieces4().remove(1));
     row.stranger("the protocol of a later IPv6 fragment", &[Flow::Udp], pieces6().remove(1));
 
-    for offset in [1, 2, 185, 0x1fff] {
+    // Each bit of the offset alone makes it a later one.
+    for offset in (0..13).map(|bit| 1 << bit).chain([185, 0x1fff]) {
         let four = eth() / ipv4().protocol(17).offset(offset) / lookalike();
         row.portless(format!("payload like UDP at offset {offset}, IPv4"), UDP4, four);
         let six = eth() / ipv6() / frag(offset).next(17) / lookalike();

@@ -4,11 +4,14 @@
 use std::collections::BTreeMap;
 
 use palisade_filter::plan::Decider;
-use palisade_filter::{Row, Verdict};
+use palisade_filter::{Access, Buffers, Row, Target, Verdict};
 
 use super::{Odd, Want, all};
 use crate::engine::{Half, hex};
 use crate::outcome::{Outcome, Runs};
+
+/// The first buffer of a test run: a page less the kernel's head and tail room.
+pub const FIRST_BUFFER: usize = 3520;
 
 /// A frame, and the verdict it must get under a policy.
 pub type Case = (Odd, Want);
@@ -26,6 +29,17 @@ pub fn by_policy() -> BTreeMap<String, Vec<Case>> {
         }
     }
     policies
+}
+
+/// Whether the frame shows to a program what a driver would: not where it would not hand it out in
+/// one piece, nor where padding lies in a further buffer, whose bytes are another test's subject.
+pub fn can_show(odd: &Odd, target: Target) -> bool {
+    let fits = odd.frame.len() <= FIRST_BUFFER;
+    match (target.buffers, target.access) {
+        (Buffers::Single, _) => fits,
+        (Buffers::Multi, Access::Pointers) => fits || !odd.name.contains("padded"),
+        (Buffers::Multi, Access::Helpers) => true,
+    }
 }
 
 /// What each frame gets that does not get its verdict, one at a time.

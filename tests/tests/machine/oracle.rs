@@ -1,6 +1,6 @@
 //! Policies and frames by chance: the program in the interpreter decides as the oracle does.
 
-use palisade_filter::{PlanError, Target, compile, parse};
+use palisade_filter::{Mode, PlanError, Target, compile, parse};
 use palisade_tests::agree::{Readings, contents};
 use palisade_tests::interpreted::Interpreted;
 use palisade_tests::random::{Chance, frame, policy};
@@ -13,8 +13,24 @@ const FRAMES: usize = 200;
 #[test]
 fn policies_by_chance_decide_without_a_kernel_as_the_oracle_does() {
     let first = number("PALISADE_SEED").unwrap_or(1);
+    let runs = agree(Mode::Enforce, first, number("PALISADE_POLICIES").unwrap_or(POLICIES));
+    assert!(runs > 50 * FRAMES || first != 1, "{runs} runs");
+}
+
+#[test]
+fn in_shadow_what_would_be_dropped_passes_and_is_counted_apart() {
+    assert!(agree(Mode::Shadow, 1, 10) > 5 * FRAMES);
+}
+
+#[test]
+fn what_is_off_passes_and_counts_in_a_row_of_its_own() {
+    assert!(agree(Mode::Off, 1, 5) > 2 * FRAMES);
+}
+
+/// Puts frames to policies in a mode, and says how many.
+fn agree(mode: Mode, first: u64, policies: u64) -> usize {
     let mut runs = 0;
-    for seed in first..first + number("PALISADE_POLICIES").unwrap_or(POLICIES) {
+    for seed in first..first + policies {
         let mut chance = Chance::new(seed);
         let made = policy(&mut chance);
         let policy = parse(&made.text).expect("a policy");
@@ -26,13 +42,18 @@ fn policies_by_chance_decide_without_a_kernel_as_the_oracle_does() {
         let program = Interpreted::new(&policy, &artifact, &made.entries);
         let held = contents(&policy, &made.entries);
         let mut readings = Readings::with(program, policy, held);
+        readings.switch(mode);
         for _ in 0..FRAMES {
             let frame = frame(&mut chance);
-            if let Err(difference) = readings.decide(&frame) {
+            let judged = match mode {
+                Mode::Enforce | Mode::Shadow => readings.decide_and_count(&frame),
+                Mode::Off => readings.decide(&frame),
+            };
+            if let Err(difference) = judged {
                 panic!("seed {seed}: {difference}\nof:\n{}", made.text);
             }
             runs += 1;
         }
     }
-    assert!(runs > 50 * FRAMES || first != 1, "{runs} runs");
+    runs
 }

@@ -2,14 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use palisade_filter::{Access, Buffers, Target};
+use palisade_filter::Target;
 use palisade_tests::engine::Engine;
 use palisade_tests::odd::Odd;
-use palisade_tests::odd::judge::{Case, by_policy, class_of, disagreements, told_by};
+use palisade_tests::odd::judge::{Case, by_policy, can_show, class_of, disagreements, told_by};
 use palisade_tests::privilege::Kernel;
-
-/// The first buffer of a test run: a page less the kernel's head and tail room.
-const FIRST_BUFFER: usize = 3520;
 
 #[test]
 fn every_odd_frame_gets_its_verdict_on_every_target() {
@@ -39,18 +36,9 @@ fn every_odd_frame_gets_its_verdict_on_every_target() {
     assert!(runs > 4_000 * kernel.targets.len(), "{runs} runs");
 }
 
-/// Whether a test run shows what a driver would: not for runts, nor for frames that a driver would
-/// not hand to the program in one piece.
+/// Whether a test run takes the frame, and it shows there what a driver would.
 fn can_run(odd: &Odd, target: Target) -> bool {
-    let fits = odd.frame.len() <= FIRST_BUFFER;
-    let padded = odd.name.contains("padded");
-    odd.frame.len() >= 14
-        && match (target.buffers, target.access) {
-            (Buffers::Single, _) => fits,
-            // Their bytes are another test's subject: `frames`.
-            (Buffers::Multi, Access::Pointers) => fits || !padded,
-            (Buffers::Multi, Access::Helpers) => true,
-        }
+    odd.frame.len() >= 14 && can_show(odd, target)
 }
 
 /// Whether all frames get their verdicts, counted together: packets and bytes of each row.

@@ -1,0 +1,178 @@
+//! Bugs in the look-ups: the wrong set, nothing found taken for something, time not looked at.
+
+use palisade_tests::agree::Life::{Lasting, Over, Timed};
+
+use crate::exhibit::{Case, Exhibit, Held, Made::Filled, Made::Program, Made::Tables};
+use crate::patch::patch;
+
+const EMPTY: Case =
+    Case { text: "set nets net { max 8 }\ndrop src in nets\ndefault pass\n", entries: &[] };
+const HELD: Case = Case {
+    text: "set nets net { max 8 }\ndrop src in nets\ndefault pass\n",
+    entries: &[
+        ("nets", "10.0.0.1", Lasting),
+        ("nets", "10.0.0.2", Over),
+        ("nets", "10.0.0.3", Timed),
+        ("nets", "10.0.0.4/31", Over),
+        ("nets", "10.0.0.8/30", Timed),
+        ("nets", "2001:db8::1", Lasting),
+        ("nets", "2001:db8::4/126", Timed),
+    ],
+};
+const REVERSED: &[Held] = &[("nets", "10.0.0.1", Lasting), ("nets", "100::b80d:120", Lasting)];
+const TWO: Case = Case {
+    text: "set a net { max 8 }\nset b net { max 8 }\npass src in a\ndrop src in b\ndefault pass\n",
+    entries: &[
+        ("a", "10.0.0.1", Lasting),
+        ("b", "10.0.0.2", Lasting),
+        ("b", "10.0.0.0/28", Lasting),
+        ("a", "2001:db8::1", Lasting),
+        ("b", "2001:db8::/64", Lasting),
+    ],
+};
+const SERVICES: Case = Case {
+    text: "set p service { max 8 }\ndrop service in p\ndefault pass\n",
+    entries: &[
+        ("p", "udp/53", Lasting),
+        ("p", "tcp/80", Lasting),
+        ("p", "sctp/443", Lasting),
+        ("p", "udp/8080", Over),
+        ("p", "tcp/22", Timed),
+    ],
+};
+const ANY: &[Held] = &[
+    ("p", "any/53", Lasting),
+    ("p", "any/80", Lasting),
+    ("p", "any/443", Lasting),
+    ("p", "tcp/22", Timed),
+];
+const MACS: Case = Case {
+    text: "set m mac { max 8 }\ndrop ether src in m\ndefault pass\n",
+    entries: &[("m", "02:00:5e:10:00:01", Lasting), ("m", "02:00:5e:10:00:02", Over)],
+};
+const LONG: Case = Case {
+    text: "drop dport { 22, 53, 67, 80, 443, 546, 1000, 1002, 1004, 1006, 8080, 65535 }\ndefault pass\n",
+    entries: &[],
+};
+
+/// A table without its last row: the one of port 65535.
+fn last_row(table: &mut [u8]) {
+    table[65_535 * 4..65_536 * 4].fill(0);
+}
+
+/// A table with every row one further.
+fn one_beside(table: &mut [u8]) {
+    table[..65_536 * 4].rotate_right(4);
+}
+
+/// The exhibits.
+#[rustfmt::skip] // A patch is read as the lines that it replaces, and those that it puts there.
+pub const HALL: &[Exhibit] = &[
+    Exhibit {
+        bug: "A set without entries holds every address",
+        seen: "Cilium CVE-2025-64715",
+        made: Program(EMPTY, &[patch("2: ", &["r1 = *(u64 *)(r1 +0)", "if r1 == 0x0 goto past line ?"],
+            &["r1 = *(u64 *)(r1 +0)", "r7 = 11", "if r1 == 0x0 goto drop"])]),
+    },
+    Exhibit {
+        bug: "Every rule looks into the first set",
+        seen: "bpfilter d8e6d2bc",
+        made: Program(TWO, &[
+            patch("4: ", &["r1 = map[b:fill]?"], &["r1 = map[a:fill]$1"]),
+            patch("4: ", &["r1 = map[b]"], &["r1 = map[a]"]),
+        ]),
+    },
+    Exhibit {
+        bug: "Only addresses are looked up, prefixes are not",
+        seen: "xdp-filter 1.3.1: no prefixes",
+        made: Program(TWO, &[patch("", &["r1 = map[b:net4]", "r2 = r10", "r2 += -216", "call bpf_map_lookup_elem#1", "if r0 == 0x0 goto ?"], &["goto $1"])]),
+    },
+    Exhibit {
+        bug: "A prefix is looked up as if its address had no bits",
+        seen: "a likely slip: the length of the key",
+        made: Program(TWO, &[patch("", &["*(u32 *)(r10 -216) = 32"], &["*(u32 *)(r10 -216) = 0"])]),
+    },
+    Exhibit {
+        bug: "IPv6 keys are written byte-reversed and never match",
+        seen: "XDP-Firewall's command line",
+        made: Filled(HELD, REVERSED),
+    },
+    Exhibit {
+        bug: "An entry past its time matches on",
+        seen: "XDP-Firewall: expiry by a clock that is not the program's",
+        made: Program(HELD, &[patch("2: ", &["if r1 > r2 goto in set?"], &["goto in set$1"])]),
+    },
+    Exhibit {
+        bug: "Prefixes past their time match on, addresses do not",
+        seen: "a likely slip: the trie has no expiry of its own",
+        made: Program(HELD, &[patch("2: ", &["if r1 > r2 goto in set?", "goto ?"], &["goto in set$1"])]),
+    },
+    Exhibit {
+        bug: "An entry that ends one day has ended",
+        seen: "a likely slip: `<` for `>`",
+        made: Program(HELD, &[patch("2: ", &["if r1 > r2 goto in set?"], &["if r1 < r2 goto in set$1"])]),
+    },
+    Exhibit {
+        bug: "An entry matches for one tick too long",
+        seen: "a likely slip: `>=` for `>`",
+        made: Program(HELD, &[patch("2: ", &["if r1 > r2 goto in set?"], &["if r1 >= r2 goto in set$1"])]),
+    },
+    Exhibit {
+        bug: "The program's clock does not begin where the tool's does",
+        seen: "XDP-Firewall: sysinfo.uptime beside the kernel's ktime",
+        made: Program(HELD, &[patch("2: ", &["r0 -= r1"], &[])]),
+    },
+    Exhibit {
+        bug: "Ticks are taken for nanoseconds",
+        seen: "a likely slip: the units of time",
+        made: Program(HELD, &[patch("2: ", &["r0 *= r2"], &[])]),
+    },
+    Exhibit {
+        bug: "A hit is counted twice in its entry",
+        seen: "odd frames, row 47",
+        made: Program(HELD, &[patch("2: ", &["r1 = 1", "lock ? += r1"], &["r1 = 2", "lock $1 += r1"])]),
+    },
+    Exhibit {
+        bug: "The bytes of a hit are not counted in its entry",
+        seen: "a likely slip: packets without bytes",
+        made: Program(HELD, &[patch("2: ", &["lock *(u64 *)(r0 +8) += r9"], &[])]),
+    },
+    Exhibit {
+        bug: "A service matches whatever the protocol",
+        seen: "xdp-filter 1.3.1, measured: two rules became four",
+        made: Filled(SERVICES, ANY),
+    },
+    Exhibit {
+        bug: "UDP is looked up in the column of TCP",
+        seen: "prototype-kernel's xdp_ddos01_blacklist: `--udp-dport 53 --tcp-dport 80` added UDP/80",
+        made: Program(SERVICES, &[patch("2: ", &["if r1 == 0x6 goto ?", "r0 >>= 16"], &[])]),
+    },
+    Exhibit {
+        bug: "A service past its time matches on",
+        seen: "a likely slip: expiry in one kind of set only",
+        made: Program(SERVICES, &[patch("2: ", &["if r1 > r2 goto service?"], &["goto service$1"])]),
+    },
+    Exhibit {
+        bug: "A hit of a service is counted in the slot beside",
+        seen: "a likely slip: slots begin at 1",
+        made: Program(SERVICES, &[patch("2: ", &["*(u64 *)(r10 -40) = r0"], &["r0 += 1", "*(u64 *)(r10 -40) = r0"])]),
+    },
+    Exhibit {
+        bug: "Destination and source of Ethernet are exchanged",
+        seen: "a likely slip: the destination comes first on the wire",
+        made: Program(MACS, &[
+            patch("", &["r? = *(u32 *)(r7 +6)"], &["r$1 = *(u32 *)(r7 +0)"]),
+            patch("", &["r? = *(u16 *)(r7 +10)"], &["r$1 = *(u16 *)(r7 +4)"]),
+        ]),
+    },
+    Exhibit {
+        bug: "The last value of a long list is missing in its table",
+        seen: "a likely slip: ingress-node-firewall's end of a range, in a table",
+        made: Tables(LONG, last_row),
+    },
+    Exhibit {
+        bug: "A table says of each port what is true of the one before",
+        seen: "a likely slip: one beside",
+        made: Tables(LONG, one_beside),
+    },
+];
