@@ -80,7 +80,7 @@ impl Interpreted {
     /// By how much the hits of all entries have grown since the last look.
     pub fn grown_hits(&mut self) -> Counts {
         let now = self.entries.iter().map(|(map, key)| counts(self.vm.maps(), *map, key));
-        let now = now.fold([0, 0], |sum, counts| add(sum, counts));
+        let now = now.fold([0, 0], add);
         let before = std::mem::replace(&mut self.hits, now);
         [now[0].wrapping_sub(before[0]), now[1].wrapping_sub(before[1])]
     }

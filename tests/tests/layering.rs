@@ -264,6 +264,24 @@ fn nothing_that_compiles_c_is_in_the_tool() {
     }
 }
 
+/// A bug that a test makes must not be something that a product can be built with.
+#[test]
+fn the_product_has_no_switch_but_the_one_for_object_files() {
+    let mut switches = Vec::new();
+    for (name, _, folder, _) in MEMBERS {
+        let manifest = std::fs::read_to_string(root().join(folder).join("Cargo.toml"));
+        let manifest = manifest.expect("a manifest");
+        let features = manifest.split("[features]").nth(1).unwrap_or_default();
+        let features = features.split("\n[").next().unwrap_or_default();
+        let named = features.lines().filter_map(|line| line.split_once(" = "));
+        switches.extend(named.map(|(feature, _)| (name, feature.to_owned())));
+    }
+    assert_eq!(switches, [("palisade-asm", "elf".to_owned())]);
+    for (path, source) in sources("crates") {
+        assert!(!source.contains("museum") && !source.contains("palisade_tests"), "{path}");
+    }
+}
+
 #[test]
 fn the_same_policy_and_target_give_the_same_bytes() {
     let mut images: BTreeMap<String, usize> = BTreeMap::new();

@@ -23,8 +23,8 @@ const HEAD: &str = "\
 # The museum of bugs
 
 A suite that is green shows little by itself: it may be green because it looks at nothing. So the bugs of other filters, and likely
-ones, are put into ours, one after the other, and a test that belongs to the suite for its own sake must see each of them. What it says of
-the work without the bug must be good, and a bug that is not seen is a failure.
+ones, are put into ours, one after the other, and the judge of a test that belongs to the suite for its own sake must see each of them.
+What it says of the work without the bug must be good, and a bug that is not seen is a failure.
 
 Nothing of this is in the product: a bug is made in `tests/tests/museum` of the listing that the generator emits, of the policy that it
 is given, of the contents of tables and sets, or of what the oracle is told.
@@ -36,9 +36,10 @@ exhibits; `PALISADE_BLESS=1` before the command writes it anew.
 const TAIL: &str = "
 ## Every comparison, a little other
 
-Besides, each conditional jump of four programs is turned round, and weakened or sharpened by one, and each constant is one more and one
-less. Of these changes 95 in a hundred must be seen on frames that are made of the policy; the others are written down, with the
-line and the reason, in `tests/tests/museum/survivors.txt`.
+Besides, each conditional jump of four programs is turned round, and made weaker or stricter by one, and each constant is one more and one
+less. The judges are program against oracle, on frames that are made of the policy, in each mode, and the offline verifier. Of the
+changes that make another program, 95 in a hundred must be seen. The others are written down in `tests/tests/museum/survivors.txt`, with
+the reason; so are those that make the same program again, as one more in a bound that nothing comes near.
 ";
 
 /// What the halls show, as the documentation tells it.
@@ -47,7 +48,8 @@ fn catalogue() -> String {
     let number: BTreeMap<&str, usize> = tests.into_iter().zip(1..).collect();
     let mut text = HEAD.to_owned();
     let all = exhibits().count();
-    writeln!(text, "\nThere are {all} bugs, and these tests see them:\n").expect("a string");
+    writeln!(text, "\nThere are {all} bugs, and the judges of these tests see them:\n")
+        .expect("a string");
     for (test, number) in &number {
         writeln!(text, "{number}. `{test}`").expect("a string");
     }

@@ -12,7 +12,7 @@ const BLACKLIST: &str = "prototype-kernel's xdp_ddos01_blacklist";
 pub const HALL: &[Exhibit] = &[
     Exhibit {
         bug: "A frame with more VLAN tags than are stepped over passes as no IP at all",
-        seen: "xdp-cpumap-tc PR 15, 2026; CVE-2021-27853",
+        seen: "xdp-cpumap-tc PR 15, 2026; VU#855201, 2022",
         made: Reading(&[patch("ethernet", &["if r2 == ? goto vlan-too-deep"], &["if r2 == $1 goto other"])]),
     },
     Exhibit {
@@ -27,7 +27,7 @@ pub const HALL: &[Exhibit] = &[
     },
     Exhibit {
         bug: "Only customer tags (0x8100) are tags, service tags (0x88a8) are not",
-        seen: "CVE-2021-27853, 2022: tags of both kinds mixed",
+        seen: "VU#855201, 2022: tags of both kinds mixed",
         made: Reading(&[patch("ethernet", &["if r2 != 0xa888 goto ?"], &["goto $1"])]),
     },
     Exhibit {
@@ -43,7 +43,7 @@ pub const HALL: &[Exhibit] = &[
     },
     Exhibit {
         bug: "An LLC/SNAP frame is read as IP",
-        seen: "CVE-2021-27854, 2022, about hosts that do; Linux does not",
+        seen: "CVE-2021-27861 and -27862, 2022, the other way round: other hosts do, Linux does not",
         made: Reading(&[patch("", &["other:"], &["other:",
             "r1 = r7", "r1 += 8", "if r1 > r8 goto other unread", "r2 = *(u16 *)(r7 +6)",
             "if r2 != 0x8 goto other unread", "r7 += 8", "goto ip4", "other unread:"])]),

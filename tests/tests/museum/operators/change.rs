@@ -19,6 +19,12 @@ impl Change {
         let [from, to] = [lines[self.line].as_str(), &self.by].map(|line| unnumbered(line.trim()));
         format!("{program} | {note} | {from} -> {to}")
     }
+
+    /// The label that the line stands behind, which tells copies apart.
+    pub fn label<'a>(&self, lines: &'a [String]) -> &'a str {
+        let mut above = lines[..self.line].iter().rev();
+        above.find_map(|line| line.strip_suffix(':')).unwrap_or_default()
+    }
 }
 
 fn unnumbered(line: &str) -> &str {
