@@ -62,7 +62,7 @@ fn the_corpus_of_assembly_is_read_printed_and_encoded() {
 
 #[test]
 fn the_corpus_of_code_is_decoded_encoded_and_run_to_an_end() {
-    replay("code", 10, fuzzed::code);
+    replay("code", 80, fuzzed::code);
 }
 
 #[test]
@@ -97,12 +97,12 @@ fn a_capture_that_is_broken_anywhere_is_read_or_refused() {
 
 #[test]
 fn the_corpus_of_frames_is_decided_by_the_interpreter_as_by_the_oracle() {
-    replay("packet", 80, fuzzed::packet);
+    replay("packet", 90, fuzzed::packet);
 }
 
 #[test]
 fn the_corpus_of_chances_makes_policies_on_which_all_judges_agree() {
-    replay("verdict", 10, fuzzed::verdict);
+    replay("verdict", 40, fuzzed::verdict);
 }
 
 #[test]
