@@ -67,7 +67,7 @@ fn the_corpus_of_code_is_decoded_encoded_and_run_to_an_end() {
 
 #[test]
 fn the_corpus_of_programs_near_the_border_never_traps_where_it_is_accepted() {
-    replay("border", 10, fuzzed::border);
+    replay("border", 50, fuzzed::border);
 }
 
 #[test]
@@ -107,7 +107,7 @@ fn the_corpus_of_chances_makes_policies_on_which_all_judges_agree() {
 
 #[test]
 fn the_corpus_of_netlink_answers_is_read_or_refused() {
-    replay("netlink", 20, fuzzed::netlink);
+    replay("netlink", 90, fuzzed::netlink);
 }
 
 #[test]
