@@ -44,6 +44,8 @@ impl Feature {
     pub const RUNTS_REFUSED: Self = Self::new("runts-refused", "test runs that refuse runts", 6, 1);
     /// More than 32 bytes of metadata before a packet.
     pub const WIDE_METADATA: Self = Self::new("wide-metadata", "metadata above 32 bytes", 6, 3);
+    /// Error numbers of maps that fill the register of 64 bits which a program is answered in.
+    pub const WIDE_ANSWERS: Self = Self::new("wide-answers", "error numbers of 64 bits", 6, 4);
     /// Sums of the helper for differences of checksums that are folded to 16 bits.
     pub const FOLDED_SUMS: Self = Self::new("folded-sums", "checksums of 16 bits", 6, 13);
     /// All of version 4 of the instruction set.

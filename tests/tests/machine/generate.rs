@@ -41,7 +41,8 @@ struct Maps {
 struct Maker<'a> {
     a: Assembler,
     chance: &'a mut Chance,
-    takes: Takes,
+    isa: Isa,
+    sum: Option<Helper>,
     maps: Maps,
     /// Where a packet that is too short leads.
     short: Label,
@@ -52,37 +53,9 @@ fn decl(name: &str, kind: MapKind, key_size: u32, value_size: u32, max_entries: 
     MapDecl { name: name.to_owned(), kind, key_size, value_size, max_entries, flags }
 }
 
-/// Atomic operations of every kernel.
-pub const ADDING: &[AtomicOp] = &[AtomicOp::Add];
-/// Atomic operations of kernels that have all.
-pub const ATOMICS: &[AtomicOp] = &[
-    AtomicOp::Add,
-    AtomicOp::Or,
-    AtomicOp::And,
-    AtomicOp::Xor,
-    AtomicOp::FetchAdd,
-    AtomicOp::FetchOr,
-    AtomicOp::FetchAnd,
-    AtomicOp::FetchXor,
-    AtomicOp::Xchg,
-    AtomicOp::CmpXchg,
-];
-
-/// What a kernel takes.
-#[derive(Clone, Copy)]
-pub struct Takes {
-    /// The version of the instruction set.
-    pub isa: Isa,
-    /// The atomic operations.
-    pub atomics: &'static [AtomicOp],
-    /// The helper that sums, where its sums are folded as they are here.
-    pub summing: Option<Helper>,
-    /// The helpers that copy bytes out of a packet and into it.
-    pub copying: Option<[Helper; 2]>,
-}
-
-/// A program of so many pieces, of instructions that a kernel takes.
-pub fn program(chance: &mut Chance, takes: Takes, pieces: usize) -> Program {
+/// A program of so many pieces, of instructions that a version has; with the helper that sums, if
+/// one is given.
+pub fn program(chance: &mut Chance, isa: Isa, sum: Option<Helper>, pieces: usize) -> Program {
     let mut a = Assembler::new();
     let maps = Maps {
         out: a.map(decl("out", MapKind::Array, 4, 128, 1)),
@@ -92,7 +65,7 @@ pub fn program(chance: &mut Chance, takes: Takes, pieces: usize) -> Program {
         counters: a.map(decl("counters", MapKind::PerCpuArray, 4, 16, 3)),
     };
     let short = a.label("short");
-    let mut maker = Maker { a, chance, takes, maps, short };
+    let mut maker = Maker { a, chance, isa, sum, maps, short };
     maker.begin();
     for _ in 0..pieces {
         maker.piece(2);
@@ -218,7 +191,7 @@ impl Maker<'_> {
     }
 
     fn push(&mut self, insn: Insn) {
-        if insn.needs() <= self.takes.isa {
+        if insn.needs() <= self.isa {
             self.a.push(insn);
         }
     }
@@ -300,7 +273,10 @@ impl Maker<'_> {
     }
 
     fn atomic(&mut self) {
-        let op = self.chance.one(self.takes.atomics);
+        use AtomicOp::{Add, And, CmpXchg, FetchAdd, FetchAnd, FetchOr, FetchXor, Or, Xchg, Xor};
+        let op = self
+            .chance
+            .one(&[Add, Or, And, Xor, FetchAdd, FetchOr, FetchAnd, FetchXor, Xchg, CmpXchg]);
         let size = self.chance.one(&[Size::W, Size::D]);
         let mem = if self.chance.once_in(2) {
             self.on_stack(size)
@@ -328,7 +304,7 @@ impl Maker<'_> {
 
     /// Checksums of bytes on the stack, replaced by others.
     fn checksum(&mut self) {
-        let Some(sum) = self.takes.summing else { return self.store() };
+        let Some(sum) = self.sum else { return self.store() };
         let (old, new) = (self.chance.one(&[0, 4, 8, 16]), self.chance.one(&[0, 4, 8, 16]));
         let seed = self.imm();
         self.a.mov(R1, FP).add(R1, -32).mov(R2, old).mov(R3, FP).add(R3, -64).mov(R4, new);
@@ -338,13 +314,12 @@ impl Maker<'_> {
 
     /// Bytes of the packet to the stack or back, here and there beyond its end.
     fn copy(&mut self) {
-        let Some([out, into]) = self.takes.copying else { return self.store() };
         let at = if self.chance.once_in(4) { 60 } else { 0 } + self.chance.below(30);
         let len = 1 + self.chance.below(16);
         let load = self.chance.once_in(2);
         let small = |number: usize| i32::try_from(number).expect("small");
         self.a.mov(R1, R6).mov(R2, small(at)).mov(R3, FP).add(R3, -32).mov(R4, small(len));
-        self.a.call(if load { out } else { into });
+        self.a.call(if load { Helper::XDP_LOAD_BYTES } else { Helper::XDP_STORE_BYTES });
         if load {
             self.after_call();
         } else {

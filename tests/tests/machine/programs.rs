@@ -1,50 +1,73 @@
 //! Programs by chance, on frames of any bytes.
 
-use palisade_asm::{Assembler, FP, Helper, Isa, R1, R2, R3, R4, R5, Size};
-use palisade_loader::{Buffers, Features, LoadOptions, Program, Support, TestRun};
+use palisade_asm::{
+    Assembler, FP, Helper, Isa, MapDecl, MapFlags, MapKind, R0, R1, R2, R3, R4, R5, Size,
+};
+use palisade_loader::{Buffers, LoadOptions, MapHandle, Program, TestRun};
 use palisade_tests::privilege::{Feature, Kernel, need};
 use palisade_tests::random::Chance;
 
 use crate::both::Both;
-use crate::generate::{ADDING, ATOMICS, TOO_SHORT, Takes, program};
+use crate::generate::{TOO_SHORT, program};
 use crate::number;
 
 const PROGRAMS: u64 = 300;
 const FRAMES: usize = 6;
 
-/// Whether the kernel folds sums to 16 bits.
-fn folds(isa: Isa) -> bool {
+/// What a program answers in the kernel.
+fn answer(isa: Isa, build: impl FnOnce(&mut Assembler)) -> u32 {
     let mut a = Assembler::new();
-    a.store(Size::W, FP - 4, 0).store(Size::W, FP - 8, 0x7fff_ffff).mov(R1, 0).mov(R2, 0);
-    a.mov(R3, FP).add(R3, -8).mov(R4, 8).mov(R5, 0).call(Helper::CSUM_DIFF).exit();
+    build(&mut a);
     let image = a.finish().expect("a program").encode(isa).expect("it can be encoded");
-    let options = LoadOptions { name: "folds", license: c"GPL", buffers: Buffers::Single };
-    let loaded = Program::load(&image, &[], &options).unwrap_or_else(|error| panic!("{error}"));
+    let create = |decl| MapHandle::create(decl).unwrap_or_else(|error| panic!("{error}"));
+    let maps: Vec<MapHandle> = image.maps.iter().map(create).collect();
+    let options = LoadOptions { name: "asked", license: c"GPL", buffers: Buffers::Single };
+    let loaded = Program::load(&image, &maps, &options).unwrap_or_else(|error| panic!("{error}"));
     let run = TestRun { packet: &[0; 64], repeat: 1, ingress: None };
-    loaded.test_run(&run).expect("it runs").retval <= 0xffff
+    loaded.test_run(&run).expect("it runs").retval
+}
+
+/// Whether an error number of a map fills all of r0.
+fn answers_wide(isa: Isa) -> bool {
+    let upper = answer(isa, |a| {
+        let map = a.map(MapDecl {
+            name: "array".to_owned(),
+            kind: MapKind::Array,
+            key_size: 4,
+            value_size: 4,
+            max_entries: 1,
+            flags: MapFlags::NONE,
+        });
+        a.store(Size::W, FP - 4, 0).load_map(R1, map).mov(R2, FP).add(R2, -4);
+        a.call(Helper::MAP_DELETE_ELEM).rsh(R0, 32).exit();
+    });
+    upper != 0
+}
+
+/// Whether sums are folded to 16 bits.
+fn folds(isa: Isa) -> bool {
+    let sum = answer(isa, |a| {
+        a.store(Size::W, FP - 4, 0).store(Size::W, FP - 8, 0x7fff_ffff).mov(R1, 0).mov(R2, 0);
+        a.mov(R3, FP).add(R3, -8).mov(R4, 8).mov(R5, 0).call(Helper::CSUM_DIFF).exit();
+    });
+    sum <= 0xffff
 }
 
 #[test]
 fn programs_by_chance_do_here_what_they_do_in_the_kernel() {
     let Some(kernel) = Kernel::or_skip() else { return };
     let isa = kernel.best().isa;
-    let features = Features::probe();
-    let all = need(Feature::ATOMICS, features.atomic_fetch == Support::Yes);
-    // They came together with the helper that measures.
-    let copies = need(Feature::BUFF_LEN, features.buff_len == Support::Yes);
-    let takes = Takes {
-        isa,
-        atomics: if all { ATOMICS } else { ADDING },
-        summing: need(Feature::FOLDED_SUMS, folds(isa)).then_some(Helper::CSUM_DIFF),
-        copying: copies.then_some([Helper::XDP_LOAD_BYTES, Helper::XDP_STORE_BYTES]),
-    };
+    if !need(Feature::WIDE_ANSWERS, answers_wide(isa)) {
+        return;
+    }
+    let sum = need(Feature::FOLDED_SUMS, folds(isa)).then_some(Helper::CSUM_DIFF);
     let first: u64 = number("PALISADE_SEED").unwrap_or(1);
     let (mut refused, mut runs, mut whole) = (0, 0, 0);
     let programs = number("PALISADE_PROGRAMS").unwrap_or(PROGRAMS);
     for seed in first..first + programs {
         let mut chance = Chance::new(seed);
         let pieces = 4 + chance.below(40);
-        let program = program(&mut chance, takes, pieces);
+        let program = program(&mut chance, isa, sum, pieces);
         let mut both = match Both::load(&program, isa, Buffers::Single) {
             Ok(both) => both,
             Err(log) => {
