@@ -4,12 +4,13 @@
 //! They agree on a frame if verdict, deciding statement and the `count` rules that were met are the
 //! same. That the counters have grown as they should is what [`Runs::run`] sees to.
 
+use std::collections::HashSet;
 use std::fmt;
 use std::time::Duration;
 
 use palisade_filter::oracle::{Decider, Decision, Declared, decide};
 use palisade_filter::plan::Decider as Counted;
-use palisade_filter::policy::{EntryCounters, Term};
+use palisade_filter::policy::{EntryCounters, Rule, Term};
 use palisade_filter::{Item, Mode, Policy, Row, Target, Verdict, parse};
 use palisade_loader::LoadError;
 
@@ -158,18 +159,21 @@ fn found(policy: &Policy, decision: &Decision) -> Option<u64> {
         Decider::Malformed(_) | Decider::Fragment | Decider::Default => None,
     };
     let counted = decision.counted.iter().map(|at| &policy.rules()[*at]);
+    counted.chain(decider).try_fold(0, |sum, rule| Some(sum + found_by(policy, rule)?))
+}
+
+/// How many entries a rule that matches has found: a test that it makes twice finds one.
+fn found_by(policy: &Policy, rule: &Rule) -> Option<u64> {
     let counts = |set: &palisade_filter::policy::Set| set.counters == EntryCounters::On;
-    counted.chain(decider).flat_map(|rule| rule.matching.terms()).try_fold(
-        0,
-        |sum, term| match term {
-            Term::Test(test) => {
-                let set = test.set().map(|set| &policy.sets()[set.index()]);
-                Some(sum + u64::from(set.is_some_and(counts)))
-            }
-            Term::Not(term) if matches!(**term, Term::Test(_)) => Some(sum),
-            Term::Not(_) | Term::Any(_) => None,
-        },
-    )
+    let mut made = HashSet::new();
+    rule.matching.terms().iter().try_fold(0, |sum, term| match term {
+        Term::Test(test) => {
+            let set = test.set().map(|set| &policy.sets()[set.index()]);
+            Some(sum + u64::from(set.is_some_and(counts) && made.insert(test)))
+        }
+        Term::Not(term) if matches!(**term, Term::Test(_)) => Some(sum),
+        Term::Not(_) | Term::Any(_) => None,
+    })
 }
 
 /// Whether what became of a frame in a mode is what the oracle says of it.

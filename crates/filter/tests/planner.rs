@@ -217,6 +217,7 @@ fn the_verifier_is_shown_the_end_of_a_long_lane_before_it_walks_the_rules() {
             expect![[r#"
                 end of the rules:
                 past line 100:
+                ; shown to the verifier
                   r1 = *(u32 *)(r10 -292)
                   r1 = *(u32 *)(r10 -212)
             "#]],

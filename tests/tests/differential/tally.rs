@@ -113,7 +113,8 @@ impl Tally {
             assert_eq!(self.flaws.len(), 10, "void: not every malformation\n{self}");
         }
         if pairs > MILLION / 2 {
-            let never: Vec<_> = self.executed.never().collect();
+            let never = self.executed.never().filter(|(_, emitted)| *emitted > RARE);
+            let never: Vec<_> = never.filter(|(kind, _)| !FOR_VERIFIERS.contains(kind)).collect();
             assert!(never.is_empty(), "never executed: {never:#?}\n{self}");
         }
     }
@@ -132,6 +133,13 @@ impl Tally {
         assert!(share >= floor::least("instructions executed, percent"), "{self}");
     }
 }
+
+/// What no packet can execute: the way to the end of a long lane that is there for the verifier.
+const FOR_VERIFIERS: [&str; 1] = ["shown to the verifier: Jump { when: None, to: Label(N) }"];
+
+/// What so few programs have need not meet the frame that it waits for; the forms of the language are
+/// each executed by tests of their own.
+const RARE: u64 = 40;
 
 /// So many pairs the floor is about.
 const MILLION: u64 = 1_000_000;

@@ -8,7 +8,7 @@
 //! know, takes first: to the end of the lane, where what the rules read is read once. Nothing that
 //! the rules read is news to it from then on.
 
-use palisade_asm::{Assembler, Cond, Label, Mem, R1, Size};
+use palisade_asm::{Assembler, Cond, Label, Mem, Note, R1, Size};
 
 use super::frame::{
     DPORT, DSCP, DST, DST_MAC, ETHERTYPE, FLAGS, FRAGMENT, ICMP, INNER_VLAN, LENGTH, MODE, OPTIONS,
@@ -23,6 +23,9 @@ use crate::value::Family;
 /// Lanes of so many rules and look-ups are long. Shorter ones load in no time.
 const LONG: usize = 64;
 
+/// What the listing says of it.
+const NOTE: &str = "shown to the verifier";
+
 /// The end of a long lane.
 pub struct Preview {
     end: Label,
@@ -36,6 +39,7 @@ impl Preview {
         if lane.nodes.iter().map(Node::rules).sum::<usize>() < LONG {
             return None;
         }
+        a.note(Note::new(NOTE));
         let (end, rules) = (a.label("end of the rules"), a.label("rules"));
         a.jump_if(MODE, Cond::Ne, verdict::mode(Mode::Off), rules).jump(end).place(rules);
         Some(Self { end, reads: reads(class, lane) })
@@ -43,7 +47,7 @@ impl Preview {
 
     /// At the end of those rules.
     pub fn end(self, a: &mut Assembler) {
-        a.place(self.end);
+        a.note(Note::new(NOTE)).place(self.end);
         for (size, place) in self.reads {
             a.load(size, R1, place);
         }
