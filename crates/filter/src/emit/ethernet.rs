@@ -91,7 +91,10 @@ pub fn ethernet(a: &mut Assembler, target: Target, needs: &Needs, exits: &Exits)
             _ => {}
         }
         tag.load(a, R2, TAG_ETHERTYPE);
-        a.add(AT, i32::from(TAG));
+        // Behind the last tag no other is read, and pointers to the headers are computed anew.
+        if depth + 1 < MOST_TAGS || target.access == Access::Helpers {
+            a.add(AT, i32::from(TAG));
+        }
         let offset = i32::from(HEADER + i16::try_from(depth + 1).expect("few tags") * TAG);
         if target.access == Access::Helpers {
             OFFSET.store(a, offset);
