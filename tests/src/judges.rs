@@ -120,9 +120,11 @@ impl Judges {
         Ok(Self { told: Told::new(parsed(told), &made.entries, rows), machines, engines })
     }
 
-    /// How many interpreters judge each frame, and how many programs in the kernel.
-    pub fn count(&self) -> [u64; 2] {
-        [self.machines.len() as u64, self.engines.len() as u64]
+    /// How many interpreters judge a frame, and how many programs in the kernel: none of those take
+    /// a frame that is shorter than its header.
+    pub fn count(&self, frame: &[u8]) -> [u64; 2] {
+        let engines = if frame.len() < SHORTEST { 0 } else { self.engines.len() };
+        [self.machines.len() as u64, engines as u64]
     }
 
     /// What the oracle says of a frame.

@@ -84,18 +84,13 @@ fn conclude(kernel: Option<&Kernel>, (tally, wrong): &Ran, first: u64, began: In
 fn by_chance_all_judges_agree() {
     let (kernel, began) = (Kernel::or_skip(), Instant::now());
     let first = number("PALISADE_SEED").unwrap_or(1);
-    let pairs: u64 = number("PALISADE_PAIRS").unwrap_or(PAIRS);
-    let seeds = pairs.div_ceil(FRAMES as u64);
-    let ran = run(kernel.as_ref(), first, Until::Seeds(seeds));
-    conclude(kernel.as_ref(), &ran, first, began);
-}
-
-#[test]
-fn long_run() {
-    let Some(minutes) = number::<u64>("PALISADE_MINUTES") else { return };
-    let (kernel, began) = (Kernel::or_skip(), Instant::now());
-    let first = number("PALISADE_SEED").unwrap_or(1_000_000);
-    let end = began + Duration::from_secs(60 * minutes);
-    let ran = run(kernel.as_ref(), first, Until::Time(end));
+    let until = match number::<u64>("PALISADE_MINUTES") {
+        Some(minutes) => Until::Time(began + Duration::from_secs(60 * minutes)),
+        None => {
+            let pairs: u64 = number("PALISADE_PAIRS").unwrap_or(PAIRS);
+            Until::Seeds(pairs.div_ceil(FRAMES as u64))
+        }
+    };
+    let ran = run(kernel.as_ref(), first, until);
     conclude(kernel.as_ref(), &ran, first, began);
 }

@@ -8,14 +8,13 @@
 //!
 //! ```text
 //! cargo test -p palisade-tests --test differential
-//! PALISADE_PAIRS=1000000 cargo test -p palisade-tests --test differential chance
+//! PALISADE_PAIRS=100000 cargo test -p palisade-tests --test differential by_chance
 //! PALISADE_MINUTES=30 PALISADE_SEED=7000000 \
-//!     cargo test --release -p palisade-tests --test differential -- --nocapture long
+//!     cargo test --release -p palisade-tests --test differential by_chance -- --nocapture
 //! ```
 //!
 //! `PALISADE_PAIRS` says how many pairs of policy and frame are judged, `PALISADE_SEED` which
-//! policy is the first, `PALISADE_MINUTES` how long the long run takes; without it there is none. A
-//! disagreement is made smaller and printed as a case, which joins `tests/corpus/` as a file: all
+//! policy is the first, `PALISADE_MINUTES` for how long there are more of them. A disagreement is made smaller and printed as a case, which joins `tests/corpus/` as a file: all
 //! of that folder is judged by every `cargo test`.
 //!
 //! [`chance`] runs the pairs, [`tally`] holds what a run must have shown so that it is not void;

@@ -70,7 +70,7 @@ pub fn round(
     };
     for frame in frames {
         match judges.judge(frame) {
-            Ok(expected) => tally.add(&expected, judges.count()),
+            Ok(expected) => tally.add(&expected, judges.count(frame)),
             Err(_) => return Err(report(bench, name, made, frame)),
         }
     }
