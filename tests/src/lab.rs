@@ -3,7 +3,7 @@
 //! A lab is a thread in a network and a mount namespace that nobody else is in; its bpffs lies over
 //! `/sys/fs/bpf`. The near end of a pair of interfaces, [`NEAR`], is in the lab, the far end,
 //! [`FAR`], in a second namespace, from where frames are sent. Nothing of the host is touched, and all
-//! of it ends with the thread, however the test ends: that it does is seen to ([`leak`](crate::leak)).
+//! of it ends with the thread, however the test ends: that it does is seen to ([`leak`]).
 
 mod host;
 mod tool;

@@ -5,11 +5,10 @@ use palisade_tests::random::Made;
 
 use crate::round::by_chance;
 
-/// Whether judges whose oracle is told that a port is another one agree on frames.
-fn agree_though_misled(made: &Made, frames: &[Vec<u8>]) -> bool {
+/// Judges whose oracle is told that a port is another one.
+fn misled(made: &Made) -> Option<Judges> {
     let told = made.text.replace("udp dport 53\n", "udp dport 54\n");
-    let judges = Judges::misled(None, made, &told);
-    judges.is_ok_and(|mut judges| frames.iter().all(|frame| judges.judge(frame).is_ok()))
+    Judges::misled(None, made, &told).ok()
 }
 
 /// The oracle is told another policy than the interpreter: they must disagree on some frame, and
@@ -23,10 +22,11 @@ pub fn a_wrong_expectation_is_found() {
         / palisade_tests::packet::udp(4000, 53)
         / b"planted";
     frames.push(frame.build());
-    assert!(!agree_though_misled(&made, &frames), "the planted mistake was not found");
-    let found = |frame: &&Vec<u8>| !agree_though_misled(&made, &[frame.to_vec()]);
-    let frame = frames.iter().find(found).expect("one of them is the reason").clone();
-    let doubt = |made: &Made, frame: &[u8]| !agree_though_misled(made, &[frame.to_vec()]);
+    let mut judges = misled(&made).expect("a policy that can be judged");
+    let found = frames.iter().find(|frame| judges.judge(frame).is_err());
+    let frame = found.expect("the planted mistake is found").clone();
+    let doubt =
+        |made: &Made, frame: &[u8]| misled(made).is_some_and(|mut own| own.judge(frame).is_err());
     let (made, frame) = shrink(made, &frame, doubt);
     let lines: Vec<&str> = made.text.lines().collect();
     assert!(matches!(lines.as_slice(), ["drop udp dport 53", "default pass"]), "{}", made.text);

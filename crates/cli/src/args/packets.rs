@@ -23,7 +23,7 @@ pub struct Replay {
 pub struct Explain {
     /// Hexadecimal digits from the Ethernet header on, or words: `udp from 198.51.100.7:4000 to 192.0.2.1:53`
     ///
-    /// The words: tcp, udp, sctp, icmp, icmp6, arp, proto N, from ADDR[:PORT], to ADDR[:PORT], flags
+    /// The words: tcp, udp, sctp, icmp, icmp6, arp, proto N, from and to ADDR or ADDR:PORT, flags
     /// syn,ack, type N, code N, ttl N, length N, dscp N, options, fragment first|later, vlan N,
     /// inner-vlan N, ethertype N, ether src MAC, ether dst MAC; in any order. An IPv6 address with a
     /// port is in brackets. What is not said is as in an `expect`.
