@@ -2,13 +2,15 @@
 
 use std::fs;
 use std::io::Read;
-use std::process::Stdio;
+use std::os::unix::fs::PermissionsExt;
+use std::os::unix::process::CommandExt;
+use std::process::{Command, Stdio};
 
 use palisade_filter::capture::Reader;
 use palisade_tests::dir::Dir;
 use palisade_tests::mixed::mixed;
 use palisade_tests::nobody;
-use palisade_tests::packet::{eth, filler, ipv4, tcp, udp};
+use palisade_tests::packet::{eth, filler, ipv4, ipv6, tcp, udp};
 use palisade_tests::random::{Chance, frame};
 use serde_json::{Value, json};
 
@@ -67,24 +69,12 @@ fn a_capture_and_a_policy_may_come_from_standard_input() {
 fn what_is_dropped_is_written_as_it_was_captured() {
     let dir = Dir::new("replay-dropped");
     let (policy, pcap) = files(&dir);
-    let out = dir.path("dropped.pcap");
-    // The directory is not the ordinary user's.
-    fs::write(&out, b"").expect("a file");
-    let anybody = std::os::unix::fs::PermissionsExt::from_mode(0o666);
-    fs::set_permissions(&out, anybody).expect("it is ours");
+    let out = writable(&dir, "dropped.pcap", "");
     ordinary(&["replay", "--pcap", &pcap, "-p", &policy, "--write-dropped", &out], b"").ok();
-    let file = fs::read(&out).expect("it was written");
-    let (mut reader, mut read) = (Reader::new(file.as_slice()).expect("a capture"), Vec::new());
-    while let Some(one) = reader.next().expect("it is whole") {
-        read.push((one.frame.to_vec(), one.time.expect("times are told").as_secs()));
-    }
     let all = one_of_each();
     let dropped: Vec<_> =
         [1, 2, 4, 6].map(|at: usize| (all[at].0.frame.clone(), at as u64 + 1)).into();
-    assert_eq!(read, dropped);
-    let same = ordinary(&["replay", "--pcap", &pcap, "-p", &policy, "--write-dropped", &pcap], b"");
-    assert!(same.failed(2).contains("is the capture that is read"));
-    assert!(fs::read(&pcap).is_ok_and(|bytes| !bytes.is_empty()));
+    assert_eq!(written(&out), dropped);
 }
 
 #[test]
@@ -154,11 +144,126 @@ fn a_reader_who_goes_away_is_no_failure() {
     }
 }
 
+/// The capture at `path`: each frame, and at which second.
+fn written(path: &str) -> Vec<(Vec<u8>, u64)> {
+    let file = fs::read(path).expect("it was written");
+    let (mut reader, mut read) = (Reader::new(file.as_slice()).expect("a capture"), Vec::new());
+    while let Some(one) = reader.next().expect("it is whole") {
+        read.push((one.frame.to_vec(), one.time.expect("times are told").as_secs()));
+    }
+    read
+}
+
+/// A file that the ordinary user may write, in a directory that is not his.
+fn writable(dir: &Dir, name: &str, content: impl AsRef<[u8]>) -> String {
+    let path = dir.write(name, content);
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o666)).expect("it is ours");
+    path
+}
+
 #[test]
-fn a_full_disk_is_told() {
-    let dir = Dir::new("replay-full");
+fn no_file_that_is_read_is_overwritten_whatever_it_is_called() {
+    let dir = Dir::new("replay-same");
+    let text = "set a net { file \"list.txt\" }\ndrop src in a\ndefault pass\n";
+    let bytes = capture(&[one_of_each().remove(0).0]);
+    let (policy, pcap) = (writable(&dir, "p.pal", text), writable(&dir, "p.pcap", &bytes));
+    let list = writable(&dir, "list.txt", "198.51.100.0/24\n");
+    let linked = dir.path("linked");
+    fs::hard_link(&pcap, &linked).expect("a link");
+    let all = [
+        (&pcap, "the capture"),
+        (&policy, "the policy"),
+        (&list, "a list"),
+        (&linked, "the capture"),
+    ];
+    let refused = |args: &[&str], input: Option<&str>, what: &str| {
+        let mut command = nobody::palisade(args);
+        command.current_dir("/").stdout(Stdio::piped()).stderr(Stdio::piped());
+        let input = input.map(|path| fs::File::open(path).expect("it is there"));
+        let output = command.stdin(input.map_or(Stdio::null(), Stdio::from)).output();
+        let output = output.expect("it runs");
+        let said = String::from_utf8_lossy(&output.stderr);
+        let wanted = format!("{what} that is read");
+        assert_eq!(output.status.code(), Some(2), "{args:?}: {said}");
+        assert!(said.contains(&wanted), "{args:?}: {said}");
+    };
+    for (out, what) in all {
+        refused(&["replay", "--pcap", &pcap, "-p", &policy, "--write-dropped", out], None, what);
+    }
+    for name in ["-", "/dev/stdin"] {
+        let args = ["replay", "--pcap", name, "-p", &policy, "--write-dropped", &pcap];
+        refused(&args, Some(&pcap), "the capture");
+        // Of standard input the lists are relative to the working directory.
+        let plain = writable(&dir, "plain.pal", "default drop\n");
+        let args = ["replay", "--pcap", &pcap, "-p", name, "--write-dropped", &plain];
+        refused(&args, Some(&plain), "the policy");
+    }
+    assert_eq!(fs::read(&pcap).expect("it is there"), bytes);
+    assert_eq!(fs::read_to_string(&policy).expect("it is there"), text);
+    assert_eq!(fs::read_to_string(&list).expect("it is there"), "198.51.100.0/24\n");
+}
+
+#[test]
+fn what_is_no_file_and_no_place_for_one_is_refused_and_nobody_waits() {
+    let dir = Dir::new("replay-place");
     let (policy, pcap) = files(&dir);
-    let args = ["replay", "--pcap", &pcap, "-p", &policy, "--write-dropped", "/dev/full"];
-    let wrong = finish(&mut nobody::palisade(&args), b"").failed(3);
-    assert!(wrong.contains("cannot write /dev/full: ENOSPC"), "{wrong}");
+    let fifo = dir.path("fifo");
+    nix::unistd::mkfifo(fifo.as_str(), nix::sys::stat::Mode::S_IRWXU).expect("a pipe");
+    let slash = dir.path("new/");
+    let beneath = format!("{pcap}/out.pcap");
+    for (out, why) in [
+        (fifo.as_str(), "is there, and is not a file"),
+        ("/dev/null", "is there, and is not a file"),
+        (&dir.path(""), "is there, and is not a file"),
+        (&dir.path("none/out.pcap"), "ENOENT"),
+        (&beneath, "ENOTDIR"),
+        (&slash, "EISDIR"),
+    ] {
+        let args = ["replay", "--pcap", &pcap, "-p", &policy, "--write-dropped", out];
+        let wrong = ordinary(&args, b"").failed(2);
+        assert!(wrong.contains(why) && wrong.contains("help:"), "{out}: {wrong}");
+    }
+}
+
+#[test]
+fn what_is_dropped_is_written_whole_though_nobody_reads_on() {
+    let dir = Dir::new("replay-gone");
+    let frame = taken(eth() / ipv6() / udp(4000, 53)).frame;
+    let packets: Vec<Taken> = (0..20_000).map(|_| Taken { frame: frame.clone(), cut: 0 }).collect();
+    let (policy, pcap) = (dir.write("p.pal", POLICY), dir.write("p.pcap", capture(&packets)));
+    let out = writable(&dir, "dropped.pcap", "");
+    let args = ["replay", "--pcap", &pcap, "-p", &policy, "--write-dropped", &out];
+    let mut command = nobody::palisade(&args);
+    let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("it runs");
+    let mut printed = child.stdout.take().expect("a pipe");
+    printed.read_exact(&mut [0]).expect("something is printed");
+    drop(printed);
+    let output = child.wait_with_output().expect("it ends");
+    assert_eq!((output.status.code(), output.stderr.as_slice()), (Some(0), &b""[..]));
+    assert_eq!(written(&out).len(), packets.len());
+}
+
+#[test]
+fn a_file_that_takes_no_more_is_told_also_where_nobody_reads() {
+    let dir = Dir::new("replay-full");
+    let frame = taken(eth() / ipv6() / udp(4000, 53)).frame;
+    let packets: Vec<Taken> = (0..20_000).map(|_| Taken { frame: frame.clone(), cut: 0 }).collect();
+    let (policy, pcap) = (dir.write("p.pal", POLICY), dir.write("p.pcap", capture(&packets)));
+    let out = writable(&dir, "dropped.pcap", "");
+    for end in ["", " | head -n 1"] {
+        let args = ["replay", "--pcap", &pcap, "-p", &policy, "--write-dropped", &out];
+        let tool = nobody::palisade(&args);
+        let mut command = Command::new("sh");
+        let script =
+            format!("trap '' XFSZ; {{ (ulimit -f 1; exec \"$0\" \"$@\"); echo $? >&2; }}{end}");
+        command.args(["-c", &script]).arg(tool.get_program()).args(tool.get_args());
+        if nix::unistd::Uid::effective().is_root() {
+            command.uid(65534).gid(65534);
+        }
+        let wrong = finish(&mut command, b"").stderr;
+        assert!(
+            wrong.contains("dropped.pcap: EFBIG") && wrong.ends_with("\n3\n"),
+            "{end}: {wrong}"
+        );
+    }
 }

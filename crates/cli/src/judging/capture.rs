@@ -6,33 +6,40 @@ use std::path::Path;
 
 use palisade_filter::capture::{CaptureError, Captured, MOST_FRAME, Reader};
 
-use super::source::{is_stdin, regular};
+use super::source::{FileId, is_stdin, regular};
 use crate::failure::{Failure, Outcome};
 
 /// A capture that is being read.
 pub struct Capture {
     /// What messages call it.
     name: String,
+    id: Option<FileId>,
     reader: Reader<Box<dyn Read>>,
 }
 
 impl Capture {
     /// Opens a capture; `-` and `/dev/stdin` are standard input.
     pub fn open(path: &Path) -> Outcome<Self> {
-        let (name, from): (_, Box<dyn Read>) = if is_stdin(path) {
-            ("standard input".to_owned(), Box::new(io::stdin().lock()))
+        let (name, id, from): (_, _, Box<dyn Read>) = if is_stdin(path) {
+            ("standard input".to_owned(), FileId::of_stdin(), Box::new(io::stdin().lock()))
         } else {
             let name = path.display().to_string();
             let file = regular(path).map_err(|why| why.of(&name))?;
-            (name, Box::new(file))
+            let id = file.metadata().ok().as_ref().map(FileId::of);
+            (name, id, Box::new(file))
         };
         let reader = Reader::new(from).map_err(|error| unread(&name, &error))?;
-        Ok(Self { name, reader })
+        Ok(Self { name, id, reader })
     }
 
     /// The next packet; `None` at the end.
     pub fn next(&mut self) -> Outcome<Option<Captured<'_>>> {
         self.reader.next().map_err(|error| unread(&self.name, &error))
+    }
+
+    /// The file that was opened, where that can be told.
+    pub fn id(&self) -> Option<FileId> {
+        self.id
     }
 
     /// What messages call it.

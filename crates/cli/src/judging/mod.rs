@@ -16,7 +16,7 @@ use palisade_filter::{Policy, Verdict};
 pub use capture::{Capture, whole};
 pub use judge::{Certainty, Judge, Judged};
 pub use lists::{Lists, declared};
-pub use source::{Source, read_bytes, read_policy};
+pub use source::{FileId, Source, apart, read_bytes, read_policy};
 
 use crate::failure::{Failure, Outcome};
 

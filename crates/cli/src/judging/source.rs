@@ -3,9 +3,10 @@
 //! Only regular files and standard input are read, each with a bound, so that neither a pipe nobody
 //! writes to nor an endless device holds a command up. What cannot be read is never taken for empty.
 
-use std::fs::{File, OpenOptions};
+use std::fs::{File, Metadata, OpenOptions};
 use std::io::{ErrorKind, Read};
-use std::os::unix::fs::{FileTypeExt, OpenOptionsExt};
+use std::os::fd::AsFd;
+use std::os::unix::fs::{FileTypeExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 use palisade_filter::Policy;
@@ -73,6 +74,39 @@ pub fn read_bytes(path: &Path, most: u64) -> Outcome<(String, Vec<u8>)> {
 
 pub(super) fn is_stdin(path: &Path) -> bool {
     path == Path::new("-") || path == Path::new("/dev/stdin")
+}
+
+/// Refuses a capture and another file, called `what`, that are both standard input: it can be read
+/// once only.
+pub fn apart(capture: &Path, other: &Path, what: &str) -> Outcome {
+    if is_stdin(capture) && is_stdin(other) {
+        return Err(Failure::usage(format!("standard input cannot be capture and {what} in one")));
+    }
+    Ok(())
+}
+
+/// A file as the system knows it, whatever it is called.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct FileId {
+    device: u64,
+    inode: u64,
+}
+
+impl FileId {
+    /// The file that something is said of.
+    pub fn of(metadata: &Metadata) -> Self {
+        Self { device: metadata.dev(), inode: metadata.ino() }
+    }
+
+    /// The file that is read where this is said; `None` if it cannot be told.
+    pub fn read_as(path: &Path) -> Option<Self> {
+        if is_stdin(path) { Self::of_stdin() } else { path.metadata().ok().as_ref().map(Self::of) }
+    }
+
+    pub(super) fn of_stdin() -> Option<Self> {
+        let file = File::from(std::io::stdin().as_fd().try_clone_to_owned().ok()?);
+        file.metadata().ok().as_ref().map(Self::of)
+    }
 }
 
 /// The bytes as text; the first that is none is shown with its place.

@@ -1,30 +1,28 @@
 //! `replay`: the packets of a capture put to a policy, with no kernel and no privilege.
 //!
-//! What was read before a capture turns out to be broken is told all the same, totals and all.
+//! What was read before a capture turns out to be broken is told all the same, totals and all. Where
+//! the packets that are dropped are written, all of them are, also when nobody reads what is printed.
 
+mod dropped;
 mod totals;
 
-use std::fs::{File, OpenOptions};
-use std::io::{BufWriter, Write};
-use std::os::unix::fs::MetadataExt;
-use std::path::Path;
+use std::io::Write;
 
 use palisade_filter::Verdict;
-use palisade_filter::capture::{Captured, Writer};
+use palisade_filter::capture::Captured;
 use palisade_filter::oracle::{Declared, Reading};
 use serde_json::json;
 
 use crate::args::Replay;
-use crate::failure::{Failure, Kind, Outcome};
+use crate::failure::{Kind, Outcome};
 use crate::judging::{self, Capture, Certainty, Deciding, Judge, Judged};
 use crate::output::{Form, Output};
+use dropped::{Dropped, Inputs};
 use totals::Totals;
 
 /// Replays a capture.
 pub fn run(args: &Replay, out: &mut Output) -> Outcome {
-    if [&args.pcap, &args.policy].into_iter().all(|path| path == Path::new("-")) {
-        return Err(Failure::usage("standard input cannot be capture and policy in one"));
-    }
+    judging::apart(&args.pcap, &args.policy, "policy")?;
     let source = judging::read_policy(&args.policy)?;
     let lists = judging::declared(&source)?;
     let policy = &source.policy;
@@ -33,19 +31,20 @@ pub fn run(args: &Replay, out: &mut Output) -> Outcome {
         own.iter().map(|item| (*item, 0))
     })?;
     let mut capture = Capture::open(&args.pcap)?;
+    let inputs = Inputs::of(&args.policy, &source);
     let dropped = args.write_dropped.as_deref();
-    let mut dropped = dropped.map(|to| Dropped::create(to, &args.pcap)).transpose()?;
+    let mut dropped = dropped.map(|to| Dropped::create(to, &capture, &inputs)).transpose()?;
     let mut lines = Lines::of(&judge, out.form());
     let mut totals = Totals::of(judge.rows());
     let ended = all(&mut capture, &mut judge, &mut lines, &mut totals, dropped.as_mut(), out);
     if ended.as_ref().is_err_and(|failure| failure.kind != Kind::Usage) {
         return ended;
     }
-    totals.tell(judge.rows(), out)?;
+    let told = totals.tell(judge.rows(), out);
     if let Some(dropped) = dropped {
         dropped.finish()?;
     }
-    ended
+    ended.and(told)
 }
 
 /// Puts every packet of a capture to a policy.
@@ -57,12 +56,18 @@ fn all(
     mut dropped: Option<&mut Dropped>,
     out: &mut Output,
 ) -> Outcome {
+    let mut is_read = true;
     while let Some(captured) = capture.next()? {
         let frame = judging::whole(&captured);
         let reading = Reading::of(&frame);
         let judged = judge.judge(&frame, &reading, captured.frame.len())?;
         totals.count(&judged, &captured);
-        lines.print(totals.packets(), &judged, &captured, &reading, out)?;
+        if is_read {
+            match lines.print(totals.packets(), &judged, &captured, &reading, out) {
+                Err(gone) if gone.kind == Kind::ClosedPipe && dropped.is_some() => is_read = false,
+                printed => printed?,
+            }
+        }
         if let Some(dropped) = &mut dropped
             && matches!(judged.verdict, Verdict::Drop | Verdict::Aborted)
         {
@@ -144,38 +149,4 @@ fn shortened(mut rule: String) -> String {
         rule.push('…');
     }
     rule
-}
-
-/// A capture of what is dropped.
-struct Dropped {
-    name: String,
-    writer: Writer<BufWriter<File>>,
-}
-
-impl Dropped {
-    /// Makes the file, which must not be the capture that is read.
-    fn create(path: &Path, read: &Path) -> Outcome<Self> {
-        let name = path.display().to_string();
-        let inode = |path: &Path| path.metadata().ok().map(|of| (of.dev(), of.ino()));
-        if inode(path).is_some_and(|to| inode(read) == Some(to)) {
-            return Err(Failure::usage(format!("{name} is the capture that is read")));
-        }
-        let file = OpenOptions::new().write(true).create(true).truncate(true).open(path);
-        let file = file.map_err(|error| unwritten(&name, &error))?;
-        let writer = Writer::new(BufWriter::with_capacity(1 << 16, file));
-        Ok(Self { writer: writer.map_err(|error| unwritten(&name, &error))?, name })
-    }
-
-    fn write(&mut self, captured: &Captured<'_>) -> Outcome {
-        self.writer.write(captured).map_err(|error| unwritten(&self.name, &error))
-    }
-
-    fn finish(self) -> Outcome {
-        self.writer.into_inner().flush().map_err(|error| unwritten(&self.name, &error))
-    }
-}
-
-fn unwritten(name: &str, error: &std::io::Error) -> Failure {
-    let errno = palisade_loader::Errno::from_io(error);
-    Failure::refused(format!("cannot write {name}: {errno}"))
 }
