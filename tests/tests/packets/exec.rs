@@ -25,13 +25,26 @@ fn each_packet_is_told_and_the_verdicts_add_up() {
          3 packets\n  drop (1): 1\n  pass (2): 2\n"
     );
     let all = documents(&ordinary(&["exec", &code, "--pcap", &pcap, "-j"], b"").ok());
-    assert_eq!(all[0], json!({"packet": 1, "verdict": "drop", "value": 1, "executed": 10}));
+    for (at, (document, taken)) in all.iter().zip(&packets).enumerate() {
+        let frame: String = taken.frame.iter().map(|byte| format!("{byte:02x}")).collect();
+        let alone = ordinary(&["exec", &code, "--packet", &frame, "-j"], b"").ok();
+        let mut alone = documents(&alone).remove(0);
+        assert_eq!(alone["packet"], frame);
+        alone["number"] = json!(at + 1);
+        assert_eq!(*document, alone);
+    }
     assert_eq!(
         all[3],
         json!({"packets": 3, "verdicts": {"drop": {"packets": 1}, "pass": {"packets": 2}}, "trapped": 0})
     );
     let traced = ordinary(&["exec", &code, "--pcap", &pcap, "--trace"], b"").ok();
     assert_eq!(traced.matches("if r4 != 0x11 goto end").count(), 3, "{traced}");
+    assert!(traced.contains("\n     2      0: r2 = *(u32 *)(r1 +4) "), "{traced}");
+    let traced = ordinary(&["exec", &code, "--pcap", &pcap, "--trace", "-j"], b"").ok();
+    let traced = documents(&traced);
+    let second: Vec<_> = traced.iter().filter(|one| one["number"] == 2).collect();
+    assert_eq!(second.len(), 10, "nine instructions and the end");
+    assert!(second[..9].iter().all(|one| one["instruction"].is_number()), "{second:?}");
 }
 
 #[test]

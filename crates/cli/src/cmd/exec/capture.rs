@@ -11,7 +11,7 @@ use palisade_asm::Program;
 use palisade_asm::vm::{Outcome as Ended, Packet, Trap, Vm, World};
 use serde_json::{Map, Value, json};
 
-use super::{Lines, VERDICTS, told, traced, verdict};
+use super::{Lines, VERDICTS, numbered, told, traced, verdict};
 use crate::args::Exec;
 use crate::failure::{Failure, Kind, Outcome};
 use crate::judging::{self, Capture};
@@ -57,7 +57,7 @@ fn all(
     while let Some(captured) = capture.next()? {
         packet.set(&judging::whole(&captured));
         let ended = if args.trace {
-            traced(vm, &mut packet, lines, out)?
+            traced(vm, &mut packet, Some(totals.packets + 1), lines, out)?
         } else {
             vm.run(&mut packet, &World::default())
         };
@@ -65,7 +65,7 @@ fn all(
         match out.form() {
             Form::Quiet => {}
             Form::Text => writeln!(out.writer(), "{:>6}  {}", totals.packets, line(&ended, lines))?,
-            Form::Json => out.json(&document(totals.packets, &ended, lines, vm))?,
+            Form::Json => out.json(&document(totals.packets, &ended, lines, vm, &packet))?,
         }
     }
     Ok(())
@@ -84,22 +84,20 @@ fn line(ended: &Result<Ended, Box<Trap>>, lines: &Lines) -> String {
     }
 }
 
-fn document(number: u64, ended: &Result<Ended, Box<Trap>>, lines: &Lines, vm: &Vm) -> Value {
-    match ended {
-        Ok(ended) => json!({
-            "packet": number,
-            "verdict": verdict(ended),
-            "value": ended.value,
-            "executed": ended.steps,
-        }),
-        Err(trap) => {
-            let (mut document, _) = told(trap, lines, vm.registers());
-            if let Some(map) = document.as_object_mut() {
-                map.insert("packet".to_owned(), number.into());
-            }
-            document
-        }
-    }
+/// What a run on this packet alone would print, and the packet's number.
+fn document(
+    number: u64,
+    ended: &Result<Ended, Box<Trap>>,
+    lines: &Lines,
+    vm: &Vm,
+    packet: &Packet,
+) -> Value {
+    let mut document = match ended {
+        Ok(ended) => super::document(ended, vm.registers(), packet),
+        Err(trap) => told(trap, lines, vm.registers()).0,
+    };
+    numbered(&mut document, Some(number));
+    document
 }
 
 /// What a program returned, with its name where it has one.

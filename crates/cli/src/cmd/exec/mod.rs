@@ -14,6 +14,7 @@ use serde_json::{Map, Value, json};
 use crate::args::Exec;
 use crate::code::{self, Wanted};
 use crate::failure::{Failure, Outcome};
+use crate::judging;
 use crate::output::{Form, Output, human};
 
 const REGISTERS: [Reg; 11] = [R0, R1, R2, R3, R4, R5, R6, R7, R8, R9, FP];
@@ -24,6 +25,9 @@ const SHORTEST: [u8; 60] = [0; 60];
 
 /// Reads, runs, prints.
 pub fn run(args: &Exec, out: &mut Output) -> Outcome {
+    if let Some(capture) = &args.pcap {
+        judging::apart(capture, &args.file, "code")?;
+    }
     let (format, section) = (args.format, args.section.as_deref());
     let code = code::read(&args.file, &Wanted { format, order: ByteOrder::HOST, section })?;
     let mut vm = Vm::new(&code.program)
@@ -35,7 +39,7 @@ pub fn run(args: &Exec, out: &mut Output) -> Outcome {
     let mut packet = Packet::new(frame);
     let lines = Lines::of(&code.program);
     let ended = if args.trace {
-        traced(&mut vm, &mut packet, &lines, out)?
+        traced(&mut vm, &mut packet, None, &lines, out)?
     } else {
         vm.run(&mut packet, &World::default())
     };
@@ -72,6 +76,8 @@ struct Trace<'a, W> {
     to: &'a mut W,
     form: Form,
     lines: &'a Lines,
+    /// Which packet of a capture it is.
+    number: Option<u64>,
     last: Option<(usize, Registers)>,
     printed: io::Result<()>,
 }
@@ -103,11 +109,17 @@ impl<W: Write> Trace<'_, W> {
             Form::Json => {
                 let changed: Map<String, Value> =
                     changed.iter().map(|(reg, value)| (reg.to_string(), hex(*value))).collect();
-                let line = json!({"instruction": slot, "text": text, "changed": changed});
+                let mut line = json!({"instruction": slot, "text": text, "changed": changed});
+                numbered(&mut line, self.number);
                 writeln!(self.to, "{line}")
             }
-            Form::Text if changed.is_empty() => writeln!(self.to, "{slot:5}: {text}"),
             Form::Text => {
+                if let Some(number) = self.number {
+                    write!(self.to, "{number:>6}  ")?;
+                }
+                if changed.is_empty() {
+                    return writeln!(self.to, "{slot:5}: {text}");
+                }
                 let changed: Vec<String> =
                     changed.iter().map(|(reg, value)| format!("{reg}={value:#x}")).collect();
                 writeln!(self.to, "{slot:5}: {text:<40} ; {}", changed.join(" "))
@@ -124,11 +136,12 @@ fn hex(value: u64) -> Value {
 fn traced(
     vm: &mut Vm,
     packet: &mut Packet,
+    number: Option<u64>,
     lines: &Lines,
     out: &mut Output,
 ) -> Outcome<Result<Ended, Box<Trap>>> {
     let form = out.form();
-    let mut trace = Trace { to: out.writer(), form, lines, last: None, printed: Ok(()) };
+    let mut trace = Trace { to: out.writer(), form, lines, number, last: None, printed: Ok(()) };
     let ended = vm.run_watched(packet, &World::default(), &mut trace);
     trace.end_last(vm.registers());
     trace.printed?;
@@ -180,6 +193,13 @@ fn document(ended: &Ended, registers: &Registers, packet: &Packet) -> Value {
         "packet": human::hex(&packet.bytes()),
         "printed": ended.effects.printed,
     })
+}
+
+/// A document about a packet of a capture has its number besides.
+fn numbered(document: &mut Value, number: Option<u64>) {
+    if let (Some(number), Some(members)) = (number, document.as_object_mut()) {
+        members.insert("number".to_owned(), number.into());
+    }
 }
 
 fn numbers(registers: &Registers) -> Map<String, Value> {
