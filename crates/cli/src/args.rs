@@ -98,13 +98,14 @@ pub enum Command {
     /// Tell why a packet fares as it does: its fields, each rule that is asked, and what decides
     ///
     /// By the policy in force and what its sets hold, or by one in a file and what it declares. With
-    /// `-q`, only the verdict is printed.
+    /// `-q` and without `-j`, only the verdict is printed.
     Explain(Explain),
     /// Put the packets of a capture to a policy, with no kernel: verdict and rule of each, and totals
     ///
     /// Sets hold what the policy declares: elements, and the entries of files. Of a packet that the
     /// capture has cut, the missing bytes are taken for zeros; where they are among its headers, the
-    /// verdict is uncertain, and said to be. With `-q`, only the totals are printed.
+    /// verdict is uncertain, and said to be. With `-q` and without `-j`,
+    /// only the totals are printed.
     Replay(Replay),
     /// Print the program of a file or of the policy in force, each part under the line that asked for it
     Dump(Dump),

@@ -154,6 +154,10 @@ fn the_path_is_the_instructions_that_were_executed() {
     let args = ["explain", "udp from 198.51.100.7 to 192.0.2.1:53", "-p", &policy, "--bytecode"];
     let document = documents(&ordinary(&[&args[..], &["-j"]].concat(), b"").ok()).remove(0);
     let path = document["path"].as_array().expect("a list");
+    assert_eq!(
+        document["target"],
+        json!({"isa": "v3", "buffers": "multi", "access": "pointers", "from": "interpreter"})
+    );
     assert_eq!(json!(path.len()), document["executed"]);
     // Numbers and texts are those that `dump` lists for the same target.
     let listing = ["dump", "-p", &policy, "--target", "v3,multi,pointers", "--numbers"];
@@ -167,6 +171,7 @@ fn the_path_is_the_instructions_that_were_executed() {
     assert!(of.contains(&&json!(6)), "{of:?}");
     let text = ordinary(&args, b"").ok();
     assert!(text.contains("\n  ; 6: drop service in ports as served\n"), "{text}");
+    assert!(!text.contains("the running program"), "{text}");
 }
 
 #[test]
@@ -180,6 +185,8 @@ fn the_policy_in_force_is_asked_with_what_its_sets_hold() {
         let text = explain();
         assert!(text.contains("covered by the entry 198.51.100.0/24\n"), "{text}");
         assert!(text.contains("\nverdict: drop, by line "), "{text}");
+        let path = lab.palisade(&["explain", "arp", "--bytecode"]).ok();
+        assert_eq!(path.matches("; the running program may differ\n").count(), 1, "{path}");
         lab.palisade(&["mode", "shadow"]).ok();
         assert!(explain().contains("the policy is in mode shadow: the packet passes"));
         lab.palisade(&["mode", "off"]).ok();

@@ -53,6 +53,7 @@ fn what_is_no_packet_is_refused_with_the_word_that_is_wrong() {
     let policy = dir.write("p.pal", POLICY);
     for (words, why) in [
         ("", "the packet is empty"),
+        (":", "the packet is empty"),
         ("0", "the last byte has one digit only"),
         ("00zz", "`00zz` is no word of a packet"),
         ("udp form 192.0.2.1", "`form` is no word of a packet"),
@@ -111,6 +112,19 @@ fn commands_that_cannot_be_meant_are_refused() {
             &["replay", "--pcap", "-", "-p", "-"],
             "standard input cannot be capture and policy in one",
         ),
+        (
+            &["replay", "--pcap", "/dev/stdin", "-p", "-"],
+            "standard input cannot be capture and policy in one",
+        ),
+        (
+            &["explain", "--pcap", "-", "-p", "/dev/stdin"],
+            "standard input cannot be capture and policy in one",
+        ),
+        (
+            &["exec", "-", "--pcap", "/dev/stdin"],
+            "standard input cannot be capture and code in one",
+        ),
+        (&["exec", "-", "--pcap", "-"], "standard input cannot be capture and code in one"),
         (&["replay", "--pcap", &pcap], "--policy <FILE.pal>"),
         (&["exec", "x.s", "--packet", "00", "--pcap", &pcap], "cannot be used with"),
     ] {

@@ -2,10 +2,12 @@
 
 use palisade_asm::Program;
 use palisade_filter::oracle::{Answer, Layer, Minded, Question};
+use palisade_filter::rehearsal::Rehearsal;
 use palisade_filter::text;
 use serde_json::{Map, Value, json};
 
 use super::Explained;
+use crate::cmd::dump::target_json;
 use crate::judging::{Certainty, Deciding};
 use crate::output::human;
 
@@ -42,6 +44,7 @@ impl Explained<'_> {
             "executed": self.judged.steps,
         });
         if let (Some(path), Some(map)) = (&self.path, document.as_object_mut()) {
+            map.insert("target".to_owned(), target_json(Rehearsal::TARGET, "interpreter"));
             map.insert("path".to_owned(), path.json(program));
         }
         document

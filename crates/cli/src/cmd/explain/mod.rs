@@ -24,9 +24,8 @@ use path::Path as Executed;
 
 /// Explains the packets that are asked about.
 pub fn run(global: &Global, args: &Explain, out: &mut Output) -> Outcome {
-    let both = [args.pcap.as_deref(), args.policy.as_deref()];
-    if both.into_iter().all(|path| path == Some(Path::new("-"))) {
-        return Err(Failure::usage("standard input cannot be capture and policy in one"));
+    if let (Some(capture), Some(policy)) = (&args.pcap, &args.policy) {
+        judging::apart(capture, policy, "policy")?;
     }
     // A mistake in the words is told before the policy is looked for.
     let frame = if args.pcap.is_none() { Some(frame_of(&args.words)?) } else { None };
@@ -50,12 +49,13 @@ pub fn run(global: &Global, args: &Explain, out: &mut Output) -> Outcome {
 fn frame_of(words: &[String]) -> Outcome<Vec<u8>> {
     let words: Vec<&str> = words.iter().flat_map(|word| word.split_whitespace()).collect();
     let is_hex = |c: char| c.is_ascii_hexdigit() || c == ':';
-    if words.is_empty() {
-        return Err(Failure::usage("the packet is empty").note("help", HELP));
-    }
     if words.iter().all(|word| word.chars().all(is_hex)) {
-        let frame = bytes_of_hex(&words.concat());
-        return frame.map_err(|why| Failure::usage(format!("no packet in hexadecimal: {why}")));
+        let frame = bytes_of_hex(&words.concat())
+            .map_err(|why| Failure::usage(format!("no packet in hexadecimal: {why}")))?;
+        return match frame.is_empty() {
+            true => Err(Failure::usage("the packet is empty").note("help", HELP)),
+            false => Ok(frame),
+        };
     }
     frame_of_words(&words).map_err(|why| Failure::usage(why.to_string()).note("help", HELP))
 }
@@ -63,8 +63,16 @@ fn frame_of(words: &[String]) -> Outcome<Vec<u8>> {
 const HELP: &str =
     "a packet is hexadecimal digits, or words such as `udp from 198.51.100.7:4000 to 192.0.2.1:53`";
 
+/// Where a policy is.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Origin {
+    File,
+    InForce,
+}
+
 /// The policy that is asked.
 struct Subject {
+    origin: Origin,
     /// What it is called.
     name: String,
     text: String,
@@ -82,7 +90,7 @@ impl Subject {
         let held = |set: &Set| lists.of(&set.name).iter().map(|item| (*item, 0)).collect();
         let entries = source.policy.sets().iter().map(held).collect();
         let judging::Source { name, text, policy, .. } = source;
-        Ok(Self { name, text, policy, entries, mode: Mode::Enforce })
+        Ok(Self { origin: Origin::File, name, text, policy, entries, mode: Mode::Enforce })
     }
 
     fn in_force(global: &Global) -> Outcome<Self> {
@@ -94,7 +102,14 @@ impl Subject {
                 entries.push(held.iter().map(|entry| (entry.item, entry.ends.word())).collect());
             }
             let name = format!("the policy `{}` in force", at.name);
-            Ok(Self { name, text: meta.text, policy, entries, mode: at.mode()? })
+            Ok(Self {
+                origin: Origin::InForce,
+                name,
+                text: meta.text,
+                policy,
+                entries,
+                mode: at.mode()?,
+            })
         })
     }
 

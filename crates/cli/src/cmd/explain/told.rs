@@ -6,11 +6,13 @@ use std::io::Write as _;
 use palisade_asm::Program;
 use palisade_filter::oracle::{Answer, Layer, Minded, Question};
 use palisade_filter::policy::Term;
+use palisade_filter::rehearsal::Rehearsal;
 use palisade_filter::{Mode, Verdict, text};
 
-use super::Explained;
+use super::{Explained, Origin};
 use crate::failure::Outcome;
 use crate::judging::{Certainty, Deciding};
+use crate::machine::target_text;
 use crate::output::{Form, Output, human};
 
 /// A statement or a term is shown up to so many characters.
@@ -27,6 +29,10 @@ impl Explained<'_> {
             }
             if let Some(path) = &self.path {
                 writeln!(to, "executed:")?;
+                if self.subject.origin == Origin::InForce {
+                    let target = target_text(Rehearsal::TARGET);
+                    writeln!(to, "  note: compiled for {target}; the running program may differ")?;
+                }
                 for line in path.lines(program) {
                     writeln!(to, "{line}")?;
                 }
