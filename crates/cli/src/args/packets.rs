@@ -25,8 +25,9 @@ pub struct Explain {
     ///
     /// The words: tcp, udp, sctp, icmp, icmp6, arp, proto N, from and to ADDR or ADDR:PORT, flags
     /// syn,ack, type N, code N, ttl N, length N, dscp N, options, fragment first|later, vlan N,
-    /// inner-vlan N, ethertype N, ether src MAC, ether dst MAC; in any order. An IPv6 address with a
-    /// port is in brackets. What is not said is as in an `expect`.
+    /// inner-vlan N, tag N for each tag behind these two, ethertype N, ether src MAC, ether dst MAC;
+    /// in any order, and all but tag once. An IPv6 address with a port is in brackets. What is not
+    /// said is as in an `expect`.
     #[arg(value_name = "PACKET", required_unless_present = "pcap", conflicts_with = "pcap")]
     pub words: Vec<String>,
     /// The packets of a capture, pcap or pcapng; `-` is standard input

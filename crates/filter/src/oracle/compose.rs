@@ -147,6 +147,11 @@ impl Packet {
         body
     }
 
+    /// How long it is with its headers and nothing more.
+    pub(super) fn least_length(&self) -> usize {
+        Self { length: Some(0), ..self.clone() }.encode().len()
+    }
+
     fn encode(&self) -> Vec<u8> {
         match (self.source, self.destination) {
             (IpAddr::V4(source), IpAddr::V4(destination)) => self.encode4(source, destination),

@@ -287,6 +287,11 @@ impl Extension {
     }
 }
 
+/// Whether a number behind an IPv6 header is one of a header that is stepped over.
+pub(super) const fn is_extension(number: u8) -> bool {
+    Extension::of(number).is_some()
+}
+
 fn extensions(ip: &mut Ip, first: u8, body: Rest<'_>, seen: &mut usize) -> Result<(), Flaw> {
     let (mut next, mut rest) = (first, body);
     while let Some(extension) = Extension::of(next) {

@@ -1,12 +1,13 @@
 //! Frames by words: `udp from 198.51.100.7:4000 to 192.0.2.1:53`.
 //!
 //! What is not said is as in an `expect`: to the documentation's addresses, from port 49152, the SYN
-//! of a new connection, an echo request, protocol 253.
+//! of a new connection, an echo request, protocol 253. What is said is in the frame, all of it: words
+//! that say something twice, or something that the frame has no place for, are refused.
 
 use std::net::{IpAddr, SocketAddr};
 
 use super::compose::{Content, EXPERIMENT, Packet, Sample, TO4, TO6};
-use super::frame::Piece;
+use super::frame::{Piece, is_extension};
 use crate::policy::{Protocol, TCP_FLAGS};
 use crate::value::{Mac, decimal};
 
@@ -56,11 +57,22 @@ pub enum WordsError {
         /// What has a place for it.
         of: &'static str,
     },
+    /// A word that the other words leave no room for.
+    #[error("word {at}, `{word}`: {why}")]
+    Against {
+        /// Where it stands, counted from 1.
+        at: usize,
+        /// The word.
+        word: String,
+        /// What it is against.
+        why: String,
+    },
 }
 
 /// What was said of a packet.
 #[derive(Default)]
-struct Said {
+struct Said<'a> {
+    heard: Vec<Heard<'a>>,
     protocol: Option<Named>,
     from: Option<Side>,
     to: Option<Side>,
@@ -72,11 +84,22 @@ struct Said {
     length: Option<u32>,
     options: bool,
     piece: Option<Piece>,
+    vlan: Option<u16>,
+    inner_vlan: Option<u16>,
+    /// Those behind the two that have a name.
     tags: Vec<u16>,
     source: Option<Mac>,
     destination: Option<Mac>,
     ethertype: Option<u16>,
     arp: bool,
+}
+
+/// A word that was heard.
+struct Heard<'a> {
+    /// What it speaks of: that is said once.
+    subject: &'a str,
+    at: usize,
+    word: &'a str,
 }
 
 /// A protocol, by its name or its number.
@@ -98,6 +121,8 @@ pub fn frame_of_words(words: &[&str]) -> Result<Vec<u8>, WordsError> {
     let mut said = Said::default();
     let mut rest = words.iter().copied();
     while let Some(word) = rest.next() {
+        let behind = rest.clone().next();
+        said.note(words.len() - rest.len(), word, behind)?;
         said.hear(word, &mut rest)?;
     }
     Ok(said.sample()?.encode())
@@ -106,8 +131,35 @@ pub fn frame_of_words(words: &[&str]) -> Result<Vec<u8>, WordsError> {
 const ADDRESS: &str = "an address, with a port as in 192.0.2.1:53 or [2001:db8::1]:53";
 const NUMBER: &str = "a number that fits";
 
-impl Said {
-    fn hear<'a>(
+impl<'a> Said<'a> {
+    /// Refuses a word whose subject another one has spoken of.
+    fn note(&mut self, at: usize, word: &'a str, behind: Option<&str>) -> Result<(), WordsError> {
+        let subject = match (word, behind) {
+            ("tcp" | "udp" | "sctp" | "icmp" | "icmp6" | "proto", _) => "protocol",
+            ("arp" | "ethertype", _) => "ethertype",
+            ("ether", Some("dst")) => "ether dst",
+            _ => word,
+        };
+        let before = self.heard.iter().find(|heard| heard.subject == subject);
+        let why = before.map(|before| {
+            format!("what it says is said already, by word {}, `{}`", before.at, before.word)
+        });
+        self.heard.push(Heard { subject, at, word });
+        match why {
+            // Of the tags that have no name there may be many.
+            Some(why) if word != "tag" => Err(self.against(word, why)),
+            Some(_) | None => Ok(()),
+        }
+    }
+
+    /// The last word of that spelling is wrong.
+    fn against(&self, word: &str, why: impl Into<String>) -> WordsError {
+        let heard = self.heard.iter().rev().find(|heard| heard.word == word);
+        let at = heard.map_or(0, |heard| heard.at);
+        WordsError::Against { at, word: word.to_owned(), why: why.into() }
+    }
+
+    fn hear(
         &mut self,
         word: &'a str,
         rest: &mut impl Iterator<Item = &'a str>,
@@ -140,7 +192,12 @@ impl Said {
             "vlan" | "inner-vlan" | "tag" => {
                 let wanted = "a number from 0 to 4095";
                 let tag = |text: &str| small(text).filter(|number: &u16| *number < 4096);
-                self.tags.push(next(word, rest, wanted, tag)?);
+                let id = next(word, rest, wanted, tag)?;
+                match word {
+                    "vlan" => self.vlan = Some(id),
+                    "inner-vlan" => self.inner_vlan = Some(id),
+                    _ => self.tags.push(id),
+                }
             }
             "ethertype" => {
                 let wanted = "a number from 0x600 to 0xffff";
@@ -165,13 +222,27 @@ impl Said {
             (false, Some(number)) => self.not_ip("an IP packet").map(|()| Content::Other(number)),
             (false, None) => self.packet().map(Content::Ip),
         }?;
+        let tags = self.all_tags()?;
         let usual = Sample::new(content);
         Ok(Sample {
             source: self.source.unwrap_or(usual.source),
             destination: self.destination.unwrap_or(usual.destination),
-            tags: self.tags,
+            tags,
             ..usual
         })
+    }
+
+    /// The tags, the outermost first, each by its name.
+    fn all_tags(&self) -> Result<Vec<u16>, WordsError> {
+        if self.inner_vlan.is_some() && self.vlan.is_none() {
+            return Err(self.against("inner-vlan", "it is the tag behind `vlan`, which is missing"));
+        }
+        if !self.tags.is_empty() && self.inner_vlan.is_none() {
+            let why = "it is a tag behind `vlan` and `inner-vlan`, which are missing";
+            return Err(self.against("tag", why));
+        }
+        let named = [self.vlan, self.inner_vlan].into_iter().flatten();
+        Ok(named.chain(self.tags.iter().copied()).collect())
     }
 
     /// Refuses what only packets of IP have.
@@ -216,9 +287,10 @@ impl Said {
         packet.icmp = [self.kind.unwrap_or(kind), self.code.unwrap_or(code)];
         packet.ttl = self.ttl.unwrap_or(packet.ttl);
         packet.dscp = self.dscp.unwrap_or(packet.dscp);
-        packet.length = self.length.map(|length| length.min(MOST_LENGTH));
         packet.options = self.options;
         packet.piece = self.piece.unwrap_or(packet.piece);
+        self.check_length(&packet)?;
+        packet.length = self.length;
         Ok(packet)
     }
 
@@ -235,13 +307,50 @@ impl Said {
         }
         if packet.source.is_ipv6() {
             none_of([("options", self.options)], "IPv4")?;
+            let Protocol(number) = packet.protocol;
+            if is_extension(number) {
+                let why = format!("{number} is no protocol over IPv6 but an extension header");
+                return Err(self.against("proto", why));
+            }
+        }
+        self.check_piece(sides)
+    }
+
+    /// Refuses what stands in the transport header, which a later fragment is without.
+    fn check_piece(&self, sides: [Side; 2]) -> Result<(), WordsError> {
+        let [from, to] = sides.map(|side| side.port.is_some());
+        let said = [
+            ("from", "port", from),
+            ("to", "port", to),
+            ("flags", "flags", self.flags.is_some()),
+            ("type", "type", self.kind.is_some()),
+            ("code", "code", self.code.is_some()),
+        ];
+        match said.into_iter().find(|(_, _, is_said)| *is_said) {
+            Some((word, what, _)) if self.piece == Some(Piece::Later) => {
+                Err(self.against(word, format!("a later fragment has no {what}")))
+            }
+            Some(_) | None => Ok(()),
+        }
+    }
+
+    /// Refuses a length that the headers do not leave or cannot tell.
+    fn check_length(&self, packet: &Packet) -> Result<(), WordsError> {
+        let Some(length) = self.length else { return Ok(()) };
+        let (version, most) =
+            if packet.source.is_ipv4() { ("IPv4", 65_535) } else { ("IPv6", 65_575) };
+        if length > most {
+            let why = format!("an {version} packet has at most {most} bytes");
+            return Err(self.against("length", why));
+        }
+        let least = packet.least_length();
+        if usize::try_from(length).is_ok_and(|length| length < least) {
+            let why = format!("the headers of this packet alone have {least} bytes");
+            return Err(self.against("length", why));
         }
         Ok(())
     }
 }
-
-/// The longest packet that an IPv4 header can tell.
-const MOST_LENGTH: u32 = 65_535;
 
 fn none_of<const N: usize>(
     said: [(&'static str, bool); N],
