@@ -9,7 +9,7 @@ use palisade_asm::vm::Watch;
 use palisade_filter::oracle::{Contents, Decision, Reading};
 use palisade_filter::plan::{Decider, Row, RowId};
 use palisade_filter::policy::SetId;
-use palisade_filter::rehearsal::{Fault, Rehearsal, Rehearsed, Unready};
+use palisade_filter::rehearsal::{Fault, Hits, Rehearsal, Rehearsed, Unready};
 use palisade_filter::{Item, Policy, Verdict};
 
 use super::Deciding;
@@ -160,6 +160,11 @@ impl<'a, C: Contents> Judge<'a, C> {
             policy: self.text.to_owned(),
             listing: self.rehearsal.program().listing().numbered().to_string(),
         }
+    }
+
+    /// What an entry of a set was hit by; `None` where there is no such entry.
+    pub fn hits(&self, set: SetId, item: &Item) -> Option<Hits> {
+        self.rehearsal.hits(set, item)
     }
 
     /// The rows of the program's counters.

@@ -1,7 +1,13 @@
 //! Sets as lists of their entries, for whoever wants to know which entry it is that covers.
+//!
+//! The entry that is named is the one that a program hits and counts: of prefixes the longest, of
+//! services that overlap the one that ends last, of these the narrowest, of these the greatest. All
+//! entries are taken to be in force: one past its time is not to be listed.
 
+use std::cmp::Reverse;
 use std::net::IpAddr;
 
+use super::Reading;
 use super::contents::{Contents, Declared};
 use crate::policy::{Policy, Protocol, Set, SetId};
 use crate::value::{Item, Mac, Prefix, Service, Transport};
@@ -11,7 +17,7 @@ use crate::value::{Item, Mac, Prefix, Service, Transport};
 pub struct Listed {
     /// What is asked whether, not by which.
     quick: Declared,
-    sets: Vec<Vec<Item>>,
+    sets: Vec<Vec<(Item, u64)>>,
 }
 
 impl Listed {
@@ -20,48 +26,80 @@ impl Listed {
         policy: &Policy,
         mut more: impl FnMut(&Set) -> I,
     ) -> Self {
-        let items = |set: &Set| set.elements.iter().copied().chain(more(set)).collect();
-        Self::of(policy, policy.sets().iter().map(items).collect())
+        let mut items = |set: &Set| {
+            set.elements.iter().copied().chain(more(set)).map(|item| (item, 0)).collect()
+        };
+        Self::of(policy, policy.sets().iter().map(&mut items).collect())
     }
 
-    /// These entries, by set and no others.
-    pub fn of(policy: &Policy, sets: Vec<Vec<Item>>) -> Self {
+    /// These entries, by set and no others, each with when it ends, 0 for never.
+    pub fn of(policy: &Policy, sets: Vec<Vec<(Item, u64)>>) -> Self {
         let mut bare = policy.clone();
         bare.sets.iter_mut().for_each(|set| set.elements.clear());
         let mut each = sets.iter();
-        let quick = Declared::with(&bare, |_| each.next().cloned().unwrap_or_default());
+        let quick =
+            Declared::with(&bare, |_| each.next().into_iter().flatten().map(|(item, _)| *item));
         Self { quick, sets }
     }
 
-    fn items(&self, set: SetId) -> impl Iterator<Item = &Item> {
+    /// The entries of a set that hold an address.
+    fn around(&self, set: SetId, addr: IpAddr) -> impl Iterator<Item = Prefix> {
+        self.entries(set).filter_map(move |(item, _)| match item {
+            Item::Net(prefix) => prefix.contains(addr).then_some(*prefix),
+            Item::Service(_) | Item::Mac(_) => None,
+        })
+    }
+
+    /// The entries of a set for a destination port of a protocol, each with when it ends.
+    fn covering(
+        &self,
+        set: SetId,
+        protocol: Protocol,
+        port: u16,
+    ) -> impl Iterator<Item = (Service, u64)> {
+        let own = transport(protocol);
+        self.entries(set).filter_map(move |(item, ends)| match item {
+            Item::Service(service) => {
+                let covers = service.transport.covers(own?) && service.ports.contains(port);
+                covers.then_some((*service, *ends))
+            }
+            Item::Net(_) | Item::Mac(_) => None,
+        })
+    }
+
+    fn entries(&self, set: SetId) -> impl Iterator<Item = &(Item, u64)> {
         self.sets.get(set.index()).into_iter().flatten()
     }
 
     /// The longest prefix of a set that holds an address.
     pub fn prefix(&self, set: SetId, addr: IpAddr) -> Option<Prefix> {
-        let prefix = |item: &Item| match item {
-            Item::Net(prefix) => Some(*prefix),
-            Item::Service(_) | Item::Mac(_) => None,
-        };
-        let around = self.items(set).filter_map(prefix).filter(|prefix| prefix.contains(addr));
-        around.max_by_key(Prefix::len)
+        self.around(set, addr).max_by_key(Prefix::len)
     }
 
-    /// The narrowest entry of a set for a destination port of a protocol.
+    /// The entry of a set that has a destination port of a protocol.
     pub fn service(&self, set: SetId, protocol: Protocol, port: u16) -> Option<Service> {
-        let transport = transport(protocol)?;
-        let service = |item: &Item| match item {
-            Item::Service(service) => Some(*service),
-            Item::Net(_) | Item::Mac(_) => None,
-        };
-        let covering = self
-            .items(set)
-            .filter_map(service)
-            .filter(|service| service.transport.covers(transport) && service.ports.contains(port));
-        covering.min_by_key(|service| {
+        let last = self.covering(set, protocol, port).max_by_key(|(service, ends)| {
             let protocols = if service.transport == Transport::Any { 3 } else { 1 };
-            (protocols * service.ports.count(), *service)
-        })
+            let width = protocols * service.ports.count();
+            (*ends == 0, *ends, Reverse(width), *service)
+        });
+        last.map(|(service, _)| service)
+    }
+
+    /// The entries of a set that cover a packet too, but are not those that are named.
+    pub fn rivals(&self, set: SetId, reading: &Reading) -> Vec<Item> {
+        let Some(ip) = &reading.facts.ip else { return Vec::new() };
+        let ends = [ip.source, ip.destination];
+        let longest = ends.map(|addr| self.prefix(set, addr));
+        let prefixes = ends.into_iter().flat_map(|addr| self.around(set, addr));
+        let prefixes = prefixes.filter(|prefix| !longest.contains(&Some(*prefix))).map(Item::Net);
+        let asked = ip.protocol.zip(ip.ports);
+        let services = asked.into_iter().flat_map(|(protocol, [_, port])| {
+            let named = self.service(set, protocol, port);
+            let all = self.covering(set, protocol, port).map(|(service, _)| service);
+            all.filter(move |service| Some(*service) != named).map(Item::Service)
+        });
+        prefixes.chain(services).collect()
     }
 }
 

@@ -4,6 +4,7 @@
 //! come to the same end.
 
 mod document;
+mod entries;
 mod path;
 mod told;
 
@@ -20,6 +21,7 @@ use crate::judging::{self, Capture, Judge, Judged};
 use crate::output::{Form, Output};
 use crate::running::home::Running;
 use crate::running::look::look;
+use entries::Rivals;
 use path::Path as Executed;
 
 /// Explains the packets that are asked about.
@@ -114,8 +116,7 @@ impl Subject {
     }
 
     fn judge(&self) -> Outcome<Judge<'_, Listed>> {
-        let items = |entries: &Vec<(Item, u64)>| entries.iter().map(|(item, _)| *item).collect();
-        let contents = Listed::of(&self.policy, self.entries.iter().map(items).collect());
+        let contents = Listed::of(&self.policy, self.entries.clone());
         // None of the entries has ended when this clock, which stands at 0, says so.
         Judge::new(&self.policy, &self.text, contents, |id| {
             self.entries.get(id.index()).into_iter().flatten().copied()
@@ -181,12 +182,14 @@ impl<'a> Explainer<'a> {
     ) -> Outcome {
         let (frame, there) = (judging::whole(captured), captured.frame.len());
         let reading = Reading::of(&frame);
+        let rivals = Rivals::of(&reading, &self.judge, &self.subject.policy);
         let mut executed = Executed::default();
         let judged = if self.bytecode {
             self.judge.judge_watched(&frame, &reading, there, &mut executed)?
         } else {
             self.judge.judge(&frame, &reading, there)?
         };
+        rivals.check(&self.judge)?;
         let trace = reading.trace(&self.subject.policy, self.judge.contents());
         let path = self.bytecode.then_some(executed);
         let (subject, reading, frame) = (self.subject, &reading, &*frame);
