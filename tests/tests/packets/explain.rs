@@ -125,6 +125,20 @@ fn every_word_says_what_it_says() {
 }
 
 #[test]
+fn words_against_each_other_are_refused_and_not_left_out() {
+    let dir = Dir::new("explain-against");
+    let policy = dir.write("p.pal", POLICY);
+    let of = |words: &str| ordinary(&["explain", "-p", &policy, words], b"").failed(2);
+    let told = of("tcp udp from 198.51.100.7");
+    assert!(
+        told.contains("word 2, `udp`: what it says is said already, by word 1, `tcp`"),
+        "{told}"
+    );
+    let told = of("udp from 198.51.100.7 length 10");
+    assert!(told.contains("word 4, `length`: the headers of this packet alone have 28"), "{told}");
+}
+
+#[test]
 fn packets_of_a_capture_are_explained_one_or_all() {
     let dir = Dir::new("explain-pcap");
     let (policy, pcap) = files(&dir);
@@ -187,6 +201,10 @@ fn the_policy_in_force_is_asked_with_what_its_sets_hold() {
         assert!(text.contains("\nverdict: drop, by line "), "{text}");
         let path = lab.palisade(&["explain", "arp", "--bytecode"]).ok();
         assert_eq!(path.matches("; the running program may differ\n").count(), 1, "{path}");
+        lab.palisade(&["add", "198.51.100.6/31", "--timeout", "1s"]).ok();
+        std::thread::sleep(std::time::Duration::from_millis(1100));
+        let text = explain();
+        assert!(text.contains("covered by the entry 198.51.100.0/24\n"), "past its time: {text}");
         lab.palisade(&["mode", "shadow"]).ok();
         assert!(explain().contains("the policy is in mode shadow: the packet passes"));
         lab.palisade(&["mode", "off"]).ok();
@@ -195,5 +213,18 @@ fn the_policy_in_force_is_asked_with_what_its_sets_hold() {
         lab.palisade(&["add", "198.51.100.0/24", "--timeout", "1s"]).ok();
         std::thread::sleep(std::time::Duration::from_millis(1100));
         assert!(explain().contains("\nverdict: pass, by line "), "an entry past its time is none");
+    });
+}
+
+#[test]
+fn of_services_in_force_the_one_that_ends_last_is_named() {
+    Lab::run(|lab| {
+        let dir = Dir::new("explain-service");
+        let text = "set s service\ndrop service in s\ndefault pass\n";
+        lab.palisade(&["attach", NEAR, "-p", &dir.write("s.pal", text)]).ok();
+        lab.palisade(&["add", "--set", "s", "tcp/57", "--timeout", "1h"]).ok();
+        lab.palisade(&["add", "--set", "s", "tcp/50-60"]).ok();
+        let text = lab.palisade(&["explain", "tcp from 198.51.100.7 to 192.0.2.1:57"]).ok();
+        assert!(text.contains("covered by the entry tcp/50-60\n"), "{text}");
     });
 }
