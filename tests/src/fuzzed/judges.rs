@@ -1,9 +1,8 @@
 //! A policy that has two judges: its program in the interpreter, and the oracle.
 
 use palisade_asm::verify::Rules;
-use palisade_filter::oracle::{Decider, Decision, Declared, decide};
-use palisade_filter::plan::{Decider as Counted, RowId};
-use palisade_filter::rehearsal::{Half, Rehearsal, Rehearsed};
+use palisade_filter::oracle::{Decision, Declared, decide};
+use palisade_filter::rehearsal::{Half, Rehearsal};
 use palisade_filter::{Artifact, PlanError, Policy, compile};
 
 use crate::agree::{Entry, Life, contents};
@@ -53,34 +52,12 @@ impl Judges {
             Err(fault) => panic!("{fault}\n{}", of()),
         };
         let row = self.rehearsal.row(found.row);
-        assert!(self.agree(&found, &wanted), "interpreter: {found:?} by {row:?}\n{}", of());
+        let agree = found.half == Half::Enforced && self.rehearsal.agrees(&found, &wanted);
+        assert!(agree, "interpreter: {found:?} by {row:?}\n{}", of());
         assert!(found.steps <= self.longest, "{} steps of {}\n{}", found.steps, self.longest, of());
         let dead = self.artifact.dead.iter().find(|dead| Some(dead.line) == wanted.line);
         assert!(dead.is_none(), "{dead:?} decides\n{}", of());
         wanted
-    }
-
-    fn agree(&self, found: &Rehearsed, wanted: &Decision) -> bool {
-        let row = self.rehearsal.row(found.row);
-        let decider = match (row.decider, wanted.decider) {
-            (Counted::Malformed(one), Decider::Malformed(other)) => one == other,
-            (Counted::Keep, Decider::Keep(_))
-            | (Counted::Rule, Decider::Rule(_))
-            | (Counted::Fragment, Decider::Fragment)
-            | (Counted::Default, Decider::Default) => true,
-            _ => false,
-        };
-        let line = |row: &RowId| self.rehearsal.row(*row).line;
-        let rules = self.policy.rules();
-        decider
-            && row.line == wanted.line
-            && found.verdict == wanted.verdict
-            && found.half == Half::Enforced
-            && found
-                .counted
-                .iter()
-                .map(line)
-                .eq(wanted.counted.iter().map(|at| Some(rules[*at].line)))
     }
 }
 

@@ -21,6 +21,23 @@ pub struct Output {
 }
 
 impl Output {
+    /// Runs a command with bytes on its standard input, and waits for it.
+    pub fn of(command: &mut Command, input: &[u8]) -> Self {
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = command.spawn().expect("the tool can be started");
+        let mut stdin = child.stdin.take().expect("a pipe");
+        let output = std::thread::scope(|scope| {
+            // A tool that does not read all of its input is no failure of the test.
+            scope.spawn(move || std::io::Write::write_all(&mut stdin, input).ok());
+            child.wait_with_output().expect("the tool can be waited for")
+        });
+        Self {
+            code: output.status.code(),
+            stdout: String::from_utf8(output.stdout).expect("the tool prints UTF-8"),
+            stderr: String::from_utf8(output.stderr).expect("the tool complains in UTF-8"),
+        }
+    }
+
     /// What it printed; it must have exited with 0.
     #[track_caller]
     pub fn ok(self) -> String {
@@ -51,23 +68,7 @@ impl Lab {
 
     /// Runs the tool with a text on its standard input.
     pub fn palisade_with(&self, args: &[&str], input: &str) -> Output {
-        let mut command = self.command(args);
-        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
-        let mut child = command.spawn().expect("the tool can be started");
-        let stdin = child.stdin.take().expect("a pipe");
-        let output = std::thread::scope(|scope| {
-            // A tool that does not read all of its input is no failure of the test.
-            scope.spawn(move || {
-                let mut stdin = stdin;
-                std::io::Write::write_all(&mut stdin, input.as_bytes()).ok()
-            });
-            child.wait_with_output().expect("the tool can be waited for")
-        });
-        Output {
-            code: output.status.code(),
-            stdout: String::from_utf8(output.stdout).expect("the tool prints UTF-8"),
-            stderr: String::from_utf8(output.stderr).expect("the tool complains in UTF-8"),
-        }
+        Output::of(&mut self.command(args), input.as_bytes())
     }
 
     /// The tool as a command that runs in the lab's namespaces when this thread starts it.

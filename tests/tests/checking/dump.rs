@@ -2,10 +2,10 @@
 
 use std::collections::BTreeSet;
 
-use palisade_tests::lab::{Lab, NEAR};
+use palisade_tests::lab::{Lab, NEAR, Output};
 use serde_json::Value;
 
-use super::{Dir, finish, ordinary};
+use super::{Dir, ordinary};
 
 const POLICY: &str = "\
 set block net
@@ -112,7 +112,7 @@ fn graphviz_reads_the_graph() {
     // What a policy of addresses and ports becomes takes Graphviz long to lay out.
     let args = ["dump", "-p", "-", "--format", "dot"];
     let graph = ordinary(&args, "drop arp\ndefault pass\n").ok();
-    let drawn = finish(std::process::Command::new("dot").arg("-Tsvg"), graph.as_bytes()).ok();
+    let drawn = Output::of(std::process::Command::new("dot").arg("-Tsvg"), graph.as_bytes()).ok();
     let (edges, nodes): (Vec<&str>, Vec<&str>) =
         graph.lines().filter(|line| line.starts_with("  s")).partition(|line| line.contains("->"));
     assert_eq!(drawn.matches("class=\"node\"").count(), nodes.len());

@@ -8,7 +8,7 @@ use palisade_tests::lab::Output;
 use palisade_tests::mixed::mixed;
 use palisade_tests::nobody;
 
-use super::{check, finish};
+use super::check;
 
 /// The most seconds of processor that `check` may take, built without optimisation.
 const MOST_TIME: &str = "60";
@@ -30,7 +30,7 @@ fn bounded(what: &str, text: &str) -> Output {
     if Uid::effective().is_root() {
         command.uid(65534).gid(65534);
     }
-    let output = finish(&mut command, text.as_bytes());
+    let output = Output::of(&mut command, text.as_bytes());
     let code =
         output.code.unwrap_or_else(|| panic!("{what}: ended by a signal: {}", output.stderr));
     assert!(code <= 2, "{what}: {code}: {}", output.stderr);

@@ -7,8 +7,6 @@ mod mistakes;
 mod replay;
 mod trace;
 
-use std::io::Write;
-use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use palisade_filter::capture::{Captured, Writer};
@@ -36,23 +34,7 @@ expect drop from 198.51.100.7 tcp dport 22
 /// Runs the tool without any right and without a bpf file system, with bytes on its standard input.
 fn ordinary(args: &[&str], input: &[u8]) -> Output {
     let mut command = nobody::palisade(args);
-    finish(command.args(["--bpffs", "/nonexistent"]).current_dir("/"), input)
-}
-
-fn finish(command: &mut Command, input: &[u8]) -> Output {
-    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
-    let mut child = command.spawn().expect("the tool runs");
-    let mut stdin = child.stdin.take().expect("a pipe");
-    let output = std::thread::scope(|scope| {
-        // A tool that does not read all of its input is no failure of the test.
-        scope.spawn(move || stdin.write_all(input).ok());
-        child.wait_with_output().expect("it ends")
-    });
-    Output {
-        code: output.status.code(),
-        stdout: String::from_utf8(output.stdout).expect("UTF-8"),
-        stderr: String::from_utf8(output.stderr).expect("UTF-8"),
-    }
+    Output::of(command.args(["--bpffs", "/nonexistent"]).current_dir("/"), input)
 }
 
 /// The documents that were printed, one a line.

@@ -8,13 +8,14 @@ use std::process::{Command, Stdio};
 
 use palisade_filter::capture::Reader;
 use palisade_tests::dir::Dir;
+use palisade_tests::lab::Output;
 use palisade_tests::mixed::mixed;
 use palisade_tests::nobody;
 use palisade_tests::packet::{eth, filler, ipv4, ipv6, tcp, udp};
 use palisade_tests::random::{Chance, frame};
 use serde_json::{Value, json};
 
-use super::{POLICY, Taken, capture, documents, files, finish, one_of_each, ordinary, taken};
+use super::{POLICY, Taken, capture, documents, files, one_of_each, ordinary, taken};
 
 #[test]
 fn each_packet_is_told_with_its_verdict_and_its_rule_and_all_add_up() {
@@ -260,7 +261,7 @@ fn a_file_that_takes_no_more_is_told_also_where_nobody_reads() {
         if nix::unistd::Uid::effective().is_root() {
             command.uid(65534).gid(65534);
         }
-        let wrong = finish(&mut command, b"").stderr;
+        let wrong = Output::of(&mut command, b"").stderr;
         assert!(
             wrong.contains("dropped.pcap: EFBIG") && wrong.ends_with("\n3\n"),
             "{end}: {wrong}"
