@@ -2,7 +2,7 @@
 //!
 //! It loads any [`Image`](palisade_asm::Image) and knows nothing of rules. The terms, smallest
 //! first: a [`Wire`] type is a key or a value as bytes; a [`Map`] holds such pairs in the kernel, a
-//! [`PerCpuMap`] one value for every CPU; a [`Program`] is an image that the verifier accepted,
+//! [`PerCpuMap`] one value for every CPU, and a [`Mapped`] is an array in this process's memory; a [`Program`] is an image that the verifier accepted,
 //! with its maps; [`xdp::attach`] puts a program on a network interface, expecting to find there
 //! what it says; a [`PinDir`] is a directory in a bpffs whose names keep maps and programs alive.
 //!
@@ -44,6 +44,7 @@ pub mod foreign;
 pub mod link;
 mod lpm;
 mod map;
+mod mapped;
 mod memlock;
 mod netlink;
 pub mod netns;
@@ -66,7 +67,11 @@ pub use error::Errno;
 pub use features::{Capabilities, Capability, Features, Support};
 pub use link::{IfIndex, Link, LinkError};
 pub use lpm::LpmKey;
-pub use map::{BatchError, Frozen, Insert, Iter, Map, MapError, MapHandle, MapInfo, MapOp, Shape};
+pub use map::{
+    BatchError, Frozen, Insert, Iter, Map, MapError, MapHandle, MapInfo, MapOp, Shape, Unmappable,
+    View,
+};
+pub use mapped::{Mapped, MappedMut};
 pub use netlink::{Ending, NetlinkError, Question};
 pub use object::{ObjectId, ObjectKind};
 pub use percpu::{CpuError, PerCpu, PerCpuIter, PerCpuMap, possible_cpus};
@@ -75,7 +80,7 @@ pub use program::{
     Blamed, Buffers, LiveRun, LoadError, LoadOptions, Program, ProgramInfo, Tag, TestRun,
     TestRunResult,
 };
-pub use sys::kept_name;
+pub use sys::{Word, WordMut, kept_name};
 pub use tag::TagDigest;
 pub use verifier::VerifierLog;
 pub use wire::Wire;

@@ -1,5 +1,7 @@
 //! Why something about a map could not be done, in words that name the map and its limits.
 
+use palisade_asm::MapFlags;
+
 use super::Shape;
 use crate::Errno;
 use crate::percpu::CpuError;
@@ -35,14 +37,55 @@ impl std::fmt::Display for MapOp {
     }
 }
 
+/// What a map's elements are mapped into memory for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum View {
+    /// To be read.
+    Read,
+    /// To be read and written.
+    Edit,
+}
+
+impl std::fmt::Display for View {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            View::Read => "read",
+            View::Edit => "edit",
+        })
+    }
+}
+
+/// What a map lacks whose elements cannot be mapped into memory as words.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Unmappable {
+    /// It is no array, or one with a value for every CPU.
+    Kind,
+    /// It was made without `BPF_F_MMAPABLE`.
+    Flag,
+    /// Its values do not end with a word.
+    Words,
+}
+
+impl std::fmt::Display for Unmappable {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Unmappable::Kind => "only an array with one value for all CPUs can",
+            Unmappable::Flag => "it was made without the flag BPF_F_MMAPABLE",
+            Unmappable::Words => "its values are not whole words of 8 bytes",
+        })
+    }
+}
+
 /// Why something about a map could not be done.
 #[derive(Debug, thiserror::Error)]
 pub enum MapError {
     /// The kernel did not create it.
-    #[error("cannot create map `{name}`: {errno}{}", create_hint(*.errno))]
+    #[error("cannot create map `{name}`: {errno}{}", create_hint(*.errno, *.flags))]
     Create {
         /// The declared name.
         name: String,
+        /// The declared flags.
+        flags: MapFlags,
         /// What the kernel said.
         errno: Errno,
     },
@@ -128,6 +171,26 @@ pub enum MapError {
         /// Why.
         source: CpuError,
     },
+    /// It is no map whose elements can be mapped into memory as words.
+    #[error("map `{name}` cannot be mapped into memory: {why}; found {found}")]
+    Unmappable {
+        /// Its name.
+        name: String,
+        /// What it lacks.
+        why: Unmappable,
+        /// What the kernel has.
+        found: Shape,
+    },
+    /// The kernel did not map its elements into memory.
+    #[error("cannot map `{name}` into memory to {view} it: {errno}{}", view_hint(*.errno, *.view))]
+    NotMapped {
+        /// Its name.
+        name: String,
+        /// What for.
+        view: View,
+        /// What the kernel said.
+        errno: Errno,
+    },
     /// The kernel refused something else.
     #[error("cannot {op} map `{name}`: {errno}")]
     Refused {
@@ -141,14 +204,31 @@ pub enum MapError {
 }
 
 /// What to do about a map that was not created.
-fn create_hint(errno: Errno) -> &'static str {
+fn create_hint(errno: Errno, flags: MapFlags) -> &'static str {
     match errno {
+        Errno::EINVAL if flags.contains(MapFlags::MMAPABLE) => {
+            "; the flag BPF_F_MMAPABLE takes an array, and Linux 5.5"
+        }
         Errno::EPERM => {
             "; it takes CAP_BPF and CAP_NET_ADMIN, and before Linux 5.11 a memory lock limit \
              (`ulimit -l`) that the map fits in"
         }
         Errno::ENOMEM => "; there is not enough memory for that many entries",
         Errno::E2BIG => "; the kernel does not make maps that large",
+        _ => "",
+    }
+}
+
+/// What to do about a map that was not mapped into memory.
+fn view_hint(errno: Errno, view: View) -> &'static str {
+    match (errno, view) {
+        (Errno::EPERM, View::Edit) => "; a frozen map can only be read",
+        // What is opened to be read only, the kernel does not map at all: `EINVAL`.
+        (Errno::EACCES | Errno::EINVAL, _) => {
+            "; it takes one that was made and opened to be read and written"
+        }
+        (Errno::ENOMEM, _) => "; this process has no room for that many elements",
+        (Errno::EOPNOTSUPP, _) => "; it takes a 64-bit machine",
         _ => "",
     }
 }

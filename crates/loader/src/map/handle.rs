@@ -101,8 +101,11 @@ impl MapHandle {
     /// is raised once, for this process, when that is what stands in the way.
     pub fn create(decl: &MapDecl) -> Result<Self, MapError> {
         let name = decl.name.clone();
-        let fd =
-            created(decl, None).map_err(|errno| MapError::Create { name: name.clone(), errno })?;
+        let fd = created(decl, None).map_err(|errno| MapError::Create {
+            name: name.clone(),
+            flags: decl.flags,
+            errno,
+        })?;
         Self::from_fd(fd, name)
     }
 

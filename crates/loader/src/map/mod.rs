@@ -10,7 +10,7 @@ mod handle;
 
 use std::marker::PhantomData;
 
-pub use error::{BatchError, MapError, MapOp};
+pub use error::{BatchError, MapError, MapOp, Unmappable, View};
 pub(crate) use handle::Sizes;
 pub use handle::{Frozen, MapHandle, MapInfo, Shape};
 

@@ -1,10 +1,12 @@
-//! The only unsafe code of the repository: bpf(2) and one ioctl, behind functions that are safe.
+//! The only unsafe code of the repository: bpf(2), one ioctl, and mapped memory, behind functions
+//! that are safe.
 //!
 //! What makes them safe is stated once. A command's attribute struct has the layout of the kernel's
 //! union member, asserted when it is compiled ([`attr`]). A pointer in it borrows the buffer it
 //! points to ([`ptr`]). A buffer whose length the kernel does not take as an argument, because a
 //! map fixes it, is checked against the sizes that the kernel itself told ([`map`]). Descriptors
-//! come back owned, close-on-exec, and above 2 ([`call`]).
+//! come back owned, close-on-exec, and above 2 ([`call`]). Of memory that is shared with the kernel
+//! only atomic words are given out ([`mapping`]).
 
 #![deny(
     clippy::cast_possible_truncation,
@@ -17,6 +19,7 @@ mod attr;
 mod call;
 mod ethtool;
 mod map;
+mod mapping;
 mod ptr;
 mod uapi;
 mod xlated;
@@ -29,6 +32,8 @@ pub(crate) use call::{
 };
 pub(crate) use ethtool::ethtool_flags;
 pub(crate) use map::{BatchRead, MapFd, Start, Update};
+pub(crate) use mapping::Mapping;
+pub use mapping::{Word, WordMut};
 pub(crate) use ptr::length;
 pub(crate) use uapi::*;
 pub(crate) use xlated::{Xlated, prog_xlated};

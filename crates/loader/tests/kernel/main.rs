@@ -9,6 +9,7 @@ mod attach;
 mod clock;
 mod features;
 mod ground;
+mod mapped;
 mod maps;
 mod objects;
 mod pins;

@@ -1,0 +1,142 @@
+//! The elements of an array, mapped into this process.
+//!
+//! The kernel and other processes write to the same memory at any time, so nothing but atomic words
+//! is handed out, and of a mapping that is read-only none that can be stored to. The memory stays
+//! as long as the mapping, whatever becomes of the descriptor: the kernel holds the map for it, has
+//! put every page in its place when it returns (`remap_vmalloc_range`), and never takes one out.
+//! The words do not run into what lies behind the last element, which the kernel maps too, to the
+//! end of the page.
+
+use std::os::fd::AsRawFd;
+use std::ptr::NonNull;
+use std::sync::atomic::{AtomicU64, Ordering, fence};
+
+use super::uapi::BPF_MAP_TYPE_ARRAY;
+use super::{Errno, MapFd};
+
+/// Bytes of a word; also what the kernel rounds an array's elements up to.
+const WORD: usize = size_of::<AtomicU64>();
+const _: () = assert!(size_of::<Word>() == WORD && size_of::<WordMut>() == WORD);
+
+/// Eight bytes of a mapped element, to be read.
+#[derive(Debug)]
+#[repr(transparent)]
+pub struct Word(AtomicU64);
+
+impl Word {
+    /// What it holds now; what was stored before that, by the same hand, is seen as well.
+    pub fn load(&self) -> u64 {
+        // Memory that is mapped read-only bears relaxed loads only; a fence makes up for the rest
+        // ("Atomic accesses to read-only memory" in `core::sync::atomic`).
+        let value = self.0.load(Ordering::Relaxed);
+        fence(Ordering::Acquire);
+        value
+    }
+}
+
+/// Eight bytes of a mapped element, to be read and written.
+#[derive(Debug)]
+#[repr(transparent)]
+pub struct WordMut(AtomicU64);
+
+impl WordMut {
+    /// What it holds now; what was stored before that, by the same hand, is seen as well.
+    pub fn load(&self) -> u64 {
+        self.0.load(Ordering::Acquire)
+    }
+
+    /// Stores a value in one piece; who sees it sees what was stored before it.
+    pub fn store(&self, value: u64) {
+        self.0.store(value, Ordering::Release);
+    }
+
+    /// Adds to it, wrapping, in one piece; what it held before.
+    pub fn fetch_add(&self, more: u64) -> u64 {
+        self.0.fetch_add(more, Ordering::AcqRel)
+    }
+}
+
+/// All elements of an array as words: [`Word`]s that are read or [`WordMut`]s that are written,
+/// and of no other type, as there is no other way to make one.
+#[derive(Debug)]
+pub(crate) struct Mapping<W> {
+    start: NonNull<W>,
+    words: usize,
+}
+
+impl Mapping<Word> {
+    /// Maps the elements to be read.
+    pub(crate) fn read(map: &MapFd) -> Result<Self, Errno> {
+        Self::new(map, libc::PROT_READ)
+    }
+}
+
+impl Mapping<WordMut> {
+    /// Maps the elements to be read and written.
+    pub(crate) fn edit(map: &MapFd) -> Result<Self, Errno> {
+        Self::new(map, libc::PROT_READ | libc::PROT_WRITE)
+    }
+}
+
+impl<W> Mapping<W> {
+    /// The elements as words, in order.
+    pub(crate) fn words(&self) -> &[W] {
+        // SAFETY: `start` is the beginning of a mapping of at least that many words, aligned to a
+        // page, which lives as long as `self`; its bytes came from the kernel, and any are a word.
+        // `W` is an atomic word, so that others may write meanwhile, and one that has no store
+        // where the mapping is read-only.
+        unsafe { std::slice::from_raw_parts(self.start.as_ptr(), self.words) }
+    }
+
+    fn new(map: &MapFd, protection: libc::c_int) -> Result<Self, Errno> {
+        let words = words_of(map)?;
+        // SAFETY: no address is wished for, so that no other memory is replaced.
+        let start = unsafe {
+            libc::mmap(
+                std::ptr::null_mut(),
+                words * WORD,
+                protection,
+                libc::MAP_SHARED,
+                map.fd().as_raw_fd(),
+                0,
+            )
+        };
+        if start == libc::MAP_FAILED {
+            return Err(Errno::from_io(&std::io::Error::last_os_error()));
+        }
+        let start = NonNull::new(start.cast()).ok_or(Errno::EFAULT)?;
+        Ok(Mapping { start, words })
+    }
+}
+
+impl<W> Drop for Mapping<W> {
+    fn drop(&mut self) {
+        // SAFETY: this is the mapping that `new` made, of the same length, and nobody borrows it
+        // any more. It cannot fail with these arguments.
+        unsafe { libc::munmap(self.start.as_ptr().cast(), self.words * WORD) };
+    }
+}
+
+// SAFETY: a mapping belongs to the process, not to a thread, and is given up once, by its owner.
+unsafe impl<W: Send> Send for Mapping<W> {}
+
+// SAFETY: all that a shared mapping gives out is shared words.
+unsafe impl<W: Sync> Sync for Mapping<W> {}
+
+/// How many words the elements of an array take. Its values must be whole words, so that elements
+/// follow each other without a gap. The kernel rounds the length up to pages by itself.
+fn words_of(map: &MapFd) -> Result<usize, Errno> {
+    if cfg!(not(target_pointer_width = "64")) {
+        // A word would be read in two halves, or by an exchange, which read-only memory does not
+        // bear.
+        return Err(Errno::EOPNOTSUPP);
+    }
+    if map.kind() != BPF_MAP_TYPE_ARRAY || !map.value_len().is_multiple_of(WORD) {
+        return Err(Errno::EINVAL);
+    }
+    let elements = usize::try_from(map.max_entries()).map_err(|_| Errno::E2BIG)?;
+    let bytes = map.value_len().checked_mul(elements).ok_or(Errno::E2BIG)?;
+    // No slice may be longer than this.
+    isize::try_from(bytes).map_err(|_| Errno::E2BIG)?;
+    Ok(bytes / WORD)
+}
