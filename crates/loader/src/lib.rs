@@ -41,6 +41,7 @@ mod error;
 mod fdinfo;
 mod features;
 pub mod foreign;
+mod grace;
 pub mod link;
 mod lpm;
 mod map;
@@ -65,6 +66,7 @@ pub mod xdp;
 pub use clock::{ClockError, Ticks};
 pub use error::Errno;
 pub use features::{Capabilities, Capability, Features, Support};
+pub use grace::{Waited, wait_for_running_programs};
 pub use link::{IfIndex, Link, LinkError};
 pub use lpm::LpmKey;
 pub use map::{

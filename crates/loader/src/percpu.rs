@@ -49,7 +49,7 @@ pub fn possible_cpus() -> Result<usize, CpuError> {
 }
 
 /// The CPUs in a list such as `0-3,8-11`; `None` when it is not one.
-fn count_cpus(list: &str) -> Option<usize> {
+pub(crate) fn count_cpus(list: &str) -> Option<usize> {
     let mut count = 0usize;
     for range in list.trim().split(',') {
         let (first, last) = range.split_once('-').unwrap_or((range, range));

@@ -16,6 +16,7 @@
 )]
 
 mod attr;
+mod barrier;
 mod call;
 mod ethtool;
 mod map;
@@ -24,6 +25,7 @@ mod ptr;
 mod uapi;
 mod xlated;
 
+pub(crate) use barrier::membarrier;
 pub use call::kept_name;
 pub(crate) use call::{
     Debug, Load, Log, MapTypes, Records, TestRun, btf_load, lift, link, link_next_id, map_by_id,

@@ -8,6 +8,7 @@
 mod attach;
 mod clock;
 mod features;
+mod grace;
 mod ground;
 mod mapped;
 mod maps;
