@@ -35,11 +35,11 @@ const RUNS: usize = 50;
 
 /// Measures every mix of frames from one source and from a million.
 pub fn measure(order: &Order) -> Outcome<Report> {
-    let sender = place::enter()?;
     stay_on_one_cpu()?;
     let (peers, mut notes) = peers::installed(&order.against);
     let mut groups = Vec::new();
     for sources in [Sources::One, Sources::Million] {
+        let sender = place::enter()?;
         let setting = Setting { order, sender: &sender, peers: &peers, sources };
         let mut contenders = setting.contenders(&mut notes)?;
         for mix in [Mix::Blocked, Mix::Unblocked, Mix::Half] {

@@ -22,7 +22,7 @@ pub fn stay_on_one_cpu() -> Outcome {
 
 /// How long something takes, without the time that this thread waited for its processor.
 pub fn timed(work: impl FnOnce() -> Outcome) -> Outcome<Duration> {
-    let (begin, before) = (Instant::now(), waited());
+    let (before, begin) = (waited(), Instant::now());
     work()?;
     let took = begin.elapsed();
     Ok(took.saturating_sub(waited().saturating_sub(before)))
