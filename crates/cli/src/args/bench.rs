@@ -82,7 +82,8 @@ fn size(text: &str) -> Result<usize, String> {
         (None, Some(millions)) => (millions, 1_000_000),
         (None, None) => (lower.as_str(), 1),
     };
-    let number = digits.parse::<usize>().ok().filter(|_| digits.bytes().all(|b| b.is_ascii_digit()));
+    let number =
+        digits.parse::<usize>().ok().filter(|_| digits.bytes().all(|b| b.is_ascii_digit()));
     match number.and_then(|number| number.checked_mul(scale)) {
         Some(size @ 1..=GREATEST) => Ok(size),
         Some(_) => Err(format!("a number from 1 to {GREATEST}")),

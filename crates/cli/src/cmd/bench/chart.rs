@@ -56,7 +56,8 @@ impl Chart<'_> {
 
     fn lines(&self, first: f64, last: f64) -> String {
         let (end, step) = self.scale();
-        let x = |size: f64| LEFT + (size.max(1.0).log10() - first) / (last - first) * (RIGHT - LEFT);
+        let x =
+            |size: f64| LEFT + (size.max(1.0).log10() - first) / (last - first) * (RIGHT - LEFT);
         let y = |value: f64| BOTTOM - value.max(0.0) / end * (BOTTOM - TOP);
         let mut svg = Svg::new(self.title, BOTTOM + 60.0);
         for (value, label) in marks(end, step) {
@@ -157,7 +158,10 @@ impl Svg {
              <title>{title}</title>\n\
              <rect width=\"{WIDTH}\" height=\"{height}\" fill=\"#ffffff\"/>\n"
         );
-        let _ = writeln!(out, "<text x=\"20\" y=\"26\" font-size=\"16\" fill=\"#222222\">{title}</text>");
+        let _ = writeln!(
+            out,
+            "<text x=\"20\" y=\"26\" font-size=\"16\" fill=\"#222222\">{title}</text>"
+        );
         Self { out }
     }
 
@@ -198,7 +202,10 @@ impl Svg {
             list.join(" ")
         );
         for (x, y) in points {
-            let _ = writeln!(self.out, "<circle cx=\"{x:.1}\" cy=\"{y:.1}\" r=\"3.5\" fill=\"{colour}\"/>");
+            let _ = writeln!(
+                self.out,
+                "<circle cx=\"{x:.1}\" cy=\"{y:.1}\" r=\"3.5\" fill=\"{colour}\"/>"
+            );
         }
     }
 
@@ -235,7 +242,9 @@ mod tests {
             Chart { title: "cost & size", unit: "ns", of: "entries", series }.svg()
         };
         let lines = chart(&[1.0, 1000.0]);
-        for part in ["cost &amp; size", "a &lt; b", ">ns<", ">entries<", ">1k<", "<polyline", "</svg>"] {
+        for part in
+            ["cost &amp; size", "a &lt; b", ">ns<", ">entries<", ">1k<", "<polyline", "</svg>"]
+        {
             assert!(lines.contains(part), "{part}: {lines}");
         }
         let bars = chart(&[1.0]);
@@ -244,7 +253,13 @@ mod tests {
 
     #[test]
     fn numbers_are_short_and_still_tell_apart_what_differs() {
-        assert_eq!([0.0, 0.123, 9.99, 14.26, 812.4].map(written), ["0", "0.12", "9.99", "14.3", "812"]);
-        assert_eq!([1.0, 999.0, 1e3, 65_536.0, 1e5, 1e6].map(short), ["1", "999", "1k", "65536", "100k", "1m"]);
+        assert_eq!(
+            [0.0, 0.123, 9.99, 14.26, 812.4].map(written),
+            ["0", "0.12", "9.99", "14.3", "812"]
+        );
+        assert_eq!(
+            [1.0, 999.0, 1e3, 65_536.0, 1e5, 1e6].map(short),
+            ["1", "999", "1k", "65536", "100k", "1m"]
+        );
     }
 }

@@ -10,44 +10,41 @@ use std::net::{IpAddr, Ipv4Addr};
 use palisade_filter::BUILTIN;
 use palisade_filter::value::{Family, Prefix};
 use palisade_loader::netns::NetNs;
-use palisade_loader::{Program, TestRun};
 use serde_json::json;
 
+use super::Order;
 use super::chart::short;
+use super::contender::{Contender, Filter, prepare};
 use super::entries::{self, Kind};
-use super::figures::{Figures, beside, in_turns, noise};
+use super::figures::{Figures, beside, in_turns};
 use super::generator::{Mix, SOURCES_LEN, Sources, Traffic, blocked, blocked_one};
 use super::loaded::Loaded;
 use super::machine_time::stay_on_one_cpu;
 use super::peers::{self, Way};
-use super::place::{self, Lane};
+use super::place;
 use super::random::Random;
-use super::report::{ALONE, Group, Line, Report, Unit};
-use super::{Order, refused};
+use super::report::{ALONE, Group, Line, Remarks, Report, Unit};
 use crate::args::Peer;
-use crate::failure::{Failure, Outcome};
+use crate::failure::Outcome;
 
 /// The policy with one set.
 const ONE_SET: &str = "set block net\ndrop src in block\ndefault pass\n";
-/// Passes of a run of the program alone, and how many such runs; the fastest counts.
-const PASSES: u32 = 10_000;
-const RUNS: usize = 50;
 
 /// Measures every mix of frames from one source and from a million.
 pub fn measure(order: &Order) -> Outcome<Report> {
     stay_on_one_cpu()?;
-    let (peers, mut notes) = peers::installed(&order.against);
+    let mut remarks = Remarks::default();
+    let peers = peers::installed(&order.against, &mut remarks);
     let mut groups = Vec::new();
     for sources in [Sources::One, Sources::Million] {
         let sender = place::enter()?;
         let setting = Setting { order, sender: &sender, peers: &peers, sources };
-        let mut contenders = setting.contenders(&mut notes)?;
+        let mut contenders = setting.contenders(&mut remarks)?;
         for mix in [Mix::Blocked, Mix::Unblocked, Mix::Half] {
-            groups.push(setting.group(&mut contenders, mix, &mut notes)?);
+            groups.push(setting.group(&mut contenders, mix, &mut remarks)?);
         }
     }
-    notes.dedup();
-    Ok(Report { subject: "drop", of: "entries", unit: Unit::Rate, groups, notes })
+    Ok(Report { subject: "drop", of: "entries", unit: Unit::Rate, groups, remarks })
 }
 
 /// What the floods from so many sources have in common.
@@ -58,27 +55,9 @@ struct Setting<'a> {
     sources: Sources,
 }
 
-/// A filter at the end of a lane of its own.
-struct Contender {
-    name: String,
-    lane: Lane,
-    filter: Filter,
-    /// The generator and the frame of the flood that it stands in now.
-    flood: Option<(Program, Vec<u8>)>,
-}
-
-enum Filter {
-    /// The program that only does what is right, another one for each flood.
-    Limit(Option<Program>),
-    /// A policy; its sets are held open.
-    Policy(Loaded),
-    /// A peer, which needs no more of us.
-    Peer,
-}
-
 impl Setting<'_> {
     /// Every contender; a peer that refuses is noted and left out.
-    fn contenders(&self, notes: &mut Vec<String>) -> Outcome<Vec<Contender>> {
+    fn contenders(&self, remarks: &mut Remarks) -> Outcome<Vec<Contender>> {
         let one = vec![match self.sources {
             Sources::One => Prefix::host(IpAddr::V4(blocked_one())),
             Sources::Million => blocked()?,
@@ -87,48 +66,42 @@ impl Setting<'_> {
         for size in self.order.sizes(&[100_000], &[1000]) {
             lists.push(many(size)?);
         }
-        let mut all = Vec::new();
-        let limit = Filter::Limit(None);
-        all.push(self.contender(all.len(), "the limit: a program of ours".to_owned(), limit)?);
+        let new = |name, filter| Contender::new(self.sender, name, filter);
+        let mut all = vec![new("the limit: a program of ours".to_owned(), Filter::Limit(None))?];
         for list in &lists {
-            let filter = Filter::Policy(policy(ONE_SET, list)?);
-            all.push(self.contender(all.len(), named("palisade", list), filter)?);
+            all.push(new(named("palisade", list), Filter::Policy(policy(ONE_SET, list)?))?);
         }
         let builtin = Filter::Policy(policy(BUILTIN, &one)?);
-        all.insert(2, self.contender(all.len(), named("palisade, built-in policy", &one), builtin)?);
-        for (peer, list) in self.peers.iter().flat_map(|peer| lists.iter().map(move |list| (*peer, list))) {
-            for way in Way::all(peer, list) {
-                let contender = self.contender(all.len(), named(way.words(), list), Filter::Peer)?;
-                match way.block(&contender.lane, list)? {
-                    Ok(()) => all.push(contender),
-                    Err(why) => notes.push(format!("{}: left out, {why}", contender.name)),
+        all.insert(2, new(named("palisade, built-in policy", &one), builtin)?);
+        for peer in self.peers {
+            for list in &lists {
+                for way in Way::all(*peer, list) {
+                    let contender = new(named(way.words(), list), Filter::Peer)?;
+                    match way.block(&contender.lane, list)? {
+                        Ok(()) => all.push(contender),
+                        Err(why) => remarks.note(format!("{}: left out, {why}", contender.name)),
+                    }
                 }
             }
         }
         Ok(all)
     }
 
-    fn contender(&self, number: usize, name: String, filter: Filter) -> Outcome<Contender> {
-        let lane = Lane::new(self.sender, number)?;
-        if let Filter::Policy(loaded) = &filter {
-            lane.attach(&loaded.program)?;
-        }
-        Ok(Contender { name, lane, filter, flood: None })
-    }
-
     /// The turns of all contenders in one flood.
-    fn group(&self, contenders: &mut [Contender], mix: Mix, notes: &mut Vec<String>) -> Outcome<Group> {
+    fn group(
+        &self,
+        contenders: &mut Vec<Contender>,
+        mix: Mix,
+        remarks: &mut Remarks,
+    ) -> Outcome<Group> {
         let traffic = Traffic { mix, sources: self.sources };
         let frames = self.order.by_effort(100_000, 5_000);
-        let mut facts = Vec::new();
-        for contender in contenders.iter_mut() {
-            facts.push(contender.prepare(traffic, frames / 10)?);
-        }
+        let facts = prepare(contenders, traffic, frames / 10, remarks)?;
         let rounds = self.order.rounds(21, 3);
         let turns = in_turns(contenders, rounds, |contender| contender.turn(traffic, frames))?;
         let what = format!("{}, {}", mix.word(), self.sources.words());
         let limit = turns.first().cloned().unwrap_or_default();
-        notes.extend(noise(&Figures::of(limit.iter().copied()), &what));
+        remarks.look_at(&limit, &what);
         let lines = contenders.iter().zip(turns).zip(facts).map(|((contender, turns), alone)| {
             let ratio = beside(&turns, &limit, |turn, limit| turn / limit).median();
             let facts = alone.map(|ns| (ALONE, json!(ns))).into_iter().collect();
@@ -136,58 +109,6 @@ impl Setting<'_> {
         });
         Ok(Group { what, size: None, lines: lines.collect() })
     }
-}
-
-impl Contender {
-    /// Makes it ready for a flood, and lets it warm up; the nanoseconds of its program alone.
-    fn prepare(&mut self, traffic: Traffic, frames: u32) -> Outcome<Option<u128>> {
-        let frame = traffic.frame();
-        if let Filter::Limit(program) = &mut self.filter {
-            let limit = traffic.limit()?;
-            self.lane.attach(&limit)?;
-            *program = Some(limit);
-        }
-        self.flood = Some((traffic.generator(self.lane.near())?, frame.clone()));
-        self.turn(traffic, frames)?;
-        match &self.filter {
-            Filter::Limit(Some(program)) => alone(program, &frame).map(Some),
-            Filter::Policy(loaded) => alone(&loaded.program, &frame).map(Some),
-            Filter::Limit(None) | Filter::Peer => Ok(None),
-        }
-    }
-
-    /// A turn: frames a second that came to it.
-    fn turn(&mut self, traffic: Traffic, frames: u32) -> Outcome<f64> {
-        let Some((generator, frame)) = &self.flood else {
-            return Err(Failure::bug("a contender without a flood"));
-        };
-        let flood = self.lane.flood(generator, frame, frames)?;
-        let right = traffic.passing(flood.received);
-        // Where frames were lost on the way, it is not known of which sort they were.
-        let lost = u64::from(frames).saturating_sub(flood.received);
-        if flood.received == 0 || flood.passed.abs_diff(right) > lost {
-            return Err(Failure::refused(format!(
-                "{}, {}: of {} frames {} got through, and {right} should have",
-                self.name,
-                traffic.mix.word(),
-                flood.received,
-                flood.passed
-            )));
-        }
-        Ok(flood.received as f64 / flood.took.as_secs_f64())
-    }
-}
-
-/// A pass of the program alone, in the fastest of its runs.
-fn alone(program: &Program, frame: &[u8]) -> Outcome<u128> {
-    let run = TestRun { packet: frame, repeat: PASSES, ingress: None };
-    let mut least = u128::MAX;
-    for _ in 0..RUNS {
-        let result = program.test_run(&run);
-        let result = result.map_err(|errno| refused("run a program on a frame", errno))?;
-        least = least.min(result.duration.as_nanos());
-    }
-    Ok(least)
 }
 
 fn policy(text: &str, entries: &[Prefix]) -> Outcome<Loaded> {

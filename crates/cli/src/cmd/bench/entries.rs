@@ -30,13 +30,19 @@ impl Kind {
             (Self::Prefixes, Family::V6) => (20..=128).collect(),
         }
     }
+}
 
-    pub fn word(self) -> &'static str {
-        match self {
-            Self::Exact => "addresses",
-            Self::Prefixes => "prefixes",
-        }
-    }
+/// What entries of a sort are called.
+pub fn title(family: Family, kind: Kind) -> String {
+    let family = match family {
+        Family::V4 => "IPv4",
+        Family::V6 => "IPv6",
+    };
+    let kind = match kind {
+        Kind::Exact => "addresses",
+        Kind::Prefixes => "prefixes",
+    };
+    format!("{family} {kind}")
 }
 
 /// The bits that are alike in every address of the mix: those of 2000::/3.

@@ -37,6 +37,13 @@ impl Figures {
         self.sorted.get(at).copied().unwrap_or(0.0)
     }
 
+    /// The mean of the middle half.
+    pub fn middle(&self) -> f64 {
+        let cut = self.sorted.len() / 4;
+        let middle = self.sorted.get(cut..self.sorted.len() - cut).unwrap_or_default();
+        middle.iter().sum::<f64>() / middle.len().max(1) as f64
+    }
+
     /// How far the first and the last decile are apart, as a part of the median.
     pub fn spread(&self) -> f64 {
         let median = self.median();
@@ -45,29 +52,16 @@ impl Figures {
 }
 
 /// The most that the turns of the limit may spread on a machine that is quiet enough.
-const QUIET: f64 = 0.10;
-
-/// What is to be said of the machine, given how the limit's own turns came out.
-pub fn noise(limit: &Figures, what: &str) -> Option<String> {
-    let spread = limit.spread();
-    (spread > QUIET).then(|| {
-        format!(
-            "the machine was noisy: {what}, the turns of the limit itself spread by {:.0} % of their median, \
-             and {:.0} % is quiet; trust the ratios, not the figures, and repeat it for either",
-            spread * 100.0,
-            QUIET * 100.0
-        )
-    })
-}
+pub const QUIET: f64 = 0.10;
 
 /// Gives every contender a turn in each round, in another order each time; the turns of each.
-pub fn in_turns<C>(
+pub fn in_turns<C, T>(
     contenders: &mut [C],
     rounds: usize,
-    mut turn: impl FnMut(&mut C) -> Outcome<f64>,
-) -> Outcome<Vec<Vec<f64>>> {
+    mut turn: impl FnMut(&mut C) -> Outcome<T>,
+) -> Outcome<Vec<Vec<T>>> {
     let count = contenders.len();
-    let mut turns = vec![Vec::with_capacity(rounds); count];
+    let mut turns: Vec<Vec<T>> = contenders.iter().map(|_| Vec::with_capacity(rounds)).collect();
     for round in 0..rounds {
         for place in 0..count {
             let at = (round + place) % count;
@@ -92,10 +86,10 @@ mod tests {
     fn the_median_and_the_spread_are_those_of_the_turns() {
         let figures = Figures::of([3.0, 1.0, 2.0]);
         assert_eq!((figures.least(), figures.median(), figures.most()), (1.0, 2.0, 3.0));
+        assert_eq!(Figures::of([1.0, 2.0, 4.0, 90.0]).middle(), 3.0);
         let even = Figures::of((0..=100).map(f64::from));
         assert_eq!(even.spread(), 80.0 / 50.0);
-        assert!(noise(&even, "here").is_some());
-        assert_eq!(noise(&Figures::of([5.0; 9]), "here"), None);
+        assert_eq!(Figures::of([5.0; 9]).spread(), 0.0);
     }
 
     #[test]
@@ -103,7 +97,7 @@ mod tests {
         let mut order = Vec::new();
         let turns = in_turns(&mut ['a', 'b', 'c'], 3, |c| {
             order.push(*c);
-            Ok(0.0)
+            Ok(())
         });
         assert!(turns.expect("no turn fails").iter().all(|turns| turns.len() == 3));
         assert_eq!(order.iter().collect::<String>(), "abcbcacab");

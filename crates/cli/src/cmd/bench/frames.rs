@@ -31,7 +31,11 @@ pub fn v4(from: Ipv4Addr, port: u16) -> Vec<u8> {
     ip.extend(from.octets());
     ip.extend(RECEIVER.octets());
     let sum = !folded(sum_of(&ip));
-    for (to, byte) in ip.iter_mut().skip(usize::from(CHECKSUM_AT.unsigned_abs()) - ETHERNET).zip(sum.to_ne_bytes()) {
+    for (to, byte) in ip
+        .iter_mut()
+        .skip(usize::from(CHECKSUM_AT.unsigned_abs()) - ETHERNET)
+        .zip(sum.to_ne_bytes())
+    {
         *to = byte;
     }
     [ethernet(0x0800), ip, udp(port)].concat()

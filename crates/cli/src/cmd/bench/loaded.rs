@@ -6,9 +6,10 @@
 
 use palisade_filter::plan::{CONTROL, Tenure};
 use palisade_filter::value::Prefix;
-use palisade_filter::{Item, Mode, Policy};
-use palisade_loader::{Insert, LoadOptions, Map, MapHandle, Program};
+use palisade_filter::{Item, Mode, Policy, Verdict};
+use palisade_loader::{Insert, LoadOptions, Map, MapHandle, Program, TestRun};
 
+use super::refused;
 use crate::failure::{Failure, Outcome};
 use crate::machine;
 use crate::running::compiled::Compiled;
@@ -23,7 +24,8 @@ pub struct Loaded {
 impl Loaded {
     /// Loads a policy with sets that are empty.
     pub fn new(text: &str) -> Outcome<Self> {
-        let policy = palisade_filter::parse(text).map_err(|wrong| Failure::text("bench", text, &wrong))?;
+        let policy =
+            palisade_filter::parse(text).map_err(|wrong| Failure::text("bench", text, &wrong))?;
         Self::of(&policy)
     }
 
@@ -45,6 +47,17 @@ impl Loaded {
         let now = Now::read()?;
         let entries = prefixes.iter().map(|prefix| Entry::new(Item::Net(*prefix), End::Never, now));
         self.set(set)?.add(entries, Carry::Out).map(drop)
+    }
+
+    /// Whether the program says of a frame what is right.
+    pub fn check(&self, frame: &[u8], right: Verdict) -> Outcome {
+        let run = TestRun { packet: frame, repeat: 1, ingress: None };
+        let result = self.program.test_run(&run);
+        let verdict = result.map_err(|errno| refused("run a program on a frame", errno))?.retval;
+        if verdict == right.code().unsigned_abs() {
+            return Ok(());
+        }
+        Err(Failure::bug(format!("the verdict is {verdict}, and {} is right", right.word())))
     }
 
     /// The bytes that the maps of a set take in the kernel.

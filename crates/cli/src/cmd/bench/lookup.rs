@@ -16,14 +16,14 @@ use palisade_loader::Program;
 use serde_json::json;
 
 use super::entries::{self, Kind};
-use super::figures::{Figures, beside, in_turns, noise};
+use super::figures::{beside, in_turns};
 use super::loaded::Loaded;
 use super::machine_time::stay_on_one_cpu;
 use super::programs;
 use super::random::Random;
-use super::report::{Group, Line, Report, Unit};
+use super::report::{Group, Line, Remarks, Report, Unit};
 use super::{Order, peers};
-use crate::failure::{Failure, Outcome};
+use crate::failure::Outcome;
 use crate::machine;
 use cursor::Cursor;
 use kernel_maps::{Held, Structure};
@@ -37,20 +37,21 @@ pub fn measure(order: &Order) -> Outcome<Report> {
     machine::target()?;
     stay_on_one_cpu()?;
     let sizes = order.sizes(&[1, 1000, 10_000, 100_000, 1_000_000], &[1, 1000]);
-    let mut notes: Vec<String> = (order.against.iter())
-        .map(|peer| format!("{}: takes no part, a look-up of its cannot be run alone", peers::name(*peer)))
-        .collect();
+    let mut remarks = Remarks::default();
+    for peer in &order.against {
+        let name = peers::name(*peer);
+        remarks.note(format!("{name}: takes no part, a look-up of its cannot be run alone"));
+    }
     let mut groups = Vec::new();
     for family in [Family::V4, Family::V6] {
         for kind in [Kind::Exact, Kind::Prefixes] {
             for size in &sizes {
                 let case = Case { order, family, kind, size: *size };
-                groups.extend(case.measure(&mut notes)?);
+                groups.extend(case.measure(&mut remarks)?);
             }
         }
     }
-    // By what they measure, sizes together.
-    Ok(Report { subject: "lookup", of: "entries", unit: Unit::Nanos, groups, notes })
+    Ok(Report { subject: "lookup", of: "entries", unit: Unit::Nanos, groups, remarks })
 }
 
 /// Entries of one sort, so many.
@@ -61,68 +62,77 @@ struct Case<'a> {
     size: usize,
 }
 
-/// What finds addresses.
+/// What finds addresses. The kernel keeps its maps as long as the program.
 struct Contender {
     name: &'static str,
     program: Program,
-    /// What it must say of an address that is in, and of one that is not; `None`: it looks at
-    /// nothing.
-    judges: bool,
+    judges: Judges,
+    /// The bytes that its maps take in the kernel.
     memory: Option<u64>,
-    /// Held open for the program.
-    _held: Option<Loaded>,
+}
+
+/// Whether a contender looks at the frame at all.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Judges {
+    Frames,
+    Nothing,
 }
 
 impl Case<'_> {
-    fn measure(&self, notes: &mut Vec<String>) -> Outcome<Vec<Group>> {
+    fn measure(&self, remarks: &mut Remarks) -> Outcome<Vec<Group>> {
         let mut random = Random::new(self.size as u64);
         let entries = entries::draw(self.family, self.kind, self.size, &mut random);
         let mut contenders = self.contenders(&entries)?;
-        let count = self.order.by_effort(1 << 20, 1 << 16);
+        let count = self.order.by_effort(1 << 20, 1 << 15);
         let mut groups = Vec::new();
         let hits = entries::hits(&entries, count, &mut random);
-        groups.push(self.group(&mut contenders, ("hit", Verdict::Drop), &hits, notes)?);
+        groups.push(self.group(&mut contenders, ("hit", Verdict::Drop), &hits, remarks)?);
         match entries::misses(self.family, &entries, count, &mut random) {
             Some(misses) => {
-                groups.push(self.group(&mut contenders, ("miss", Verdict::Pass), &misses, notes)?);
+                let miss = ("miss", Verdict::Pass);
+                groups.push(self.group(&mut contenders, miss, &misses, remarks)?);
             }
-            None => notes.push(format!("{}: the mix covers every address, nothing misses", self.title())),
+            None => remarks.note(format!(
+                "{} {}: they cover every address, and nothing misses",
+                self.size,
+                self.title()
+            )),
         }
         Ok(groups)
     }
 
     fn title(&self) -> String {
-        let family = match self.family {
-            Family::V4 => "IPv4",
-            Family::V6 => "IPv6",
-        };
-        format!("{family} {}", self.kind.word())
+        entries::title(self.family, self.kind)
     }
 
     fn contenders(&self, entries: &[Prefix]) -> Outcome<Vec<Contender>> {
         let limit = programs::returns(Verdict::Drop)?;
-        let none = |name, program, judges| Contender { name, program, judges, memory: None, _held: None };
-        let mut all = vec![none(LIMIT, limit, false), self.palisade(entries)?];
+        let limit =
+            Contender { name: LIMIT, program: limit, judges: Judges::Nothing, memory: None };
+        let mut all = vec![limit, self.palisade(entries)?];
         let structures: &[Structure] = match self.kind {
             Kind::Exact => &[Structure::Hash, Structure::Trie],
             Kind::Prefixes => &[Structure::Trie],
         };
         for structure in structures {
             let Held { program, memory } = kernel_maps::of(*structure, self.family, entries)?;
-            all.push(Contender { memory, ..none(structure.words(), program, true) });
+            all.push(Contender {
+                name: structure.words(),
+                program,
+                judges: Judges::Frames,
+                memory,
+            });
         }
         Ok(all)
     }
 
     fn palisade(&self, entries: &[Prefix]) -> Outcome<Contender> {
         let max = entries.len().min(structure::greatest_max(SetKind::Net) as usize);
-        let loaded = Loaded::new(&format!("set s net {{ max {max} }}\ndrop src in s\ndefault pass\n"))?;
+        let loaded =
+            Loaded::new(&format!("set s net {{ max {max} }}\ndrop src in s\ndefault pass\n"))?;
         loaded.fill("s", entries)?;
-        let program = loaded.program.try_clone().map_err(|errno| {
-            Failure::refused(format!("cannot hold a program twice: {errno}"))
-        })?;
         let memory = Some(loaded.memory("s")?);
-        Ok(Contender { name: "palisade", program, judges: true, memory, _held: Some(loaded) })
+        Ok(Contender { name: "palisade", program: loaded.program, judges: Judges::Frames, memory })
     }
 
     /// The turns of all contenders with these addresses.
@@ -131,11 +141,11 @@ impl Case<'_> {
         contenders: &mut [Contender],
         (what, right): (&str, Verdict),
         addresses: &[IpAddr],
-        notes: &mut Vec<String>,
+        remarks: &mut Remarks,
     ) -> Outcome<Group> {
         let what = format!("{}, {what}", self.title());
-        let cursor = Cursor::over(self.family, addresses)?;
-        for contender in contenders.iter().filter(|contender| contender.judges) {
+        let cursor = Cursor::over(self.family, addresses, self.order.by_effort(8, 2))?;
+        for contender in contenders.iter().filter(|contender| contender.judges == Judges::Frames) {
             cursor.check(&contender.program, right).map_err(|failure| {
                 failure.because(format!("{}, {what}: not judged right", contender.name))
             })?;
@@ -144,7 +154,7 @@ impl Case<'_> {
         let turns = in_turns(contenders, rounds, |contender| cursor.pass(&contender.program))?;
         let limit = turns.first().cloned().unwrap_or_default();
         let at = format!("{what}, {} entries", self.size);
-        notes.extend(noise(&Figures::of(limit.iter().copied()), &at));
+        remarks.look_at(&limit, &at);
         let lines = contenders.iter().zip(&turns).skip(1).map(|(contender, turns)| {
             let above = beside(turns, &limit, |turn, limit| turn - limit);
             let facts = vec![("memory", json!(contender.memory))];

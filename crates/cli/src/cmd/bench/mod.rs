@@ -6,6 +6,7 @@
 //! filter that drops too much or too little ends the run, or is left out where it is a peer's.
 
 mod chart;
+mod contender;
 mod drop;
 mod entries;
 mod figures;
@@ -25,7 +26,6 @@ mod update;
 use crate::args::{Bench, Peer, Subject};
 use crate::failure::{Failure, Outcome};
 use crate::output::Output;
-use report::Report;
 
 /// Measures, prints, and writes what is asked for.
 pub fn run(args: &Bench, out: &mut Output) -> Outcome {

@@ -11,20 +11,23 @@ use std::process::{Command, Stdio};
 use palisade_filter::value::Prefix;
 
 use super::place::Lane;
+use super::report::Remarks;
 use crate::args::Peer;
 use crate::failure::Outcome;
 use crate::output::human;
 
-/// Those of the peers that are installed; of the others, a line each.
-pub fn installed(peers: &[Peer]) -> (Vec<Peer>, Vec<String>) {
-    let (mut found, mut missing) = (Vec::new(), Vec::new());
+/// Those of the peers that are installed; of the others, it is said that they are not.
+pub fn installed(peers: &[Peer], remarks: &mut Remarks) -> Vec<Peer> {
+    let mut found = Vec::new();
     for peer in peers {
         match peer.tools().iter().find(|tool| path_of(tool).is_none()) {
             None => found.push(*peer),
-            Some(tool) => missing.push(format!("{}: left out, `{tool}` is not installed", name(*peer))),
+            Some(tool) => {
+                remarks.note(format!("{}: left out, `{tool}` is not installed", name(*peer)))
+            }
         }
     }
-    (found, missing)
+    found
 }
 
 pub fn name(peer: Peer) -> &'static str {
@@ -127,7 +130,11 @@ impl Way {
 /// A set of that name with these entries, for `ipset restore`.
 pub fn ipset(name: &str, entries: &[Prefix]) -> String {
     let kind = if entries.iter().all(Prefix::is_host) { "ip" } else { "net" };
-    let six = if entries.first().is_some_and(|entry| entry.addr().is_ipv6()) { " family inet6" } else { "" };
+    let six = if entries.first().is_some_and(|entry| entry.addr().is_ipv6()) {
+        " family inet6"
+    } else {
+        ""
+    };
     // As large as palisade's sets are by default, and more where that is asked for.
     let max = (entries.len() + 1000).max(1 << 20);
     let mut text = format!("create {name} hash:{kind}{six} maxelem {max}\n");

@@ -8,6 +8,7 @@
 use std::fs;
 use std::net::IpAddr;
 use std::path::Path;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use palisade_loader::netns::{self, NetNs, NsError, VethEnd, VethOptions};
@@ -62,11 +63,15 @@ pub struct Flood {
 }
 
 impl Lane {
-    /// A lane of that number out of the namespace of the sender.
-    pub fn new(sender: &NetNs, number: usize) -> Outcome<Self> {
+    /// A lane out of the namespace of the sender.
+    pub fn new(sender: &NetNs) -> Outcome<Self> {
+        // The interfaces of a lane that is no more may be there for a while.
+        static NEXT: AtomicU32 = AtomicU32::new(0);
+        let number = NEXT.fetch_add(1, Ordering::Relaxed);
         let receiver = NetNs::new().map_err(in_namespace)?;
         let (near_name, far_name) = (format!("near{number}"), format!("far{number}"));
-        let ends = (VethEnd { ns: sender, name: &near_name }, VethEnd { ns: &receiver, name: &far_name });
+        let ends =
+            (VethEnd { ns: sender, name: &near_name }, VethEnd { ns: &receiver, name: &far_name });
         let made = netns::veth_pair(ends.0, ends.1, VethOptions::default());
         let (near, far) = made.map_err(in_namespace)?;
         let lane = Self { receiver, near, far, far_name };

@@ -4,9 +4,10 @@ use palisade_asm::{
     Assembler, Cond, Isa, Label, MapDecl, MapFlags, MapKind, R0, R1, R2, R3, R4, Size,
 };
 use palisade_filter::Verdict;
-use palisade_loader::{LoadOptions, MapHandle, Program};
+use palisade_loader::{LoadOptions, MapHandle, Program, TestRun};
 
 use super::frames::ETHERNET;
+use super::refused;
 use crate::failure::{Failure, Outcome};
 use crate::machine;
 
@@ -52,6 +53,23 @@ pub fn passes_by_bit(at: i16, mask: i32) -> Outcome<Program> {
     load(a, "bench_limit", &[])
 }
 
+/// Passes of a run of a program alone, and how many such runs: the fastest counts. To begin and to
+/// end one, the kernel waits for milliseconds.
+const PASSES: u32 = 100_000;
+const RUNS: usize = 5;
+
+/// Nanoseconds of a program alone on the same frame again and again.
+pub fn alone(program: &Program, frame: &[u8]) -> Outcome<u128> {
+    let run = TestRun { packet: frame, repeat: PASSES, ingress: None };
+    let mut least = u128::MAX;
+    for _ in 0..RUNS {
+        let result = program.test_run(&run);
+        let result = result.map_err(|errno| refused("run a program on a frame", errno))?;
+        least = least.min(result.duration.as_nanos());
+    }
+    Ok(least)
+}
+
 /// Goes to `short` where the packet that `r2` points to has fewer bytes; needs the context in `r1`
 /// and takes `r3` and `r4`.
 pub fn require(a: &mut Assembler, bytes: usize, short: Label) {
@@ -63,5 +81,12 @@ pub fn require(a: &mut Assembler, bytes: usize, short: Label) {
 /// An array map.
 pub fn array(name: &str, value_size: u32, max_entries: u32) -> MapDecl {
     let flags = MapFlags::NONE;
-    MapDecl { name: name.to_owned(), kind: MapKind::Array, key_size: 4, value_size, max_entries, flags }
+    MapDecl {
+        name: name.to_owned(),
+        kind: MapKind::Array,
+        key_size: 4,
+        value_size,
+        max_entries,
+        flags,
+    }
 }

@@ -6,7 +6,7 @@ use std::path::Path;
 use serde_json::{Map, Value, json};
 
 use super::chart::{Chart, Series, short, written};
-use super::figures::Figures;
+use super::figures::{Figures, QUIET};
 use super::refused;
 use crate::failure::Outcome;
 use crate::output::{Form, Output, human};
@@ -53,8 +53,49 @@ pub struct Report {
     pub of: &'static str,
     pub unit: Unit,
     pub groups: Vec<Group>,
-    /// What else is to be said.
-    pub notes: Vec<String>,
+    pub remarks: Remarks,
+}
+
+/// What else is to be said of a run.
+#[derive(Default)]
+pub struct Remarks {
+    notes: Vec<String>,
+    /// Where the machine was not quiet: where the turns of the limit itself were far apart.
+    noisy: Vec<(String, f64)>,
+}
+
+impl Remarks {
+    /// Says something, once.
+    pub fn note(&mut self, note: String) {
+        if !self.notes.contains(&note) {
+            self.notes.push(note);
+        }
+    }
+
+    /// Looks at the turns of the limit in a measurement, and remembers if they were far apart.
+    pub fn look_at(&mut self, limit: &[f64], what: &str) {
+        let spread = Figures::of(limit.iter().copied()).spread();
+        if spread > QUIET {
+            self.noisy.push((what.to_owned(), spread));
+        }
+    }
+
+    fn noise(&self) -> Option<String> {
+        let percent = |part: f64| format!("{:.0} %", part * 100.0);
+        let (worst, spread) = self.noisy.iter().max_by(|a, b| a.1.total_cmp(&b.1))?;
+        Some(format!(
+            "the machine was too noisy in {} of these: the limit's own turns spread by up to {} of their median \
+             ({worst}), and {} is quiet; repeat it when less goes on",
+            self.noisy.len(),
+            percent(*spread),
+            percent(QUIET),
+        ))
+    }
+
+    fn noisy(&self) -> Value {
+        let one = |(what, spread): &(String, f64)| json!({"what": what, "spread": spread});
+        self.noisy.iter().map(one).collect()
+    }
 }
 
 /// Contenders that did the same.
@@ -108,7 +149,7 @@ impl Report {
             }
         }
         out.say(format_args!("\n{}", self.unit.ratio()))?;
-        self.notes.iter().try_for_each(|note| out.say(note))
+        self.remarks.notes.iter().chain(&self.remarks.noise()).try_for_each(|line| out.say(line))
     }
 
     /// The groups that differ in size alone, together.
@@ -146,7 +187,8 @@ impl Report {
         head.extend(contenders.iter().flat_map(|name| [(*name).to_owned(), String::new()]));
         let mut rows = vec![head];
         for group in groups {
-            let mut row = vec![group.size.map_or(String::new(), |size| format!("  {}", short(size as f64)))];
+            let mut row =
+                vec![group.size.map_or(String::new(), |size| format!("  {}", short(size as f64)))];
             for name in &contenders {
                 let line = group.lines.iter().find(|line| line.contender == *name);
                 row.push(line.map_or("-".to_owned(), |line| {
@@ -172,7 +214,8 @@ impl Report {
             "cpus": std::thread::available_parallelism().ok().map(usize::from),
             "version": env!("CARGO_PKG_VERSION"),
             "groups": groups,
-            "notes": self.notes,
+            "notes": self.remarks.notes,
+            "noisy": self.remarks.noisy(),
         })
     }
 

@@ -1,14 +1,13 @@
 //! The program that goes through addresses: each pass writes the next one into the frame.
 
 use std::net::IpAddr;
-use std::time::Instant;
 
 use palisade_asm::{
     Assembler, Cond, FP, Helper, MapDecl, MapFlags, MapKind, R0, R1, R2, R3, R5, R6, Size,
 };
 use palisade_filter::Verdict;
 use palisade_filter::value::Family;
-use palisade_loader::{Map, MapHandle, Program, TestRun, Wire};
+use palisade_loader::{Map, MapHandle, Program, TestRun, TestRunResult, Wire};
 
 use super::super::figures::Figures;
 use super::super::frames::{self, PORT, source_at};
@@ -18,8 +17,6 @@ use crate::failure::Outcome;
 
 /// How many addresses a contender is asked about before it is measured.
 const SAMPLE: u32 = 64;
-/// Addresses of a part: enough that the system call costs each of them next to nothing.
-const PART: u32 = 1 << 13;
 
 /// Addresses in a map, and the program that asks about one after the other.
 pub struct Cursor {
@@ -27,11 +24,14 @@ pub struct Cursor {
     next: MapHandle,
     frame: Vec<u8>,
     count: u32,
+    /// How many runs go through all addresses: to begin and to end one, the kernel waits for
+    /// milliseconds.
+    parts: u32,
 }
 
 impl Cursor {
     /// Over addresses of one family, as many as a power of two says.
-    pub fn over(family: Family, addresses: &[IpAddr]) -> Outcome<Self> {
+    pub fn over(family: Family, addresses: &[IpAddr], parts: u32) -> Outcome<Self> {
         let (size, frame) = match family {
             Family::V4 => (4, frames::v4([0, 0, 0, 0].into(), PORT)),
             Family::V6 => (16, frames::v6()),
@@ -44,21 +44,18 @@ impl Cursor {
         }
         let next = MapHandle::create(&next())?;
         let program = program(family, count, &frame, &[&all, &next])?;
-        Ok(Self { program, next, frame, count })
+        Ok(Self { program, next, frame, count, parts })
     }
 
     /// What a contender takes for an address, in nanoseconds: it is asked about all of them, part by
-    /// part, and what counts is the median of the parts, most of which nothing has interrupted.
+    /// part. The kernel's own clock stands still while others have the processor, and tells whole
+    /// nanoseconds; the mean over the middle parts is finer.
     pub fn pass(&self, contender: &Program) -> Outcome<f64> {
         self.next.set_program(0, contender)?;
-        let repeat = PART.min(self.count);
-        let part = |_| {
-            let begin = Instant::now();
-            self.run(repeat)?;
-            Ok(begin.elapsed().as_nanos() as f64 / f64::from(repeat))
-        };
-        let parts: Vec<f64> = (0..self.count / repeat).map(part).collect::<Outcome<_>>()?;
-        Ok(Figures::of(parts).median())
+        let repeat = self.count.div_ceil(self.parts);
+        let part = |_| Ok(self.run(repeat)?.duration.as_nanos() as f64);
+        let parts: Vec<f64> = (0..self.parts).map(part).collect::<Outcome<_>>()?;
+        Ok(Figures::of(parts).middle())
     }
 
     /// Whether a contender says of the first addresses what is right.
@@ -66,18 +63,21 @@ impl Cursor {
         self.next.set_program(0, contender)?;
         let wanted = right.code().unsigned_abs();
         for _ in 0..SAMPLE.min(self.count) {
-            let verdict = self.run(1)?;
+            let verdict = self.run(1)?.retval;
             if verdict != wanted {
-                return Err(refused("measure it", format!("its verdict is {verdict}, and {wanted} is right")));
+                return Err(refused(
+                    "measure it",
+                    format!("its verdict is {verdict}, and {wanted} is right"),
+                ));
             }
         }
         Ok(())
     }
 
-    fn run(&self, repeat: u32) -> Outcome<u32> {
+    fn run(&self, repeat: u32) -> Outcome<TestRunResult> {
         let run = TestRun { packet: &self.frame, repeat, ingress: None };
         let result = self.program.test_run(&run);
-        Ok(result.map_err(|errno| refused("run a program on a frame", errno))?.retval)
+        result.map_err(|errno| refused("run a program on a frame", errno))
     }
 }
 

@@ -1,8 +1,6 @@
 //! What a filter does that keeps its addresses in the kernel's own maps, with the least around it.
 
-use palisade_asm::{
-    Assembler, Cond, FP, Helper, MapDecl, MapFlags, MapKind, R0, R1, R2, R5, Size,
-};
+use palisade_asm::{Assembler, Cond, FP, Helper, MapDecl, MapFlags, MapKind, R0, R1, R2, R5, Size};
 use palisade_filter::Verdict;
 use palisade_filter::value::{Family, Prefix};
 use palisade_loader::{LpmKey, Map, MapHandle, Program, Wire};
