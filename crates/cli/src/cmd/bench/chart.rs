@@ -44,25 +44,27 @@ impl Chart<'_> {
         self.series.iter().flat_map(|series| series.points.iter().copied())
     }
 
-    /// The end of the axis of values, and the distance of its marks.
-    fn scale(&self) -> (f64, f64) {
-        let most = self.points().map(|(_, value)| value).fold(0.0, f64::max).max(1e-3);
-        let rough = most / 5.0;
-        let power = 10_f64.powf(rough.log10().floor());
-        let step = [1.0, 2.0, 5.0, 10.0].map(|n| n * power).into_iter().find(|s| *s >= rough);
-        let step = step.unwrap_or(10.0 * power);
-        ((most / step).ceil() * step, step)
+    /// The axis of values: logarithmic where the largest would flatten the least.
+    fn axis(&self) -> Axis {
+        let values = || self.points().map(|(_, value)| value);
+        let most = values().fold(0.0, f64::max);
+        let least = values().filter(|value| *value > 0.0).fold(f64::MAX, f64::min);
+        if most > least * WIDE {
+            let (first, last) = (least.log10().floor(), most.log10().ceil());
+            return Axis { first, last, form: Form::Logarithmic };
+        }
+        Axis { first: 0.0, last: rounded_up(most).0, form: Form::Linear }
     }
 
     fn lines(&self, first: f64, last: f64) -> String {
-        let (end, step) = self.scale();
+        let axis = self.axis();
         let x =
             |size: f64| LEFT + (size.max(1.0).log10() - first) / (last - first) * (RIGHT - LEFT);
-        let y = |value: f64| BOTTOM - value.max(0.0) / end * (BOTTOM - TOP);
+        let y = |value: f64| BOTTOM - axis.part(value) * (BOTTOM - TOP);
         let mut svg = Svg::new(self.title, BOTTOM + 60.0);
-        for (value, label) in marks(end, step) {
+        for value in axis.marks() {
             svg.line((LEFT, y(value)), (RIGHT, y(value)), "#dddddd");
-            svg.text((LEFT - 8.0, y(value) + 4.0), Anchor::End, &label);
+            svg.text((LEFT - 8.0, y(value) + 4.0), Anchor::End, &written(value));
         }
         for power in powers(first, last) {
             let size = 10_f64.powi(power);
@@ -86,13 +88,15 @@ impl Chart<'_> {
     fn bars(&self) -> String {
         const NAMES: f64 = 300.0;
         const ROW: f64 = 26.0;
-        let (end, step) = self.scale();
+        // A bar is as long as what it stands for.
+        let most = self.points().map(|(_, value)| value).fold(0.0, f64::max);
+        let axis = Axis { first: 0.0, last: rounded_up(most).0, form: Form::Linear };
         let bottom = TOP + ROW * self.series.len() as f64;
-        let x = |value: f64| NAMES + value.max(0.0) / end * (WIDTH - 90.0 - NAMES);
+        let x = |value: f64| NAMES + axis.part(value) * (WIDTH - 90.0 - NAMES);
         let mut svg = Svg::new(self.title, bottom + 60.0);
-        for (value, label) in marks(end, step) {
+        for value in axis.marks() {
             svg.line((x(value), TOP - 4.0), (x(value), bottom), "#dddddd");
-            svg.text((x(value), bottom + 18.0), Anchor::Middle, &label);
+            svg.text((x(value), bottom + 18.0), Anchor::Middle, &written(value));
         }
         for (at, series) in self.series.iter().enumerate() {
             let top = TOP + ROW * at as f64;
@@ -107,10 +111,53 @@ impl Chart<'_> {
     }
 }
 
-/// The marks of an axis of values.
-fn marks(end: f64, step: f64) -> impl Iterator<Item = (f64, String)> {
-    let count = (end / step).round() as u32;
-    (0..=count).map(move |n| (f64::from(n) * step, written(f64::from(n) * step)))
+/// How many times the least value the largest may be on a linear axis.
+const WIDE: f64 = 100.0;
+
+/// An axis of values; on a logarithmic one, its ends are logarithms.
+struct Axis {
+    first: f64,
+    last: f64,
+    form: Form,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Form {
+    Linear,
+    Logarithmic,
+}
+
+impl Axis {
+    /// Where a value lies between the ends, which it does not leave.
+    fn part(&self, value: f64) -> f64 {
+        let at = match self.form {
+            Form::Linear => value,
+            Form::Logarithmic => value.max(f64::MIN_POSITIVE).log10(),
+        };
+        ((at - self.first) / (self.last - self.first)).clamp(0.0, 1.0)
+    }
+
+    fn marks(&self) -> Vec<f64> {
+        match self.form {
+            Form::Linear => {
+                let (end, step) = rounded_up(self.last);
+                (0..=(end / step).round() as u32).map(|n| f64::from(n) * step).collect()
+            }
+            Form::Logarithmic => {
+                powers(self.first, self.last).map(|power| 10_f64.powi(power)).collect()
+            }
+        }
+    }
+}
+
+/// The end of a linear axis for values up to `most`, and the distance of its marks.
+fn rounded_up(most: f64) -> (f64, f64) {
+    let most = most.max(1e-3);
+    let rough = most / 5.0;
+    let power = 10_f64.powf(rough.log10().floor());
+    let steps = [1.0, 2.0, 5.0, 10.0].map(|n| n * power);
+    let step = steps.into_iter().find(|step| *step >= rough * 0.999).unwrap_or(10.0 * power);
+    ((most / step * 0.999).ceil() * step, step)
 }
 
 /// The powers of ten between two logarithms.
@@ -249,6 +296,18 @@ mod tests {
         }
         let bars = chart(&[1.0]);
         assert!(bars.contains(">7.50<") && !bars.contains("<polyline"), "{bars}");
+    }
+
+    #[test]
+    fn an_axis_of_values_is_logarithmic_where_they_are_far_apart() {
+        let chart = |values: [f64; 2]| {
+            let points = vec![(1.0, values[0]), (10.0, values[1])];
+            let series = vec![Series { name: "a", points }];
+            Chart { title: "", unit: "", of: "", series }.axis().marks()
+        };
+        assert_eq!(chart([3.0, 9.0]), [0.0, 2.0, 4.0, 6.0, 8.0, 10.0]);
+        assert_eq!(chart([3.0, 4000.0]), [1.0, 10.0, 100.0, 1000.0, 10_000.0]);
+        assert_eq!(rounded_up(10.0), (10.0, 2.0));
     }
 
     #[test]

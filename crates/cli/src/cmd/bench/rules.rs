@@ -5,7 +5,6 @@
 
 use std::fmt::Write as _;
 use std::net::Ipv4Addr;
-use std::time::Instant;
 
 use palisade_filter::Verdict;
 use palisade_loader::netns::NetNs;
@@ -30,25 +29,21 @@ pub fn measure(order: &Order) -> Outcome<Report> {
     machine::target()?;
     stay_on_one_cpu()?;
     let mut remarks = Remarks::default();
-    let installed = peers::installed(&order.against, &mut remarks);
-    let mut groups = Vec::new();
+    let peers = peers::installed(&order.against, &mut remarks);
     let sizes = order.sizes(&[1, 10, 100, 1000, 10_000], &[1, 100]);
-    for sort in [Sort::Address, Sort::Port, Sort::Both] {
+    let mut groups = Vec::new();
+    for sort in Sort::ALL {
         for size in &sizes {
-            match by_test_run(order, sort, *size, &mut remarks) {
-                Ok(group) => groups.push(group),
-                Err(failure) => {
-                    let why = failure.headline();
-                    remarks.note(format!("{size} rules of {}: left out, {why}", sort.words()));
-                }
+            if let Some(loaded) = sort.loaded(*size, &mut remarks) {
+                groups.push(by_test_run(order, (sort, *size), loaded, &mut remarks)?);
             }
         }
     }
-    if !installed.is_empty() {
-        for size in &sizes {
+    for size in sizes.iter().filter(|_| !peers.is_empty()) {
+        if let Some(loaded) = Sort::Both.loaded(*size, &mut remarks) {
             let sender = place::enter()?;
             let flood = Flood { order, sender: &sender, size: *size };
-            groups.push(flood.measure(&installed, &mut remarks)?);
+            groups.push(flood.measure(loaded, &peers, &mut remarks)?);
         }
     }
     Ok(Report { subject: "rules", of: "rules", unit: Unit::Nanos, groups, remarks })
@@ -63,6 +58,18 @@ enum Sort {
 }
 
 impl Sort {
+    const ALL: [Self; 3] = [Self::Address, Self::Port, Self::Both];
+
+    /// The program of so many such rules; more than the kernel takes are noted and left out.
+    fn loaded(self, size: usize, remarks: &mut Remarks) -> Option<Loaded> {
+        let loaded = Loaded::new(&self.policy(size));
+        if let Err(failure) = &loaded {
+            let (of, why) = (self.words(), failure.headline());
+            remarks.note(format!("{size} rules of {of}: left out, {why}"));
+        }
+        loaded.ok()
+    }
+
     fn words(self) -> &'static str {
         match self {
             Self::Address => "an address",
@@ -98,25 +105,27 @@ fn targets(size: usize) -> impl Iterator<Item = (Ipv4Addr, u16)> {
 }
 
 /// The program alone, above one that only drops.
-fn by_test_run(order: &Order, sort: Sort, size: usize, remarks: &mut Remarks) -> Outcome<Group> {
-    let begin = Instant::now();
-    let loaded = Loaded::new(&sort.policy(size))?;
-    let load_ms = begin.elapsed().as_secs_f64() * 1e3;
-    let instructions = loaded.program.info().map(|info| info.instructions).ok();
+fn by_test_run(
+    order: &Order,
+    (sort, size): (Sort, usize),
+    loaded: Loaded,
+    remarks: &mut Remarks,
+) -> Outcome<Group> {
     let frame = frames::v4(blocked_one(), PORT);
     loaded.check(&frame, Verdict::Drop)?;
+    let instructions = loaded.program.info().map(|info| info.instructions).ok();
     let mut programs = [programs::returns(Verdict::Drop)?, loaded.program];
     let turns =
         in_turns(&mut programs, order.rounds(7, 3), |program| Ok(alone(program, &frame)? as f64))?;
-    let [limit, ours] = &turns[..] else {
-        return Ok(Group { what: String::new(), size: None, lines: Vec::new() });
-    };
     let what = format!("test run, rules of {}", sort.words());
-    remarks.look_at(limit, &format!("{what}, {size}"));
-    let above = beside(ours, limit, |turn, limit| turn - limit);
-    let facts = vec![("load_ms", json!(load_ms)), ("instructions", json!(instructions))];
-    let line = Line { facts, ..Line::new("palisade", above) };
-    Ok(Group { what, size: Some(size), lines: vec![line] })
+    let limit = turns.first().cloned().unwrap_or_default();
+    remarks.look_at(&limit, &format!("{what}, {size}"));
+    let line = |turns: &Vec<f64>| {
+        let above = beside(turns, &limit, |turn, limit| turn - limit);
+        Line { facts: vec![("instructions", json!(instructions))], ..Line::new("palisade", above) }
+    };
+    let lines = turns.iter().skip(1).map(line).collect();
+    Ok(Group { what, size: Some(size), lines })
 }
 
 /// A flood that only the last of so many rules drops.
@@ -127,8 +136,8 @@ struct Flood<'a> {
 }
 
 impl Flood<'_> {
-    fn measure(&self, peers: &[Peer], remarks: &mut Remarks) -> Outcome<Group> {
-        let mut contenders = self.contenders(peers, remarks)?;
+    fn measure(&self, policy: Loaded, peers: &[Peer], remarks: &mut Remarks) -> Outcome<Group> {
+        let mut contenders = self.contenders(policy, peers, remarks)?;
         let traffic = Traffic { mix: Mix::Blocked, sources: Sources::One };
         let frames = self.frames();
         prepare(&mut contenders, traffic, frames / 10, remarks)?;
@@ -151,9 +160,13 @@ impl Flood<'_> {
         if self.size > 1000 { usual / 20 } else { usual }
     }
 
-    fn contenders(&self, peers: &[Peer], remarks: &mut Remarks) -> Outcome<Vec<Contender>> {
+    fn contenders(
+        &self,
+        policy: Loaded,
+        peers: &[Peer],
+        remarks: &mut Remarks,
+    ) -> Outcome<Vec<Contender>> {
         let new = |name: &str, filter| Contender::new(self.sender, name.to_owned(), filter);
-        let policy = Loaded::new(&Sort::Both.policy(self.size))?;
         let mut all =
             vec![new("the limit", Filter::Limit(None))?, new("palisade", Filter::Policy(policy))?];
         for peer in peers {
