@@ -3,15 +3,20 @@
 use std::fs;
 use std::process::{Command, Stdio};
 
-use palisade_loader::{Capabilities, Capability, link};
+use palisade_loader::{Capabilities, Capability, Features, Support, link};
 use palisade_tests::dir::Dir;
 use palisade_tests::lab::{Lab, Output, binary};
 use palisade_tests::nobody;
-use palisade_tests::privilege::{self, Kernel, Reason};
+use palisade_tests::privilege::{self, Feature, Kernel, Reason, is_installed, need};
 use serde_json::Value;
 
 /// Whether floods can be sent here; says that the test is skipped where not.
 fn may_flood() -> bool {
+    may_measure() && need(Feature::LIVE_FRAMES, Features::probe().live_frames == Support::Yes)
+}
+
+/// Whether programs can be run and namespaces made here.
+fn may_measure() -> bool {
     let wanted = [Capability::SysAdmin, Capability::NetAdmin, Capability::Bpf];
     let held = Capabilities::current().map(|held| held.missing(&wanted));
     if held.is_ok_and(|missing| missing.is_empty()) {
@@ -114,9 +119,25 @@ fn a_quick_flood_prints_its_table_and_writes_figures_and_plots_without_any_peer(
     });
 }
 
+/// Whether the peers drop what they should is seen to by the command itself.
+#[test]
+fn a_peer_that_is_installed_is_measured_in_the_same_run() {
+    if !may_flood() || !is_installed("nft") {
+        return;
+    }
+    let args = ["-j", "drop", "--quick", "--rounds", "1", "--sizes", "100", "--against", "nft"];
+    let document = Output::of(&mut bench(&args), b"").json();
+    let medians = medians(&document);
+    for who in ["nft ingress, one address", "nft raw prerouting, 100 prefixes"] {
+        let there =
+            medians.iter().any(|(what, name, _)| what == "mixed, one source" && name == who);
+        assert!(there, "{who}: {document}");
+    }
+}
+
 #[test]
 fn look_ups_and_rules_are_judged_and_measured() {
-    if !may_flood() {
+    if !may_measure() {
         return;
     }
     let args = ["-j", "lookup", "--quick", "--rounds", "1", "--sizes", "50"];
@@ -135,7 +156,7 @@ fn look_ups_and_rules_are_judged_and_measured() {
 
 #[test]
 fn edits_are_measured_as_whole_commands() {
-    if !may_flood() {
+    if !may_measure() {
         return;
     }
     let args = ["-j", "update", "--quick", "--rounds", "1", "--sizes", "100"];

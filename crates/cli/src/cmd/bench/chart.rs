@@ -35,13 +35,22 @@ fn colour(at: usize) -> &'static str {
 impl Chart<'_> {
     /// As lines over a logarithmic axis of sizes; as bars where there is but one size.
     pub fn svg(&self) -> String {
-        let sizes = self.points().map(|(size, _)| size);
-        let (least, most) = sizes.fold((f64::MAX, 0.0_f64), |(a, b), x| (a.min(x), b.max(x)));
-        if least < most { self.lines(least.log10(), most.log10()) } else { self.bars() }
+        match self.sizes()[..] {
+            [least, .., most] => self.lines(least.log10(), most.log10()),
+            [_] | [] => self.bars(),
+        }
     }
 
     fn points(&self) -> impl Iterator<Item = (f64, f64)> {
         self.series.iter().flat_map(|series| series.points.iter().copied())
+    }
+
+    /// The sizes that were measured, each once.
+    fn sizes(&self) -> Vec<f64> {
+        let mut sizes: Vec<f64> = self.points().map(|(size, _)| size).collect();
+        sizes.sort_by(f64::total_cmp);
+        sizes.dedup();
+        sizes
     }
 
     /// The axis of values: logarithmic where the largest would flatten the least.
@@ -66,8 +75,7 @@ impl Chart<'_> {
             svg.line((LEFT, y(value)), (RIGHT, y(value)), "#dddddd");
             svg.text((LEFT - 8.0, y(value) + 4.0), Anchor::End, &written(value));
         }
-        for power in powers(first, last) {
-            let size = 10_f64.powi(power);
+        for size in self.sizes() {
             svg.line((x(size), BOTTOM), (x(size), BOTTOM + 5.0), "#333333");
             svg.text((x(size), BOTTOM + 20.0), Anchor::Middle, &short(size));
         }

@@ -3,12 +3,18 @@
 use palisade_loader::Program;
 use palisade_loader::netns::NetNs;
 
+use super::effort::Effort;
 use super::generator::Traffic;
 use super::loaded::Loaded;
 use super::place::Lane;
 use super::programs::alone;
 use super::report::Remarks;
 use crate::failure::{Failure, Outcome};
+
+/// Frames of the turn that does not count.
+const WARMING: (u32, u32) = (10_000, 500);
+/// How often a program runs alone.
+const RUNS: (usize, usize) = (5, 1);
 
 /// A filter that takes its turns in floods.
 pub struct Contender {
@@ -40,7 +46,7 @@ impl Contender {
     }
 
     /// Makes it ready for a flood, and lets it warm up; the nanoseconds of its program alone.
-    fn prepare(&mut self, traffic: Traffic, frames: u32) -> Outcome<Option<u128>> {
+    fn prepare(&mut self, traffic: Traffic, effort: Effort) -> Outcome<Option<u128>> {
         let frame = traffic.frame();
         if let Filter::Limit(program) = &mut self.filter {
             let limit = traffic.limit()?;
@@ -48,10 +54,10 @@ impl Contender {
             *program = Some(limit);
         }
         self.flood = Some((traffic.generator(self.lane.near())?, frame.clone()));
-        self.turn(traffic, frames)?;
+        self.turn(traffic, effort.of(WARMING))?;
         match &self.filter {
-            Filter::Limit(Some(program)) => alone(program, &frame).map(Some),
-            Filter::Policy(loaded) => alone(&loaded.program, &frame).map(Some),
+            Filter::Limit(Some(program)) => alone(program, &frame, effort.of(RUNS)).map(Some),
+            Filter::Policy(loaded) => alone(&loaded.program, &frame, effort.of(RUNS)).map(Some),
             Filter::Limit(None) | Filter::Peer => Ok(None),
         }
     }
@@ -83,12 +89,12 @@ impl Contender {
 pub fn prepare(
     contenders: &mut Vec<Contender>,
     traffic: Traffic,
-    frames: u32,
+    effort: Effort,
     remarks: &mut Remarks,
 ) -> Outcome<Vec<Option<u128>>> {
     let (mut ready, mut alone) = (Vec::new(), Vec::new());
     for mut contender in contenders.drain(..) {
-        match (contender.prepare(traffic, frames), &contender.filter) {
+        match (contender.prepare(traffic, effort), &contender.filter) {
             (Ok(ns), _) => {
                 alone.push(ns);
                 ready.push(contender);

@@ -5,17 +5,17 @@
 //! all of the others. The limit is a program that only does what is right: drops, passes, or looks
 //! at one bit.
 
+use std::collections::HashSet;
 use std::net::{IpAddr, Ipv4Addr};
 
 use palisade_filter::BUILTIN;
-use palisade_filter::value::{Family, Prefix};
+use palisade_filter::value::Prefix;
 use palisade_loader::netns::NetNs;
 use serde_json::json;
 
 use super::Order;
 use super::chart::short;
 use super::contender::{Contender, Filter, prepare};
-use super::entries::{self, Kind};
 use super::figures::{Figures, beside, in_turns};
 use super::generator::{Mix, SOURCES_LEN, Sources, Traffic, blocked, blocked_one};
 use super::loaded::Loaded;
@@ -63,7 +63,8 @@ impl Setting<'_> {
             Sources::Million => blocked()?,
         }];
         let mut lists = vec![one.clone()];
-        for size in self.order.sizes(&[100_000], &[1000]) {
+        // One entry there is already.
+        for size in self.order.sizes(&[100_000], &[1000]).into_iter().filter(|size| *size > 1) {
             lists.push(many(size)?);
         }
         let new = |name, filter| Contender::new(self.sender, name, filter);
@@ -95,8 +96,8 @@ impl Setting<'_> {
         remarks: &mut Remarks,
     ) -> Outcome<Group> {
         let traffic = Traffic { mix, sources: self.sources };
-        let frames = self.order.by_effort(100_000, 5_000);
-        let facts = prepare(contenders, traffic, frames / 10, remarks)?;
+        let frames = self.order.effort.of((100_000, 5_000));
+        let facts = prepare(contenders, traffic, self.order.effort, remarks)?;
         let rounds = self.order.rounds(21, 3);
         let turns = in_turns(contenders, rounds, |contender| contender.turn(traffic, frames))?;
         let what = format!("{}, {}", mix.word(), self.sources.words());
@@ -126,7 +127,8 @@ fn named(what: &str, list: &[Prefix]) -> String {
 }
 
 /// So many prefixes that cover the sources to be blocked: as many of one length as a power of two
-/// allows, so that a million sources hit nearly as many entries, and random ones elsewhere.
+/// allows, so that a million sources hit nearly as many entries, and elsewhere random ones of that
+/// length or longer. None overlaps another: some peers would join them.
 fn many(size: usize) -> Outcome<Vec<Prefix>> {
     let deepest = 32 - SOURCES_LEN;
     let bits = u8::try_from(size.ilog2()).unwrap_or(deepest).min(deepest);
@@ -137,12 +139,16 @@ fn many(size: usize) -> Outcome<Vec<Prefix>> {
         Prefix::new(address.into(), len)
     };
     let mut all: Vec<Prefix> = (0..1_u32 << bits).filter_map(part).collect();
-    let ours = |entry: &Prefix| matches!(entry.addr(), IpAddr::V4(a) if a.octets()[0] == first.octets()[0]);
-    // Longer than /12, an entry has all of its addresses in one network of the first byte. One in
-    // 256 is in ours; there are enough of the others.
-    let others = entries::draw(Family::V4, Kind::Prefixes, size * 2, &mut Random::new(1));
-    let room = size - all.len();
-    all.extend(others.into_iter().filter(|entry| !ours(entry)).take(room));
+    let (mut random, mut taken) = (Random::new(1), HashSet::new());
+    while all.len() < size {
+        let address = IpAddr::V4(Ipv4Addr::from_bits(random.word() as u32));
+        let longer = u8::try_from(random.below(usize::from(32 - len) + 1)).unwrap_or(0);
+        let Some(entry) = Prefix::new(address, len + longer) else { continue };
+        let ours = matches!(address, IpAddr::V4(a) if a.octets()[0] == first.octets()[0]);
+        if !ours && taken.insert(Prefix::new(address, len)) {
+            all.push(entry);
+        }
+    }
     Ok(all)
 }
 
@@ -159,6 +165,10 @@ mod tests {
                 list.iter().any(|entry| entry.contains(IpAddr::V4(Ipv4Addr::new(10, a, b, c))))
             };
             assert!(has(16, 0, 0) && has(24, 99, 7) && has(31, 255, 255), "{size}");
+            let apart = |pair: &[Prefix]| !pair[0].contains(pair[1].addr());
+            let mut sorted = list.clone();
+            sorted.sort();
+            assert!(sorted.windows(2).all(apart), "{size}");
             assert!(!has(48, 0, 0) && !has(48, 66, 66) && !has(63, 255, 255), "{size}");
         }
     }

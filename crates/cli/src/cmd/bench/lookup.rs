@@ -83,7 +83,7 @@ impl Case<'_> {
         let mut random = Random::new(self.size as u64);
         let entries = entries::draw(self.family, self.kind, self.size, &mut random);
         let mut contenders = self.contenders(&entries)?;
-        let count = self.order.by_effort(1 << 20, 1 << 15);
+        let count = self.order.effort.of((1 << 20, 1 << 15));
         let mut groups = Vec::new();
         let hits = entries::hits(&entries, count, &mut random);
         groups.push(self.group(&mut contenders, ("hit", Verdict::Drop), &hits, remarks)?);
@@ -144,7 +144,7 @@ impl Case<'_> {
         remarks: &mut Remarks,
     ) -> Outcome<Group> {
         let what = format!("{}, {what}", self.title());
-        let cursor = Cursor::over(self.family, addresses, self.order.by_effort(8, 2))?;
+        let cursor = Cursor::over(self.family, addresses, self.order.effort.of((8, 2)))?;
         for contender in contenders.iter().filter(|contender| contender.judges == Judges::Frames) {
             cursor.check(&contender.program, right).map_err(|failure| {
                 failure.because(format!("{}, {what}: not judged right", contender.name))

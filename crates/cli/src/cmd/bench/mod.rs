@@ -8,6 +8,7 @@
 mod chart;
 mod contender;
 mod drop;
+mod effort;
 mod entries;
 mod figures;
 mod frames;
@@ -26,6 +27,7 @@ mod update;
 use crate::args::{Bench, Peer, Subject};
 use crate::failure::{Failure, Outcome};
 use crate::output::Output;
+use effort::Effort;
 
 /// Measures, prints, and writes what is asked for.
 pub fn run(args: &Bench, out: &mut Output) -> Outcome {
@@ -55,13 +57,6 @@ struct Order {
     effort: Effort,
 }
 
-/// How much is spent on it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Effort {
-    Quick,
-    Full,
-}
-
 impl Order {
     fn new(args: &Bench) -> Self {
         let mut against: Vec<Peer> = Vec::new();
@@ -79,23 +74,16 @@ impl Order {
 
     /// The sizes that were asked for, or the usual ones.
     fn sizes(&self, full: &[usize], quick: &[usize]) -> Vec<usize> {
-        match (self.sizes.is_empty(), self.effort) {
-            (false, _) => self.sizes.clone(),
-            (true, Effort::Full) => full.to_vec(),
-            (true, Effort::Quick) => quick.to_vec(),
+        if self.sizes.is_empty() {
+            self.effort.of((full, quick)).to_vec()
+        } else {
+            self.sizes.clone()
         }
     }
 
     /// How many turns each contender has.
     fn rounds(&self, full: usize, quick: usize) -> usize {
-        self.rounds.unwrap_or(self.by_effort(full, quick))
-    }
-
-    fn by_effort<T>(&self, full: T, quick: T) -> T {
-        match self.effort {
-            Effort::Full => full,
-            Effort::Quick => quick,
-        }
+        self.rounds.unwrap_or(self.effort.of((full, quick)))
     }
 }
 

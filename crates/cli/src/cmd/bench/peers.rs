@@ -145,19 +145,15 @@ pub fn ipset(name: &str, entries: &[Prefix]) -> String {
     text
 }
 
-/// A table with a set of these entries and a chain that drops what comes from them.
+/// A table with a set of these entries, none of which overlaps another, and a chain that drops what
+/// comes from them.
 fn nft(family: &str, hook: &str, entries: &[Prefix]) -> String {
-    let flags = nft_flags(entries);
+    let flags = if entries.iter().all(Prefix::is_host) { "" } else { "flags interval;" };
     format!(
         "table {family} bench {{\n set s {{ type ipv4_addr; {flags} elements = {{ {} }} }}\n \
          chain c {{ {hook}; policy accept; ip saddr @s drop; }}\n}}\n",
         listed(entries)
     )
-}
-
-/// What a set must be declared as to hold these entries.
-pub fn nft_flags(entries: &[Prefix]) -> &'static str {
-    if entries.iter().all(Prefix::is_host) { "" } else { "flags interval; auto-merge;" }
 }
 
 /// Entries as a list of nft has them.

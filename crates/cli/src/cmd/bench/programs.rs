@@ -53,16 +53,15 @@ pub fn passes_by_bit(at: i16, mask: i32) -> Outcome<Program> {
     load(a, "bench_limit", &[])
 }
 
-/// Passes of a run of a program alone, and how many such runs: the fastest counts. To begin and to
-/// end one, the kernel waits for milliseconds.
+/// Passes of a run of a program alone.
 const PASSES: u32 = 100_000;
-const RUNS: usize = 5;
 
-/// Nanoseconds of a program alone on the same frame again and again.
-pub fn alone(program: &Program, frame: &[u8]) -> Outcome<u128> {
+/// Nanoseconds of a program alone on the same frame again and again, in the fastest of so many runs.
+/// To begin and to end one, the kernel waits for milliseconds.
+pub fn alone(program: &Program, frame: &[u8], runs: usize) -> Outcome<u128> {
     let run = TestRun { packet: frame, repeat: PASSES, ingress: None };
     let mut least = u128::MAX;
-    for _ in 0..RUNS {
+    for _ in 0..runs {
         let result = program.test_run(&run);
         let result = result.map_err(|errno| refused("run a program on a frame", errno))?;
         least = least.min(result.duration.as_nanos());

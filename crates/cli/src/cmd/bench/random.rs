@@ -5,7 +5,7 @@ pub struct Random(u64);
 impl Random {
     pub fn new(seed: u64) -> Self {
         // The state must not be zero.
-        Self(seed ^ 0x9e37_79b9_7f4a_7c15 | 1)
+        Self((seed ^ 0x9e37_79b9_7f4a_7c15) | 1)
     }
 
     pub fn word(&mut self) -> u64 {
@@ -23,7 +23,7 @@ impl Random {
 
     /// Any number below `end`, which is not zero.
     pub fn below(&mut self, end: usize) -> usize {
-        let scaled = u128::from(self.word()) * end as u128 >> 64;
+        let scaled = (u128::from(self.word()) * end as u128) >> 64;
         usize::try_from(scaled).unwrap_or(0)
     }
 }

@@ -121,11 +121,12 @@ impl Line {
 }
 
 impl Group {
-    /// Gives every line its ratio to the first one, whose median must be something.
+    /// Gives every line its ratio to the first one. What is lost in the noise has none.
     pub fn with_ratios(mut self) -> Self {
         let first = self.lines.first().map_or(0.0, |line| line.figures.median());
         for line in &mut self.lines {
-            line.ratio = (first > 0.0).then(|| line.figures.median() / first);
+            let median = line.figures.median();
+            line.ratio = (first > 0.0 && median > 0.0).then(|| median / first);
         }
         self
     }

@@ -99,7 +99,7 @@ fn targets(size: usize) -> impl Iterator<Item = (Ipv4Addr, u16)> {
     let others = (1..size).map(|n| {
         let n = u32::try_from(n).unwrap_or(u32::MAX);
         let port = u16::try_from(1024 + 2 * (n % 30_000)).unwrap_or(u16::MAX);
-        (Ipv4Addr::from_bits(0xac10_0000 | 2 * n), port)
+        (Ipv4Addr::from_bits(0xac10_0000 | (2 * n)), port)
     });
     others.chain([(blocked_one(), PORT)])
 }
@@ -115,8 +115,9 @@ fn by_test_run(
     loaded.check(&frame, Verdict::Drop)?;
     let instructions = loaded.program.info().map(|info| info.instructions).ok();
     let mut programs = [programs::returns(Verdict::Drop)?, loaded.program];
-    let turns =
-        in_turns(&mut programs, order.rounds(7, 3), |program| Ok(alone(program, &frame)? as f64))?;
+    let turns = in_turns(&mut programs, order.rounds(7, 3), |program| {
+        Ok(alone(program, &frame, order.effort.of((5, 2)))? as f64)
+    })?;
     let what = format!("test run, rules of {}", sort.words());
     let limit = turns.first().cloned().unwrap_or_default();
     remarks.look_at(&limit, &format!("{what}, {size}"));
@@ -140,7 +141,7 @@ impl Flood<'_> {
         let mut contenders = self.contenders(policy, peers, remarks)?;
         let traffic = Traffic { mix: Mix::Blocked, sources: Sources::One };
         let frames = self.frames();
-        prepare(&mut contenders, traffic, frames / 10, remarks)?;
+        prepare(&mut contenders, traffic, self.order.effort, remarks)?;
         let turns = in_turns(&mut contenders, self.order.rounds(7, 3), |contender| {
             Ok(1e9 / contender.turn(traffic, frames)?)
         })?;
@@ -156,7 +157,7 @@ impl Flood<'_> {
 
     /// Fewer where a chain of rules is long: its time grows with it.
     fn frames(&self) -> u32 {
-        let usual = self.order.by_effort(100_000, 5_000);
+        let usual = self.order.effort.of((100_000, 5_000));
         if self.size > 1000 { usual / 20 } else { usual }
     }
 

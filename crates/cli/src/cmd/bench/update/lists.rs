@@ -10,7 +10,7 @@ use std::os::fd::AsRawFd;
 use nix::sys::memfd::{MFdFlags, memfd_create};
 use palisade_filter::value::{Family, Prefix};
 
-use super::super::peers::{self, listed, nft_flags};
+use super::super::peers::{self, listed};
 use super::super::refused;
 use crate::failure::{Failure, Outcome};
 
@@ -57,7 +57,9 @@ impl List {
         let swap = peers::ipset("other", entries) + "swap bench other\ndestroy other\n";
         let (six, all) = (entries.first().is_some_and(|e| e.addr().is_ipv6()), listed(entries));
         let kind = if six { "ipv6_addr" } else { "ipv4_addr" };
-        let flags = nft_flags(entries);
+        // It takes no entries that overlap, unless it may join them.
+        let exact = entries.iter().all(Prefix::is_host);
+        let flags = if exact { "" } else { "flags interval; auto-merge;" };
         let made = format!(
             "table inet bench {{\n set s {{ type {kind}; {flags} elements = {{ {all} }} }}\n}}\n"
         );
