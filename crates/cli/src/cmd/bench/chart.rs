@@ -73,7 +73,7 @@ impl Chart<'_> {
         let mut svg = Svg::new(self.title, BOTTOM + 60.0);
         for value in axis.marks() {
             svg.line((LEFT, y(value)), (RIGHT, y(value)), "#dddddd");
-            svg.text((LEFT - 8.0, y(value) + 4.0), Anchor::End, &written(value));
+            svg.text((LEFT - 8.0, y(value) + 4.0), Anchor::End, &mark(value));
         }
         for size in self.sizes() {
             svg.line((x(size), BOTTOM), (x(size), BOTTOM + 5.0), "#333333");
@@ -104,7 +104,7 @@ impl Chart<'_> {
         let mut svg = Svg::new(self.title, bottom + 60.0);
         for value in axis.marks() {
             svg.line((x(value), TOP - 4.0), (x(value), bottom), "#dddddd");
-            svg.text((x(value), bottom + 18.0), Anchor::Middle, &written(value));
+            svg.text((x(value), bottom + 18.0), Anchor::Middle, &mark(value));
         }
         for (at, series) in self.series.iter().enumerate() {
             let top = TOP + ROW * at as f64;
@@ -181,6 +181,15 @@ pub fn written(value: f64) -> String {
         0.0 => "0".to_owned(),
         _ => format!("{value:.2}"),
     }
+}
+
+/// A value as it stands at an axis: without zeros that say nothing.
+fn mark(value: f64) -> String {
+    let text = written(value);
+    if text.contains('.') {
+        return text.trim_end_matches('0').trim_end_matches('.').to_owned();
+    }
+    text
 }
 
 /// A size as it is asked for: `10k`, `1m`.
@@ -320,6 +329,7 @@ mod tests {
 
     #[test]
     fn numbers_are_short_and_still_tell_apart_what_differs() {
+        assert_eq!([2.0, 0.5, 100.0].map(mark), ["2", "0.5", "100"]);
         assert_eq!(
             [0.0, 0.123, 9.99, 14.26, 812.4].map(written),
             ["0", "0.12", "9.99", "14.3", "812"]
