@@ -1,5 +1,6 @@
 //! What can be typed: the commands, their options and their help.
 
+mod bench;
 mod code;
 mod packets;
 
@@ -12,6 +13,7 @@ use palisade_filter::value::Timeout;
 use palisade_filter::{Item, Name};
 use palisade_loader::xdp::Mode;
 
+pub use bench::{Bench, Peer, Subject};
 pub use code::{Asm, CodeFormat, Disasm, Dump, DumpFormat, DumpTarget, Exec, bytes_of_hex};
 pub use packets::{Explain, Replay};
 
@@ -125,6 +127,11 @@ pub enum Command {
     Load(Load),
     /// See it work: a private network namespace, an attacker, a friend; nothing of this host is touched
     Try,
+    /// Measure what filtering costs here: live floods, look-ups, edits, rules; nothing of this host is touched
+    ///
+    /// In namespaces of its own, as root. What is compared takes turns, so that whatever else the machine does
+    /// meets all alike; the figures that count are ratios of the same run. See docs/performance.md.
+    Bench(Bench),
     /// Check what this machine offers, with the command that mends each shortcoming
     Doctor(Doctor),
     /// Print completions for a shell

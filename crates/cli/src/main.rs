@@ -88,6 +88,7 @@ fn run(cli: &Cli) -> Outcome {
         Command::Exec(args) => cmd::exec::run(args, &mut out),
         Command::Load(args) => cmd::load::run(global, args, &mut out),
         Command::Try => cmd::trial::run(&mut out),
+        Command::Bench(args) => cmd::bench::run(args, &mut out),
         Command::Doctor(args) => cmd::doctor::run(global, args, &mut out),
         Command::Completions { shell } => cmd::manual::completions(*shell, &mut out),
         Command::Man => cmd::manual::man(&mut out),

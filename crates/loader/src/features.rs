@@ -269,11 +269,11 @@ fn measure(a: &mut Assembler) {
 }
 
 fn live_frames() -> Support {
-    let drop = |a: &mut Assembler| {
+    let drops = |a: &mut Assembler| {
         a.mov(R0, DROP).exit();
     };
     let run = LiveRun { packet: &[0; 64], repeat: 1, batch: 1, ingress: None };
-    answer(load(drop, Buffers::Single).and_then(|program| program.run_live(&run)))
+    answer(load(drops, Buffers::Single).and_then(|program| program.run_live(&run).map(drop)))
 }
 
 fn jitted(program: &Program) -> Support {

@@ -7,7 +7,7 @@
 
 use std::fmt;
 use std::num::NonZeroU32;
-use std::os::fd::AsFd;
+use std::os::fd::{AsFd, OwnedFd};
 
 use netlink_packet_route::RouteNetlinkMessage;
 use netlink_packet_route::link::{LinkAttribute, LinkMessage};
@@ -207,9 +207,20 @@ pub enum VlanOffload {
 
 /// Whether an interface takes VLAN tags off; `EOPNOTSUPP` where its driver does not tell.
 pub fn rx_vlan_offload(name: &str) -> Result<VlanOffload, Errno> {
-    let socket = socket(AddressFamily::Inet, SockType::Datagram, SockFlag::SOCK_CLOEXEC, None)?;
-    let flags = sys::ethtool_flags(socket.as_fd(), name.as_bytes())?;
+    let flags = sys::ethtool_flags(any_socket()?.as_fd(), name.as_bytes())?;
     Ok(if flags & sys::ETH_FLAG_RXVLAN != 0 { VlanOffload::On } else { VlanOffload::Off })
+}
+
+/// Has an interface gather what it receives into larger packets. A veth that does so takes
+/// redirected frames without an XDP program of its own.
+#[doc(alias = "gro")]
+pub fn gather_received(name: &str) -> Result<(), Errno> {
+    sys::ethtool_gro_on(any_socket()?.as_fd(), name.as_bytes())
+}
+
+/// What an ioctl about interfaces goes through, in the namespace of the calling thread.
+fn any_socket() -> Result<OwnedFd, Errno> {
+    Ok(socket(AddressFamily::Inet, SockType::Datagram, SockFlag::SOCK_CLOEXEC, None)?)
 }
 
 #[cfg(test)]

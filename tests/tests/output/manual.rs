@@ -6,7 +6,7 @@ use std::process::{Command, Stdio};
 use super::{plain, wait};
 
 /// The commands of DESIGN.md that there are.
-const COMMANDS: [&str; 22] = [
+const COMMANDS: [&str; 23] = [
     "attach",
     "detach",
     "apply",
@@ -26,6 +26,7 @@ const COMMANDS: [&str; 22] = [
     "diff",
     "dump",
     "try",
+    "bench",
     "doctor",
     "completions",
     "man",
@@ -53,6 +54,7 @@ fn every_command_has_help_that_names_its_options() {
         ("export", &["--set", "--format"]),
         ("stats", &["--interval", "--count"]),
         ("add", &["--set"]),
+        ("bench", &["--against", "--sizes", "--rounds", "--quick", "--out"]),
     ] {
         let help = plain(&[command, "--help"]).ok();
         for option in options {

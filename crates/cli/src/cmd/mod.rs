@@ -4,6 +4,7 @@ pub mod apply;
 pub mod asm;
 pub mod attach;
 pub mod attest;
+pub mod bench;
 pub mod check;
 pub mod confirm;
 pub mod detach;

@@ -1,4 +1,4 @@
-//! One ioctl: the flags of an interface that ethtool calls its legacy flags.
+//! One ioctl: what ethtool asks and sets by a single word, for the interface of a name.
 //!
 //! The interface is named, not numbered, because the ioctl takes a name; a name that does not fit
 //! is refused before the call.
@@ -6,7 +6,7 @@
 use std::mem::offset_of;
 use std::os::fd::{AsRawFd, BorrowedFd};
 
-use super::uapi::{ETHTOOL_GFLAGS, SIOCETHTOOL};
+use super::uapi::{ETHTOOL_GFLAGS, ETHTOOL_SGRO, SIOCETHTOOL};
 use crate::Errno;
 
 /// `struct ethtool_value`.
@@ -28,7 +28,20 @@ const _: () = assert!(offset_of!(Request<'_>, data) == offset_of!(libc::ifreq, i
 
 /// The flags of `ETHTOOL_GFLAGS` for the interface of that name, through any socket.
 pub(crate) fn ethtool_flags(socket: BorrowedFd<'_>, interface: &[u8]) -> Result<u32, Errno> {
-    let mut value = EthtoolValue { cmd: ETHTOOL_GFLAGS, data: 0 };
+    exchange(socket, interface, EthtoolValue { cmd: ETHTOOL_GFLAGS, data: 0 })
+}
+
+/// Has the interface of that name gather what it receives (`ETHTOOL_SGRO`), through any socket.
+pub(crate) fn ethtool_gro_on(socket: BorrowedFd<'_>, interface: &[u8]) -> Result<(), Errno> {
+    exchange(socket, interface, EthtoolValue { cmd: ETHTOOL_SGRO, data: 1 }).map(drop)
+}
+
+/// Hands a word over; the answer is the word that the kernel leaves.
+fn exchange(
+    socket: BorrowedFd<'_>,
+    interface: &[u8],
+    mut value: EthtoolValue,
+) -> Result<u32, Errno> {
     let mut name = [0; libc::IFNAMSIZ];
     if interface.is_empty() || interface.len() >= name.len() || interface.contains(&0) {
         return Err(Errno::ENODEV);

@@ -32,7 +32,7 @@ pub(crate) use call::{
     map_create, map_info, map_next_id, obj_get, obj_pin, prog_by_id, prog_info, prog_load,
     prog_next_id, prog_test_run,
 };
-pub(crate) use ethtool::ethtool_flags;
+pub(crate) use ethtool::{ethtool_flags, ethtool_gro_on};
 pub(crate) use map::{BatchRead, MapFd, Start, Update};
 pub(crate) use mapping::Mapping;
 pub use mapping::{Word, WordMut};

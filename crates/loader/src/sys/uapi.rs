@@ -53,4 +53,5 @@ pub(crate) const BPF_TAG_SIZE: usize = 8;
 
 pub(crate) const SIOCETHTOOL: libc::Ioctl = 0x8946;
 pub(crate) const ETHTOOL_GFLAGS: u32 = 0x25;
+pub(crate) const ETHTOOL_SGRO: u32 = 0x2c;
 pub(crate) const ETH_FLAG_RXVLAN: u32 = 1 << 8;
