@@ -9,7 +9,7 @@ mod sets;
 
 use palisade_asm::Image;
 use palisade_filter::plan::{CONTROL, COUNTERS, Control, Mode};
-use palisade_filter::{Artifact, Buffers, Row, Target, Verdict, compile, parse};
+use palisade_filter::{Artifact, Buffers, Policy, Row, Target, Verdict, compile, parse};
 use palisade_loader::{
     Insert, LoadError, LoadOptions, Map, MapHandle, ObjectId, ObjectKind, PerCpuMap, Program,
     TestRun, Ticks, Wire,
@@ -26,6 +26,7 @@ use crate::privilege::Kernel;
 
 /// A policy that runs in the kernel.
 pub struct Engine {
+    policy: Policy,
     artifact: Artifact,
     image: Image,
     maps: Vec<MapHandle>,
@@ -63,7 +64,7 @@ impl Engine {
         let seen = vec![[0, 0]; artifact.rows.len() * 2];
         let sets = Sets::default();
         let _watch = Watch::new(objects(&program, &maps));
-        let engine = Self { artifact, image, maps, program, counters, seen, sets, _watch };
+        let engine = Self { policy, artifact, image, maps, program, counters, seen, sets, _watch };
         engine.set_clock();
         for filling in &engine.artifact.fillings {
             engine.maps[filling.map].fill(&filling.entries).unwrap_or_else(|e| panic!("{e}"));

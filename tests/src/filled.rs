@@ -2,14 +2,17 @@
 //! maps, without the tool's own code: a mistake of the tool cannot hide one of the program.
 
 use std::collections::BTreeMap;
-use std::net::IpAddr;
 
 use palisade_filter::Item;
+use palisade_filter::policy::{EntryCounters, Policy, Set};
+use palisade_filter::structure::flat::HEAD_WORDS;
+use palisade_filter::structure::flat::Part;
 use palisade_filter::structure::service::{self, Placed};
-use palisade_filter::structure::{Fill, NetPart, fill_map};
-use palisade_filter::value::{Mac, Prefix};
+use palisade_filter::structure::{FILL_WORDS, Fill, NetPart, fill_map};
+use palisade_filter::value::{Mac, Prefix, SetKind};
 
 use crate::agree::{Entry, Life};
+use crate::tables::{self, Tables};
 
 /// What holds the maps of a program.
 pub trait Maps {
@@ -42,67 +45,71 @@ impl Ends {
 /// Where the hits of an entry are counted: a map, and a key of it.
 pub type Counted = (usize, Vec<u8>);
 
-/// Puts entries into their sets, and says where each is counted.
-pub fn fill(maps: &mut impl Maps, entries: &[Entry], ends: Ends) -> Vec<Counted> {
+/// Puts entries into their sets, and says where each is counted, if it is.
+pub fn fill(maps: &mut impl Maps, policy: &Policy, entries: &[Entry], ends: Ends) -> Vec<Counted> {
     let mut sets: BTreeMap<&str, Vec<(Item, u64)>> = BTreeMap::new();
     for entry in entries {
         let item = entry.item.parse().unwrap_or_else(|why| panic!("`{}`: {why}", entry.item));
         sets.entry(&entry.set).or_default().push((item, ends.of(entry.life)));
     }
-    sets.into_iter().flat_map(|(set, items)| fill_set(maps, set, &items)).collect()
+    let declared = |name: &str| policy.set(name).unwrap_or_else(|| panic!("no set `{name}`"));
+    sets.into_iter().flat_map(|(set, items)| fill_set(maps, declared(set), &items)).collect()
 }
 
-fn fill_set(maps: &mut impl Maps, set: &str, items: &[(Item, u64)]) -> Vec<Counted> {
+fn fill_set(maps: &mut impl Maps, set: &Set, items: &[(Item, u64)]) -> Vec<Counted> {
     let (mut counted, mut placed, mut fill) = (Vec::new(), Vec::new(), Fill::default());
+    let name = set.name.as_str();
+    if set.kind == SetKind::Net {
+        return fill_net(maps, set, items);
+    }
     for (item, end) in items {
-        let (name, key, part, until) = match item {
-            Item::Net(prefix) => {
-                let part = NetPart::of(prefix);
-                (part.map_name(set), net_key(prefix), part.index(), until(prefix, *end, items))
+        match item {
+            Item::Mac(Mac(addr)) => {
+                fill.entries[0] += 1;
+                let at = maps.place(name);
+                maps.write(at, addr, &[0, 0, 0, *end, *end].map(u64::to_ne_bytes).concat());
+                counted.push((at, addr.to_vec()));
             }
-            Item::Mac(Mac(addr)) => (set.to_owned(), addr.to_vec(), 0, *end),
             Item::Service(item) => {
                 let slot = u16::try_from(placed.len() + 1).expect("few items");
                 placed.push(Placed { slot, item: *item, until: *end });
-                continue;
             }
-        };
-        fill.entries[part] += 1;
-        let at = maps.place(&name);
-        maps.write(at, &key, &[0, 0, 0, until, *end].map(u64::to_ne_bytes).concat());
-        counted.push((at, key));
+            Item::Net(_) => panic!("`{item}` in a {} set", set.kind.word()),
+        }
     }
-    let at = maps.place(&fill_map(set).name);
-    maps.write(at, &[0; 4], &fill.words().map(u64::to_ne_bytes).concat());
-    counted.extend(fill_services(maps, set, &placed));
+    let at = maps.place(&fill_map(name).name);
+    let mut words = [0; HEAD_WORDS];
+    words[..FILL_WORDS].copy_from_slice(&fill.words());
+    maps.write(at, &[0; 4], &words.map(u64::to_ne_bytes).concat());
+    counted.extend(fill_services(maps, name, &placed));
     counted
 }
 
-fn net_key(prefix: &Prefix) -> Vec<u8> {
-    let address = match prefix.addr() {
-        IpAddr::V4(addr) => addr.octets().to_vec(),
-        IpAddr::V6(addr) => addr.octets().to_vec(),
-    };
-    let len = u32::from(prefix.len()).to_ne_bytes();
-    if prefix.is_host() { address } else { [&len, address.as_slice()].concat() }
-}
-
-/// Until when a prefix matches: as long as the last of those of its set that hold it.
-fn until(prefix: &Prefix, end: u64, items: &[(Item, u64)]) -> u64 {
-    if prefix.is_host() {
-        return end;
+fn fill_net(maps: &mut impl Maps, set: &Set, items: &[(Item, u64)]) -> Vec<Counted> {
+    let (mut entries, mut fill) = (Vec::<(Prefix, u64)>::new(), Fill::default());
+    for (item, end) in items {
+        let Item::Net(prefix) = item else { panic!("`{item}` in a net set") };
+        fill.entries[NetPart::of(prefix).index()] += 1;
+        entries.push((*prefix, *end));
     }
-    let around = items.iter().filter_map(|(item, end)| match item {
-        Item::Net(outer) if !outer.is_host() && holds(outer, prefix) => Some(*end),
-        Item::Net(_) | Item::Mac(_) | Item::Service(_) => None,
-    });
-    let ends: Vec<u64> = around.chain([end]).collect();
-    if ends.contains(&0) { 0 } else { ends.into_iter().max().unwrap_or(0) }
-}
-
-/// Whether one prefix has all addresses of another.
-pub fn holds(outer: &Prefix, inner: &Prefix) -> bool {
-    outer.family() == inner.family() && outer.len() <= inner.len() && outer.contains(inner.addr())
+    let tables = Tables::of(&entries, tables::first_room(set), set.max);
+    for part in [Part::Entries, Part::Nodes, Part::Hosts6] {
+        let at = maps.place(&part.map_name(set.name.as_str()));
+        for (index, words) in tables.elements(part) {
+            let value: Vec<u8> = words.iter().flat_map(|word| word.to_ne_bytes()).collect();
+            maps.write(at, &index.to_ne_bytes(), &value);
+        }
+    }
+    let mut head = tables.head();
+    head[..FILL_WORDS].copy_from_slice(&fill.words());
+    let at = maps.place(&Part::Head.map_name(set.name.as_str()));
+    maps.write(at, &[0; 4], &head.map(u64::to_ne_bytes).concat());
+    if set.counters == EntryCounters::Off {
+        return Vec::new();
+    }
+    let hits = maps.place(&Part::Hits.map_name(set.name.as_str()));
+    let number = |at| u32::try_from(at + 1).expect("few entries");
+    (0..entries.len()).map(|at| (hits, number(at).to_ne_bytes().to_vec())).collect()
 }
 
 fn fill_services(maps: &mut impl Maps, set: &str, placed: &[Placed]) -> Vec<Counted> {

@@ -56,7 +56,7 @@ impl Interpreted {
                 new.write(at, &[0; 4], &vec![0; fill.value_size.try_into().expect("small")]);
             }
         }
-        new.entries = filled::fill(&mut new, &entries, ENDS);
+        new.entries = filled::fill(&mut new, policy, &entries, ENDS);
         for index in (0u32..).take(new.seen.len()) {
             new.write(counters, &index.to_ne_bytes(), &BEGIN.map(u64::to_ne_bytes).concat());
         }

@@ -30,3 +30,4 @@ pub mod random;
 pub mod sets;
 pub mod skip;
 pub mod struck;
+pub mod tables;

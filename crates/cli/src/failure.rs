@@ -6,6 +6,7 @@
 use std::fmt;
 use std::io;
 
+use crate::running::set::TableError;
 use palisade_filter::PlanError;
 use palisade_filter::diag::{Diagnostic, Diagnostics, Place};
 use palisade_loader::xdp::AttachError;
@@ -196,6 +197,15 @@ impl From<MapError> for Failure {
             MapError::Shape { .. } | MapError::Sizes { .. } => Self::refused(error.to_string())
                 .note("help", "this pin is not of this version's making; `palisade detach --all` with the version that made it, then attach again"),
             _ => Self::refused(error.to_string()),
+        }
+    }
+}
+
+impl From<TableError> for Failure {
+    fn from(error: TableError) -> Self {
+        match error {
+            TableError::Map(error) => error.into(),
+            TableError::Room(none) => Failure::bug(none.to_string()),
         }
     }
 }

@@ -77,13 +77,14 @@ impl Artifact {
     /// taken to be empty. The others begin as zeros.
     pub fn values(&self, policy: &Policy, order: ByteOrder) -> Vec<(usize, Vec<u8>)> {
         let place = |name: String| self.maps.iter().position(|map| map.name == name);
-        let fill_of = |set: &policy::Set| place(structure::fill_map(set.name.as_str()).name);
-        let fills = policy.sets().iter().filter_map(fill_of);
-        let anything = Fill::ANYTHING.words().map(|word| order.bytes64(word)).concat();
+        let fills = policy.sets().iter().filter_map(|set| {
+            let words = Fill::anything(set).map(|word| order.bytes64(word));
+            Some((place(structure::fill_map(set.name.as_str()).name)?, words.concat()))
+        });
         let tables = self.fillings.iter().flat_map(|filling| {
             filling.entries.iter().map(|(_, value)| (filling.map, value.clone()))
         });
-        fills.map(|map| (map, anything.clone())).chain(tables).collect()
+        fills.chain(tables).collect()
     }
 }
 

@@ -34,10 +34,10 @@ fn a_policy_that_looks_at_no_header_has_no_parser() {
         pass:
         ; verdict
           r8 = 2
-          *(u32 *)(r10 -260) = r7
+          *(u32 *)(r10 -244) = r7
           r1 = map[_counters]
           r2 = r10
-          r2 += -260
+          r2 += -244
           call bpf_map_lookup_elem#1
           if r0 == 0x0 goto done
           r1 = *(u64 *)(r0 +0)
@@ -81,7 +81,7 @@ fn a_prefix_is_compared_by_its_fixed_bits() {
         ": default ",
         expect![[r#"
             ; 1: drop src 10.0.0.0/9
-              r1 = *(u32 *)(r10 -212)
+              r1 = *(u32 *)(r10 -204)
               w1 &= 33023
               if w1 != 0xa goto past line 1
               r7 = 11
@@ -95,9 +95,9 @@ fn a_prefix_is_compared_by_its_fixed_bits() {
         ": default ",
         expect![[r#"
             ; 1: drop dst 2001:db8::/33
-              r1 = *(u32 *)(r10 -232)
+              r1 = *(u32 *)(r10 -224)
               if w1 != 0xb80d0120 goto past line 1
-              r1 = *(u32 *)(r10 -228)
+              r1 = *(u32 *)(r10 -220)
               w1 &= 128
               if w1 != 0x0 goto past line 1
               r7 = 11
@@ -117,16 +117,16 @@ fn cheap_tests_come_before_look_ups_and_hits_wait_for_the_whole_rule() {
         ": default ",
         expect![[r#"
             ; 3: drop dst in a service in w sport 1024-65535
-              r1 = *(u32 *)(r10 -284)
+              r1 = *(u32 *)(r10 -268)
               if r1 < 0x400 goto past line 3
               r1 = map[w]
               r2 = r10
-              r2 += -292
+              r2 += -276
               call bpf_map_lookup_elem#1
               if r0 == 0x0 goto past line 3
               r0 = *(u64 *)(r0 +0)
               if r0 == 0x0 goto past line 3
-              r1 = *(u32 *)(r10 -276)
+              r1 = *(u32 *)(r10 -260)
               if r1 == 0x6 goto service cell
               r0 >>= 16
               if r1 == 0x11 goto service cell
@@ -134,10 +134,10 @@ fn cheap_tests_come_before_look_ups_and_hits_wait_for_the_whole_rule() {
             service cell:
               r0 &= 65535
               if r0 == 0x0 goto past line 3
-              *(u32 *)(r10 -260) = r0
+              *(u32 *)(r10 -244) = r0
               r1 = map[w:items]
               r2 = r10
-              r2 += -260
+              r2 += -244
               call bpf_map_lookup_elem#1
               if r0 == 0x0 goto past line 3
               r1 = *(u64 *)(r0 +16)
@@ -155,59 +155,165 @@ fn cheap_tests_come_before_look_ups_and_hits_wait_for_the_whole_rule() {
               if r1 > r2 goto service
               goto past line 3
             service:
-              r0 = *(u32 *)(r10 -260)
+              r0 = *(u32 *)(r10 -244)
               *(u64 *)(r10 -40) = r0
               r1 = map[a:fill]+0
               r1 = *(u64 *)(r1 +0)
-              if r1 == 0x0 goto no such host
-              r1 = map[a]
-              r2 = r10
-              r2 += -236
-              call bpf_map_lookup_elem#1
-              if r0 == 0x0 goto no such host
-              r1 = *(u64 *)(r0 +24)
-              if r1 == 0x0 goto in set
-              *(u64 *)(r10 -16) = r0
-              call bpf_jiffies64#118
-              r3 = map[_control]+0
-              r1 = *(u64 *)(r3 +8)
-              r2 = *(u64 *)(r3 +16)
-              r0 -= r1
-              r0 *= r2
-              r2 = r0
-              r0 = *(u64 *)(r10 -16)
-              r1 = *(u64 *)(r0 +24)
-              if r1 > r2 goto in set
-            no such host:
-              r1 = map[a:fill]+16
-              r1 = *(u64 *)(r1 +0)
+              r2 = map[a:fill]+0
+              r2 = *(u64 *)(r2 +16)
+              r1 |= r2
               if r1 == 0x0 goto past line 3
-              r1 = map[a:net4]
+              r8 = *(u32 *)(r10 -220)
+              r8 = be32 r8
+              r1 = map[a:fill]+0
+              r1 = *(u64 *)(r1 +80)
+              r0 = r8
+              r0 >>= r1
+              r0 += 256
+              r2 = 64
+              r2 -= r1
+              r8 <<= r2
+              *(u32 *)(r10 -244) = r0
+              r1 = map[a:nodes]
               r2 = r10
-              r2 += -240
+              r2 += -244
               call bpf_map_lookup_elem#1
               if r0 == 0x0 goto past line 3
-              r1 = *(u64 *)(r0 +24)
-              if r1 == 0x0 goto in set
-              *(u64 *)(r10 -16) = r0
+              r1 = r8
+              r1 >>= 57
+              r1 &= 120
+              r0 += r1
+              r8 <<= 4
+              r0 = *(u64 *)(r0 +0)
+              if r0 s>= 0x0 goto leaf
+              *(u32 *)(r10 -244) = r0
+              r1 = map[a:nodes]
+              r2 = r10
+              r2 += -244
+              call bpf_map_lookup_elem#1
+              if r0 == 0x0 goto past line 3
+              r1 = r8
+              r1 >>= 57
+              r1 &= 120
+              r0 += r1
+              r8 <<= 4
+              r0 = *(u64 *)(r0 +0)
+              if r0 s>= 0x0 goto leaf
+              *(u32 *)(r10 -244) = r0
+              r1 = map[a:nodes]
+              r2 = r10
+              r2 += -244
+              call bpf_map_lookup_elem#1
+              if r0 == 0x0 goto past line 3
+              r1 = r8
+              r1 >>= 57
+              r1 &= 120
+              r0 += r1
+              r8 <<= 4
+              r0 = *(u64 *)(r0 +0)
+              if r0 s>= 0x0 goto leaf
+              *(u32 *)(r10 -244) = r0
+              r1 = map[a:nodes]
+              r2 = r10
+              r2 += -244
+              call bpf_map_lookup_elem#1
+              if r0 == 0x0 goto past line 3
+              r1 = r8
+              r1 >>= 57
+              r1 &= 120
+              r0 += r1
+              r8 <<= 4
+              r0 = *(u64 *)(r0 +0)
+              if r0 s>= 0x0 goto leaf
+              *(u32 *)(r10 -244) = r0
+              r1 = map[a:nodes]
+              r2 = r10
+              r2 += -244
+              call bpf_map_lookup_elem#1
+              if r0 == 0x0 goto past line 3
+              r1 = r8
+              r1 >>= 57
+              r1 &= 120
+              r0 += r1
+              r8 <<= 4
+              r0 = *(u64 *)(r0 +0)
+              if r0 s>= 0x0 goto leaf
+              *(u32 *)(r10 -244) = r0
+              r1 = map[a:nodes]
+              r2 = r10
+              r2 += -244
+              call bpf_map_lookup_elem#1
+              if r0 == 0x0 goto past line 3
+              r1 = r8
+              r1 >>= 57
+              r1 &= 120
+              r0 += r1
+              r8 <<= 4
+              r0 = *(u64 *)(r0 +0)
+              if r0 s>= 0x0 goto leaf
+              goto past line 3
+            leaf:
+              if r0 & 0x10000000 goto lone
+            found:
+              if r0 & 0x8000000 goto timed
+              r0 &= 134217727
+              if r0 != 0x0 goto in set
+              goto past line 3
+            timed:
+              r0 &= 134217727
+              *(u64 *)(r10 -24) = r0
+              *(u32 *)(r10 -244) = r0
+              r1 = map[a]
+              r2 = r10
+              r2 += -244
+              call bpf_map_lookup_elem#1
+              if r0 == 0x0 goto past line 3
+              r1 = *(u64 *)(r0 +0)
+              if r1 == 0x0 goto alive
+              *(u64 *)(r10 -16) = r1
               call bpf_jiffies64#118
               r3 = map[_control]+0
               r1 = *(u64 *)(r3 +8)
               r2 = *(u64 *)(r3 +16)
               r0 -= r1
               r0 *= r2
+              r1 = *(u64 *)(r10 -16)
+              if r1 <= r0 goto past line 3
+            alive:
+              r0 = *(u64 *)(r10 -24)
+              goto in set
+            lone:
+              r1 = r0
+              r1 >>= 40
+              r2 = *(u32 *)(r10 -220)
+              r2 = be32 r2
+              r1 ^= r2
+              r1 &= 1048575
               r2 = r0
-              r0 = *(u64 *)(r10 -16)
-              r1 = *(u64 *)(r0 +24)
-              if r1 > r2 goto in set
+              r2 >>= 32
+              r2 &= 31
+              r1 >>= r2
+              if r1 == 0x0 goto found
+              if r0 & 0x20000000 goto covered
               goto past line 3
+            covered:
+              r0 &= 134217727
+              *(u32 *)(r10 -244) = r0
+              r1 = map[a]
+              r2 = r10
+              r2 += -244
+              call bpf_map_lookup_elem#1
+              if r0 == 0x0 goto past line 3
+              r0 = *(u64 *)(r0 +40)
+              w0 = w0
+              goto found
             in set:
               *(u64 *)(r10 -48) = r0
               r0 = *(u64 *)(r10 -40)
-              *(u32 *)(r10 -260) = r0
+              *(u32 *)(r10 -244) = r0
               r1 = map[w:hits]
               r2 = r10
-              r2 += -260
+              r2 += -244
               call bpf_map_lookup_elem#1
               if r0 == 0x0 goto service counted
               r1 = *(u64 *)(r0 +0)
@@ -218,9 +324,36 @@ fn cheap_tests_come_before_look_ups_and_hits_wait_for_the_whole_rule() {
               *(u64 *)(r0 +8) = r1
             service counted:
               r0 = *(u64 *)(r10 -48)
+              *(u32 *)(r10 -244) = r0
+              call bpf_get_smp_processor_id#8
+              r3 = map[a:fill]+0
+              r1 = *(u64 *)(r3 +112)
+              r0 &= r1
+              r2 = *(u32 *)(r10 -244)
+              r1 = *(u64 *)(r3 +104)
+              r2 <<= r1
+              r0 += r2
+              *(u32 *)(r10 -244) = r0
+              r1 = map[a:hits]
+              r2 = r10
+              r2 += -244
+              call bpf_map_lookup_elem#1
+              if r0 == 0x0 goto entry counted
+              r3 = map[a:fill]+0
+              r1 = *(u64 *)(r3 +120)
+              if r1 != 0x0 goto shared
+              r1 = *(u64 *)(r0 +0)
+              r1 += 1
+              *(u64 *)(r0 +0) = r1
+              r1 = *(u64 *)(r0 +8)
+              r1 += r9
+              *(u64 *)(r0 +8) = r1
+              goto entry counted
+            shared:
               r1 = 1
               lock *(u64 *)(r0 +0) += r1
               lock *(u64 *)(r0 +8) += r9
+            entry counted:
               r7 = 11
               goto drop
             past line 3:

@@ -1,20 +1,18 @@
 //! The sets of a policy that runs: filled and read as `palisade_filter::structure` documents them.
-//!
-//! Until when a prefix matches is worked out here in the plainest way, from all prefixes of its set
-//! that hold it.
 
 use std::collections::BTreeSet;
-use std::net::IpAddr;
 use std::time::Duration;
 
 use palisade_filter::Item;
+use palisade_filter::policy::{EntryCounters, Set};
+use palisade_filter::structure::flat::{HEAD_WORDS, Part};
 use palisade_filter::structure::service::{self, Placed};
 use palisade_filter::structure::{ENTRY_UNTIL, HITS_SIZE, NetPart};
 use palisade_filter::value::{Mac, Prefix, Service};
-use palisade_loader::{Insert, LpmKey, Map, PerCpuMap, Wire, clock};
+use palisade_loader::{Insert, Map, PerCpuMap, Wire, clock};
 
 use super::{Counts, Engine, map_named};
-use crate::filled::holds;
+use crate::tables::{self, Tables};
 
 /// What was put into sets.
 #[derive(Default)]
@@ -50,7 +48,10 @@ impl Engine {
     /// Puts an entry into a set that ends at a time of `CLOCK_MONOTONIC`; 0 is never.
     pub fn add_until(&mut self, set: &str, item: &str, end: u64) {
         match item.parse().unwrap_or_else(|error| panic!("`{item}`: {error}")) {
-            Item::Net(prefix) => self.add_net(set, &prefix, end),
+            Item::Net(prefix) => {
+                self.sets.nets.push((set.to_owned(), prefix, end));
+                self.lay_out(set);
+            }
             Item::Service(service) => self.add_service(set, service, end),
             Item::Mac(Mac(addr)) => {
                 self.raise(set, 0);
@@ -61,46 +62,48 @@ impl Engine {
 
     /// Puts entries into sets, each until when it matches: set, item and end.
     pub fn add_all(&mut self, entries: impl IntoIterator<Item = (String, String, u64)>) {
-        let mut painted = BTreeSet::new();
+        let (mut painted, mut laid_out) = (BTreeSet::new(), BTreeSet::new());
         for (set, item, end) in entries {
             match item.parse() {
                 Ok(Item::Service(service)) => {
                     self.place_service(&set, service, end);
                     painted.insert(set);
                 }
+                Ok(Item::Net(prefix)) => {
+                    self.sets.nets.push((set.clone(), prefix, end));
+                    laid_out.insert(set);
+                }
                 _ => self.add_until(&set, &item, end),
             }
         }
         painted.iter().for_each(|set| self.paint(set));
+        laid_out.iter().for_each(|set| self.lay_out(set));
     }
 
-    fn add_net(&mut self, set: &str, prefix: &Prefix, end: u64) {
-        self.raise(set, NetPart::of(prefix).index());
-        self.insert_net(set, prefix, end, Insert::New);
-        if prefix.is_host() {
-            return;
-        }
-        self.sets.nets.push((set.to_owned(), *prefix, end));
-        let nets: Vec<_> = self.sets.nets.iter().filter(|(name, ..)| name == set).collect();
-        if nets.iter().all(|(.., end)| *end == 0) {
-            return;
-        }
-        for (_, inner, end) in &nets {
-            let around = nets.iter().filter(|(_, outer, _)| holds(outer, inner));
-            let ends: Vec<u64> = around.map(|(.., end)| *end).chain([*end]).collect();
-            let until = if ends.contains(&0) { 0 } else { ends.into_iter().max().unwrap_or(0) };
-            self.insert_net(set, inner, until, Insert::Existing);
-        }
+    fn declared(&self, set: &str) -> &Set {
+        self.policy.set(set).unwrap_or_else(|| panic!("no set is called `{set}`"))
     }
 
-    fn insert_net(&self, set: &str, prefix: &Prefix, until: u64, how: Insert) {
-        let (name, len) = (NetPart::of(prefix).map_name(set), u32::from(prefix.len()));
-        match (prefix.addr(), prefix.is_host()) {
-            (IpAddr::V4(addr), true) => self.insert(&name, &addr.octets(), until, how),
-            (IpAddr::V6(addr), true) => self.insert(&name, &addr.octets(), until, how),
-            (IpAddr::V4(addr), false) => self.insert(&name, &lpm(addr.octets(), len), until, how),
-            (IpAddr::V6(addr), false) => self.insert(&name, &lpm(addr.octets(), len), until, how),
+    fn nets(&self, set: &str) -> impl Iterator<Item = (Prefix, u64)> {
+        self.sets.nets.iter().filter(move |(name, ..)| name == set).map(|(_, p, end)| (*p, *end))
+    }
+
+    /// Writes the tables of a `net` set anew, and leaves its counters as they are.
+    fn lay_out(&self, set: &str) {
+        let (declared, entries) = (self.declared(set), Vec::from_iter(self.nets(set)));
+        let tables = Tables::of(&entries, tables::first_room(declared), declared.max);
+        let bytes = |words: &[u64]| words.iter().flat_map(|word| word.to_ne_bytes()).collect();
+        for part in [Part::Entries, Part::Nodes, Part::Hosts6] {
+            let elements = tables.elements(part);
+            let elements = elements.map(|(at, words)| (at.to_ne_bytes().to_vec(), bytes(words)));
+            let all: Vec<(Vec<u8>, Vec<u8>)> = elements.collect();
+            map_named(&self.maps, &part.map_name(set)).fill(&all).expect("elements of the map");
         }
+        let mut head = tables.head();
+        for (prefix, _) in &entries {
+            head[NetPart::of(prefix).index()] += 1;
+        }
+        self.set_head(set, &head);
     }
 
     fn insert<K: Wire>(&self, map: &str, key: &K, until: u64, how: Insert) {
@@ -135,24 +138,31 @@ impl Engine {
     }
 
     fn raise(&self, set: &str, part: usize) {
-        let map = self.map::<u32, [u64; 9]>(&format!("{set}:fill"));
-        let mut fill = map.get(&0).expect("the fill can be read").expect("an array has its cells");
-        fill[part] += 1;
-        map.insert(&0, &fill, Insert::Any).expect("one cell");
+        let mut head = self.head(set);
+        head[part] += 1;
+        self.set_head(set, &head);
+    }
+
+    fn head(&self, set: &str) -> [u64; HEAD_WORDS] {
+        let map = self.map::<u32, [u64; HEAD_WORDS]>(&Part::Head.map_name(set));
+        map.get(&0).expect("the head can be read").expect("an array has its cells")
+    }
+
+    fn set_head(&self, set: &str, head: &[u64; HEAD_WORDS]) {
+        let map = self.map::<u32, [u64; HEAD_WORDS]>(&Part::Head.map_name(set));
+        map.insert(&0, head, Insert::Any).expect("one cell");
     }
 
     /// How many entries each part of a `net` set has, as the program is told.
     pub fn fill(&self, set: &str) -> [u64; 4] {
-        let map = self.map::<u32, [u64; 9]>(&format!("{set}:fill"));
-        let fill = map.get(&0).expect("the fill can be read").expect("an array has its cells");
-        [fill[0], fill[1], fill[2], fill[3]]
+        *self.head(set).first_chunk().expect("four counts")
     }
 
     /// Tells the program how many entries each part of a `net` set has.
     pub fn set_fill(&self, set: &str, fill: [u64; 4]) {
-        let map = self.map::<u32, [u64; 9]>(&format!("{set}:fill"));
-        let [a, b, c, d] = fill;
-        map.insert(&0, &[a, b, c, d, 0, 0, 0, 0, 0], Insert::Any).expect("one cell");
+        let mut head = self.head(set);
+        head[..4].copy_from_slice(&fill);
+        self.set_head(set, &head);
     }
 
     /// What was counted in an entry of a set.
@@ -165,13 +175,13 @@ impl Engine {
     }
 
     fn net_hits(&self, set: &str, prefix: &Prefix) -> Counts {
-        let (name, len) = (NetPart::of(prefix).map_name(set), u32::from(prefix.len()));
-        match (prefix.addr(), prefix.is_host()) {
-            (IpAddr::V4(addr), true) => self.entry_hits(&name, &addr.octets()),
-            (IpAddr::V6(addr), true) => self.entry_hits(&name, &addr.octets()),
-            (IpAddr::V4(addr), false) => self.entry_hits(&name, &lpm(addr.octets(), len)),
-            (IpAddr::V6(addr), false) => self.entry_hits(&name, &lpm(addr.octets(), len)),
+        if self.declared(set).counters == EntryCounters::Off {
+            return [0, 0];
         }
+        let at = self.nets(set).position(|(there, _)| there == *prefix);
+        let number = u32::try_from(at.expect("the entry was added") + 1).expect("few entries");
+        let hits = self.map::<u32, Counts>(&Part::Hits.map_name(set)).get(&number);
+        hits.expect("the hits can be read").expect("every entry has hits")
     }
 
     fn entry_hits<K: Wire>(&self, map: &str, key: &K) -> Counts {
@@ -197,8 +207,4 @@ pub enum Stay {
     For(Duration),
     /// It ended so long ago.
     Ended(Duration),
-}
-
-fn lpm<const N: usize>(addr: [u8; N], len: u32) -> LpmKey<N> {
-    LpmKey::new(addr, len).expect("a prefix is no longer than its address")
 }

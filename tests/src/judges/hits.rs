@@ -5,8 +5,8 @@
 //! holds. Behind `not` there is nothing to find, but what is not true of alternatives is true of
 //! their opposites. A look-up may be spared where an alternative without one holds too, and where
 //! the rule has the same test twice: then the entry may count the packet or not. What is found is
-//! the entry in whose place the packet is looked up: a prefix past its time stands for the living
-//! one around it.
+//! the entry in whose place the packet is looked up: a prefix past its time, or a single IPv4 address,
+//! stands for the living one around it.
 
 use std::cell::Cell;
 use std::cmp::Reverse;
@@ -260,8 +260,9 @@ fn prefix_of(entries: &[Counted], addr: IpAddr) -> Option<usize> {
     if alone.is_some() {
         return alone;
     }
+    let alone6 = |prefix: &Prefix| prefix.is_host() && addr.is_ipv6();
     let len = |entry: &Counted| match entry.item {
-        Item::Net(prefix) if prefix.contains(addr) && !prefix.is_host() => Some(prefix.len()),
+        Item::Net(prefix) if prefix.contains(addr) && !alone6(&prefix) => Some(prefix.len()),
         Item::Net(_) | Item::Service(_) | Item::Mac(_) => None,
     };
     let around = entries.iter().enumerate().filter_map(|(at, entry)| Some((len(entry)?, at)));

@@ -77,7 +77,8 @@ fn policies_by_chance_decide_here_as_in_the_kernel() {
         let made = policy(&mut chance);
         for target in kernel.two() {
             let Some(mut both) = load(&made.text, target) else { continue };
-            filled::fill(&mut both, &made.entries, ENDS);
+            let policy = palisade_filter::parse(&made.text).expect("a policy");
+            filled::fill(&mut both, &policy, &made.entries, ENDS);
             let shown = |how: String| format!("seed {seed}, {target:?}: {how}\n{}", made.text);
             for _ in 0..FRAMES {
                 let frame = frame(&mut chance);

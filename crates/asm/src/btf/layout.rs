@@ -49,6 +49,11 @@ impl Layout {
         Self::Array(Box::new(Self::U8), count)
     }
 
+    /// So many numbers of 64 bits.
+    pub fn words(count: u32) -> Self {
+        Self::Array(Box::new(Self::U64), count)
+    }
+
     /// A struct of these fields.
     pub fn fields<const N: usize>(name: &'static str, fields: [(&'static str, Self); N]) -> Self {
         let field = |(name, layout): (&'static str, Self)| Field { name: name.into(), layout };

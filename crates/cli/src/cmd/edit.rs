@@ -11,28 +11,27 @@ use serde_json::json;
 use crate::args::{Add, Del, Global};
 use crate::failure::{Failure, Outcome};
 use crate::output::Output;
+use crate::running::grow;
 use crate::running::home::PolicyDir;
 use crate::running::publish;
-use crate::running::set::{Carry, Change, End, Entry, Now, OpenSet};
+use crate::running::set::{Carry, End, Entry, Now, OpenSet};
 
 /// Adds entries, all of them or none; what is there already is said, and no failure.
 pub fn add(global: &Global, args: &Add, out: &mut Output) -> Outcome {
     let (at, _lock) = publish::to_write(&global.bpffs, &global.policy_name)?;
     let targets = targets(&at, &args.items, args.set.as_ref())?;
-    let mut done: Vec<(&Target, Change, Option<Timeout>)> = Vec::new();
-    for target in &targets {
-        match target.add(args.timeout) {
-            Ok((change, timeout)) => done.push((target, change, timeout)),
-            Err(failure) => {
-                for (target, change, _) in &done {
-                    target.set.take_back(change);
-                }
-                return Err(failure);
-            }
-        }
-    }
+    let stays = targets.iter().map(|target| target.stay(args.timeout));
+    let stays = stays.collect::<Outcome<Vec<Option<Timeout>>>>()?;
+    let now = Now::read()?;
+    let adding = targets.iter().zip(&stays).map(|(target, stay)| {
+        let ends = stay.map_or(End::Never, |timeout| now.after(timeout));
+        let entries = target.items.iter().map(move |item| Entry::new(*item, ends, now));
+        (&target.name, &target.set, entries)
+    });
+    let changes = grow::add(&at, adding, Carry::Out)?;
     let (mut new, mut present, mut retimed) = (Vec::new(), Vec::new(), Vec::new());
-    for (Target { name, items, .. }, change, timeout) in &done {
+    for ((Target { name, items, .. }, change), timeout) in targets.iter().zip(&changes).zip(&stays)
+    {
         for item in items {
             if change.is_new(item) {
                 let stays = timeout.map(|timeout| format!(" for {timeout}")).unwrap_or_default();
@@ -90,13 +89,9 @@ struct Target {
 }
 
 impl Target {
-    /// Adds the items for a time: the one that is asked for, or the usual one of the set.
-    fn add(&self, asked: Option<Timeout>) -> Outcome<(Change, Option<Timeout>)> {
-        let timeout = asked.map_or_else(|| self.set.timeout(), |asked| Ok(Some(asked)))?;
-        let now = Now::read()?;
-        let ends = timeout.map_or(End::Never, |timeout| now.after(timeout));
-        let entries = self.items.iter().map(|item| Entry::new(*item, ends, now));
-        Ok((self.set.add(entries, Carry::Out)?, timeout))
+    /// How long items stay: as long as is asked for, or as is usual in the set.
+    fn stay(&self, asked: Option<Timeout>) -> Outcome<Option<Timeout>> {
+        asked.map_or_else(|| self.set.timeout(), |asked| Ok(Some(asked)))
     }
 }
 

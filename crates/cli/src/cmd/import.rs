@@ -17,6 +17,7 @@ use crate::args::{Global, Import};
 use crate::failure::{Failure, Outcome};
 use crate::output::{Output, human};
 use crate::running::contents::Contents;
+use crate::running::grow;
 use crate::running::home::{PolicyDir, Running};
 use crate::running::install::{self, Wanted};
 use crate::running::publish;
@@ -81,7 +82,7 @@ struct Part {
 }
 
 impl Part {
-    fn entries(&self) -> impl Iterator<Item = Entry> + '_ {
+    fn entries(&self) -> impl Iterator<Item = Entry> + Clone + '_ {
         self.groups.iter().flat_map(move |group| {
             group.items.iter().enumerate().filter_map(move |(i, item)| {
                 let count = group.counters.get(i).copied().unwrap_or_default();
@@ -165,18 +166,10 @@ fn merge(
     out: &mut Output,
 ) -> Outcome {
     let carry = if args.dry_run { Carry::Dry } else { Carry::Out };
-    let mut done: Vec<(Part, Change)> = Vec::new();
-    for part in parts {
-        match part.set.add(part.entries(), carry) {
-            Ok(change) => done.push((part, change)),
-            Err(failure) => {
-                for (part, change) in done.iter().filter(|_| carry == Carry::Out) {
-                    part.set.take_back(change);
-                }
-                return Err(failure.note("found", "nothing was imported"));
-            }
-        }
-    }
+    let adding = parts.iter().map(|part| (&part.name, &part.set, part.entries()));
+    let changes = grow::add(at, adding, carry)
+        .map_err(|failure| failure.note("found", "nothing was imported"))?;
+    let done: Vec<(Part, Change)> = parts.into_iter().zip(changes).collect();
     let sets: serde_json::Map<_, _> = done
         .iter()
         .map(|(part, change)| {
@@ -231,7 +224,8 @@ fn replace(
             )));
         };
         let old = part.set.len()?;
-        let new = OpenSet::create(declared)?.add(part.entries(), Carry::Dry)?.new;
+        let empty = OpenSet::create(declared, std::iter::empty())?;
+        let new = empty.add(part.entries(), Carry::Dry)?.0.new;
         counts.push((part.name.clone(), old, new));
         let entries = |old: &[Entry]| part.entries().map(|entry| carried(old, entry)).collect();
         contents.insert(part.name.clone(), Box::new(entries));

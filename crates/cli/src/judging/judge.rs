@@ -187,7 +187,9 @@ fn unready(why: Unready) -> Failure {
     match why {
         // A map that the kernel would make as well.
         Unready::Map(_) | Unready::Entry(_) => Failure::usage(why.to_string()),
-        Unready::OtherMaps | Unready::Refused { .. } => Failure::bug(why.to_string()),
+        Unready::OtherMaps | Unready::Room(_) | Unready::Refused { .. } => {
+            Failure::bug(why.to_string())
+        }
     }
 }
 

@@ -15,9 +15,9 @@ use palisade_loader::{Access, Link, MapHandle, PinDir, PinError, Program};
 
 use super::exchange::Change;
 use super::home::{MAPS, PROGRAM, PolicyDir, Running, carriers_of, program_id, set_names};
-use super::set::{Carry, Entry, OpenSet};
+use super::set::{Carried, Carry, Entry, OpenSet};
 use super::{meta, publish};
-use crate::failure::Outcome;
+use crate::failure::{Failure, Outcome};
 
 /// Where the policy before is kept.
 pub const OLD: &str = "old:";
@@ -132,7 +132,11 @@ fn follow(now: &OpenSet, then: &OpenSet) -> Outcome {
         Some(other) => other.origin != Origin::Added || other.ends != entry.ends,
         None => true,
     };
-    then.add(here.iter().filter(added).filter(differs).copied(), Carry::Out).map(drop)
+    let add = here.iter().filter(added).filter(differs).copied();
+    match then.add(add, Carry::Out)?.1 {
+        Carried::Out => Ok(()),
+        Carried::Cramped => Err(Failure::refused("its maps are too small")),
+    }
 }
 
 /// The entry of the same item among entries that are in order.

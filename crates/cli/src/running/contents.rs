@@ -14,8 +14,8 @@ use palisade_filter::{Name, Policy};
 use palisade_loader::MapHandle;
 
 use super::home::{PolicyDir, Running};
-use super::set::{Carry, Declared, Entry, Named, OpenSet, full};
-use crate::failure::Outcome;
+use super::set::{Carried, Declared, Entry, Named, OpenSet, full};
+use crate::failure::{Failure, Outcome};
 use crate::judging::Lists;
 
 /// The entries that a set is to hold, given those that it holds.
@@ -74,8 +74,8 @@ impl<'a> PlannedSet<'a> {
     }
 
     fn make(declared: &'a Set, lists: Option<&Lists>) -> Outcome<Self> {
-        let new = lists.map_or(0, |lists| lists.of(&declared.name).len());
-        let set = OpenSet::create(declared)?;
+        let items = lists.map(|lists| lists.of(&declared.name)).unwrap_or_default();
+        let (new, set) = (items.len(), OpenSet::create(declared, items.iter().copied())?);
         Ok(Self { declared, fate: Fate::Made { new }, set, from: None, contents: None })
     }
 
@@ -95,8 +95,14 @@ impl<'a> PlannedSet<'a> {
             let fate = Fate::Carried;
             return Ok(Self { declared, fate, set: from, from: None, contents: None });
         }
-        let set = OpenSet::create(declared)?;
-        Ok(Self { declared, fate: Fate::Remade(change), set, from: Some(from), contents })
+        let mut planned =
+            Self { declared, fate: Fate::Remade(change), set: from, from: None, contents };
+        let all = planned.entries(&planned.set, lists)?;
+        let named = lists.map(|lists| lists.of(&declared.name)).unwrap_or_default();
+        let items = all.iter().map(|entry| entry.item).chain(named.iter().copied());
+        let set = OpenSet::create(declared, items)?;
+        planned.from = Some(std::mem::replace(&mut planned.set, set));
+        Ok(planned)
     }
 
     /// Its maps, and whether they are new.
@@ -120,23 +126,31 @@ impl<'a> PlannedSet<'a> {
             return Ok(());
         }
         if let Some(from) = &self.from {
-            let entries = from.entries()?;
-            let mut entries = match &self.contents {
-                Some(contents) => contents(&entries),
-                None => entries,
-            };
-            if let Some(lists) = lists {
-                // What goes with the text before needs no room.
-                let named = Named::of(lists.of(&self.declared.name));
-                entries.retain(|entry| !named.leaves_out(entry));
-            }
-            self.set.add(entries, Carry::Out)?;
+            self.set.fill(self.entries(from, lists)?)?;
         }
         if let Some(lists) = lists {
             let items = lists.of(&self.declared.name);
-            self.set.declare(items, self.declared.timeout)?;
+            if self.set.declare(items, self.declared.timeout)? == Carried::Cramped {
+                return Err(Failure::bug("a set that was made for its list is too small"));
+            }
         }
         Ok(())
+    }
+
+    /// The entries with which it goes on, given the set that it goes on with; those that the text
+    /// names itself aside.
+    fn entries(&self, from: &OpenSet, lists: Option<&Lists>) -> Outcome<Vec<Entry>> {
+        let entries = from.entries()?;
+        let mut entries = match &self.contents {
+            Some(contents) => contents(&entries),
+            None => entries,
+        };
+        if let Some(lists) = lists {
+            // What goes with the text before needs no room.
+            let named = Named::of(lists.of(&self.declared.name));
+            entries.retain(|entry| !named.leaves_out(entry));
+        }
+        Ok(entries)
     }
 }
 

@@ -4,6 +4,7 @@ pub mod before;
 pub mod compiled;
 pub mod contents;
 pub mod exchange;
+pub mod grow;
 pub mod guard;
 pub mod home;
 pub mod install;

@@ -142,7 +142,7 @@ pub const COPY: Slot = {
     let second = Slot::below(first, Size::D);
     Slot::below(second, Size::D)
 };
-/// The source address, as the key of a trie.
+/// The source address.
 pub const SRC: AddressPlace = AddressPlace::below(COPY);
 /// The destination address.
 pub const DST: AddressPlace = AddressPlace::below(SRC.bottom);
@@ -202,16 +202,13 @@ pub struct AddressPlace {
 /// An address in its place, ready to be a key.
 #[derive(Clone, Copy)]
 pub struct AddressSlot {
-    /// `u32`: the bits of the address, before it as the kernel's trie wants it.
-    pub bits: Slot,
     /// The address, in the order of the packet: one word, or two of eight bytes.
     pub addr: Slot,
 }
 
 impl AddressPlace {
     const fn below(above: Slot) -> Self {
-        let upper = Slot::below(Slot::below(above, Size::D), Size::D);
-        Self { bottom: Slot::below(upper, Size::D) }
+        Self { bottom: Slot::below(Slot::below(above, Size::D), Size::D) }
     }
 
     /// The place as it holds an address of a family.
@@ -219,14 +216,8 @@ impl AddressPlace {
         let Slot { off, .. } = self.bottom;
         match family {
             // The word is forgetful.
-            Family::V4 => AddressSlot {
-                bits: Slot { off, size: Size::W },
-                addr: Slot { off: off + 4, size: Size::W },
-            },
-            Family::V6 => AddressSlot {
-                bits: Slot { off: off + 4, size: Size::W },
-                addr: Slot { off: off + 8, size: Size::D },
-            },
+            Family::V4 => AddressSlot { addr: Slot { off: off + 4, size: Size::W } },
+            Family::V6 => AddressSlot { addr: Slot { off, size: Size::D } },
         }
     }
 }
@@ -273,11 +264,11 @@ mod tests {
         slots.extend(REMEMBERED);
         for place in [SRC, DST] {
             for family in [Family::V4, Family::V6] {
-                let address = place.of(family);
-                assert_eq!(address.bits.off + 4, address.addr.off, "a key is in one piece");
+                let addr = place.of(family).addr;
+                assert_eq!(addr.off % bytes(addr.size), 0);
             }
             let Slot { off, size } = place.bottom;
-            slots.extend([0, 8, 16].map(|more| Slot { off: off + more, size }));
+            slots.extend([0, 8].map(|more| Slot { off: off + more, size }));
         }
         slots.sort_by_key(|s| s.off);
         for slot in &slots {

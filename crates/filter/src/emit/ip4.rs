@@ -137,9 +137,7 @@ pub fn facts(a: &mut Assembler, target: Target, needs: &Needs, ip: Readable) {
     let addresses = [(needs.src, SRC, SOURCE), (needs.dst, DST, DESTINATION)];
     for (_, slot, field) in addresses.into_iter().filter(|(needed, ..)| *needed) {
         ip.load(a, R3, field);
-        let slot = slot.of(Family::V4);
-        slot.addr.store(a, R3);
-        slot.bits.store(a, i32::from(Family::V4.bits()));
+        slot.of(Family::V4).addr.store(a, R3);
     }
     if needs.fragment {
         ip.load(a, R3, FRAGMENT_FIELD);

@@ -164,7 +164,6 @@ fn facts(a: &mut Assembler, needs: &Needs, ip: Readable) {
                 ip.load(a, R3, half);
                 a.store(Size::D, slot.addr.at(at), R3);
             }
-            slot.bits.store(a, i32::from(Family::V6.bits()));
         }
     }
     if needs.ttl {

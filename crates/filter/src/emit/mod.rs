@@ -6,6 +6,7 @@
 //! emitted.
 
 mod ethernet;
+mod flat;
 mod frame;
 mod ip4;
 mod ip6;

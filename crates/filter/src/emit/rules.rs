@@ -308,7 +308,7 @@ impl Rules<'_> {
 
     /// Stores that there is no hit of a test yet, and in its slot something that could be counted.
     fn no_hit(&self, a: &mut Assembler, test: &Test, place: usize) {
-        if matches!(test, Test::ServiceIn(_)) {
+        if matches!(test, Test::ServiceIn(_) | Test::AddressIn(..)) {
             HITS[place].store(a, 0);
         } else {
             a.load_map_value(R1, self.maps.control, 0);

@@ -5,11 +5,13 @@
 
 use palisade_asm::{Assembler, AtomicOp, Cond, FP, Helper, Label, MapId, R0, R1, R2, R3, Size};
 
+use super::flat;
 use super::frame::{AddressSlot, DPORT, KEY, LEN, PROTOCOL, SAVED, Slot};
 use super::verdict::add_to_counters;
 use crate::plan::Control;
 use crate::policy::{Class, EntryCounters, Lane, Protocol};
-use crate::structure::{ENTRY_UNTIL, NetPart, service};
+use crate::structure::flat::Part;
+use crate::structure::{ENTRY_UNTIL, service};
 use crate::value::Family;
 
 /// The maps of a set within the program.
@@ -21,16 +23,33 @@ pub struct SetMaps {
     pub counters: EntryCounters,
 }
 
+impl SetMaps {
+    /// The map of a part of a `net` set.
+    pub fn part(&self, part: Part) -> MapId {
+        self.maps[part.index()]
+    }
+}
+
 /// What R0 is behind a look-up.
 #[derive(Clone, Copy)]
 pub enum Hit {
     /// The pointer to the entry.
     Entry,
+    /// The number of an entry of a `net` set; its counters are in the first map, and the second one
+    /// says where.
+    Numbered {
+        /// The map of the counters.
+        hits: MapId,
+        /// The head of the set.
+        head: MapId,
+    },
     /// A service's slot; its counters are in this map.
     Service(MapId),
+    /// The number of an entry that is not counted.
+    Uncounted,
 }
 
-/// Looks the address up in a `net` set: single addresses first, then prefixes.
+/// Looks the address up in a `net` set.
 pub fn address_in(
     a: &mut Assembler,
     control: MapId,
@@ -39,21 +58,16 @@ pub fn address_in(
     slot: AddressSlot,
     miss: Label,
 ) -> Hit {
-    let (hosts, nets) = (NetPart::hosts(family), NetPart::nets(family));
-    let (no_hosts, hit) = (a.label("no such host"), a.label("in set"));
-    let fill = set.maps[NetPart::ALL.len()];
-    skip_if_empty(a, fill, hosts, no_hosts);
-    look_up(a, set.maps[hosts.index()], slot.addr);
-    a.jump_if(R0, Cond::Eq, 0, no_hosts);
-    alive(a, control, ENTRY_UNTIL, hit);
-    a.place(no_hosts);
-    skip_if_empty(a, fill, nets, miss);
-    look_up(a, set.maps[nets.index()], slot.bits);
-    a.jump_if(R0, Cond::Eq, 0, miss);
-    alive(a, control, ENTRY_UNTIL, hit);
-    a.jump(miss);
-    a.place(hit);
-    Hit::Entry
+    match family {
+        Family::V4 => flat::address4(a, control, set, slot, miss),
+        Family::V6 => flat::address6(a, control, set, slot, miss),
+    }
+    match set.counters {
+        EntryCounters::On => {
+            Hit::Numbered { hits: set.part(Part::Hits), head: set.part(Part::Head) }
+        }
+        EntryCounters::Off => Hit::Uncounted,
+    }
 }
 
 /// Looks the Ethernet address up in a `mac` set.
@@ -117,7 +131,7 @@ fn slot_of_protocol(a: &mut Assembler, lanes: &[Lane]) {
 }
 
 /// Goes to `hit` unless the entry at R0 is past its time, which stands at `until` in it.
-fn alive(a: &mut Assembler, control: MapId, until: i16, hit: Label) {
+pub fn alive(a: &mut Assembler, control: MapId, until: i16, hit: Label) {
     a.load(Size::D, R1, R0 + until);
     a.jump_if(R1, Cond::Eq, 0, hit);
     let [entry, ..] = SAVED;
@@ -138,13 +152,6 @@ pub fn now(a: &mut Assembler, control: MapId) {
     a.sub(R0, R1).mul(R0, R2);
 }
 
-/// Goes to `empty` if the set has no entry in `part`.
-fn skip_if_empty(a: &mut Assembler, fill: MapId, part: NetPart, empty: Label) {
-    let offset = u32::try_from(part.index() * 8).unwrap_or(0);
-    a.load_map_value(R1, fill, offset).load(Size::D, R1, R1 + 0);
-    a.jump_if(R1, Cond::Eq, 0, empty);
-}
-
 /// Looks up the key in `key`; R0 is the pointer to the value or 0 behind it.
 pub fn look_up(a: &mut Assembler, map: MapId, key: Slot) {
     a.load_map(R1, map).mov(R2, FP).add(R2, key.off()).call(Helper::MAP_LOOKUP_ELEM);
@@ -154,6 +161,8 @@ pub fn look_up(a: &mut Assembler, map: MapId, key: Slot) {
 pub fn count(a: &mut Assembler, hit: Hit) {
     match hit {
         Hit::Entry => count_entry(a),
+        Hit::Numbered { hits, head } => flat::count(a, hits, head),
+        Hit::Uncounted => {}
         Hit::Service(hits) => {
             let uncounted = a.label("service counted");
             KEY.store(a, R0);

@@ -6,7 +6,8 @@ use palisade_asm::Program;
 use super::price::Price;
 use super::{Cond, MOST_HITS, Node, Plan, RowId};
 use crate::policy::{End, Policy, Rule, Test};
-use crate::structure::{self, NetPart};
+use crate::structure;
+use crate::structure::flat::Part;
 
 /// Why a policy cannot be compiled.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -95,14 +96,9 @@ impl Plan<'_> {
         let own = 2 + self.tenure.maps().len() + usize::from(!self.tables.is_empty());
         let mut left = MOST_MAPS - own;
         for set in self.policy.sets() {
-            left = left.checked_sub(structure::maps(set).len()).ok_or_else(|| {
+            left = left.checked_sub(structure::looked_at(set)).ok_or_else(|| {
                 let (line, set) = (set.line, set.name.to_string());
-                PlanError::TooManyMaps {
-                    line,
-                    set,
-                    limit: MOST_MAPS,
-                    of_net: NetPart::ALL.len() + 1,
-                }
+                PlanError::TooManyMaps { line, set, limit: MOST_MAPS, of_net: Part::ALL.len() - 1 }
             })?;
         }
         Ok(())

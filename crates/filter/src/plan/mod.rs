@@ -205,7 +205,7 @@ impl Plan<'_> {
     /// What those maps hold, as far as there is something to say.
     pub fn map_layouts(&self) -> Vec<Option<MapLayout>> {
         let counters = MapLayout::array(structure::hits_layout());
-        let sets = self.policy.sets().iter().flat_map(|set| structure::layouts(set.kind));
+        let sets = self.policy.sets().iter().flat_map(structure::layouts);
         [Control::layout(), counters]
             .into_iter()
             .map(Some)

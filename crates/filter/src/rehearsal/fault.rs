@@ -6,6 +6,7 @@ use palisade_asm::vm::{MapRefusal, MapUnfit, Trap};
 
 use super::Hits;
 use crate::structure::NotTaken;
+use crate::structure::flat::NoRoom;
 
 /// A run that no compiled program may have.
 #[derive(Clone, Debug)]
@@ -52,6 +53,9 @@ pub enum Unready {
     /// A set does not take an entry.
     #[error(transparent)]
     Entry(#[from] NotTaken),
+    /// The entries of a set do not fit into its tables.
+    #[error(transparent)]
+    Room(#[from] NoRoom),
     /// A map does not take a value.
     #[error("map `{map}`: {why}")]
     Refused {

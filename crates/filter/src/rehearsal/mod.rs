@@ -130,7 +130,11 @@ impl Rehearsal {
     ) -> Result<(), Unready> {
         let (first, contents) = self.sets.get_mut(set.index()).ok_or(Unready::OtherMaps)?;
         contents.insert(entries)?;
-        for structure::Write { map, key, value } in contents.writes(ByteOrder::HOST) {
+        let writes = contents.writes(ByteOrder::HOST)?;
+        for (map, elements) in contents.sizes() {
+            self.vm.maps_mut().renew(*first + map, elements)?;
+        }
+        for structure::Write { map, key, value } in writes {
             put(&mut self.vm, *first + map, &key, &value)?;
         }
         Ok(())
@@ -202,8 +206,10 @@ impl Rehearsal {
     /// What an entry of a set was hit by; `None` where there is no such entry.
     pub fn hits(&self, set: SetId, item: &Item) -> Option<Hits> {
         let (first, contents) = self.sets.get(set.index())?;
-        let (map, key) = contents.counters(item, ByteOrder::HOST)?;
-        counters::hits(&self.vm.maps().get(first + map, &key)?)
+        match contents.counters(item, ByteOrder::HOST) {
+            Some((map, key)) => counters::hits(&self.vm.maps().get(first + map, &key)?),
+            None => contents.has(item).then_some([0, 0]),
+        }
     }
 
     /// The mode.

@@ -4,12 +4,12 @@
 //! order of writing is kept. An editor of a set in force has more to mind.
 
 use std::collections::BTreeMap;
-use std::net::IpAddr;
 
+use super::flat::{self, Flat, Need, NoRoom, Owned, Part, Room, Value};
 use super::service::{self, Placed};
-use super::{Fill, NetPart, Origin, Stamp, cover};
+use super::{Fill, NetPart, Origin, Stamp};
 use crate::ByteOrder;
-use crate::policy::Set;
+use crate::policy::{EntryCounters, Set};
 use crate::value::{Item, Mac, Prefix, Service, SetKind};
 
 /// The entries of a set, and when each ends: a time of `CLOCK_MONOTONIC` in nanoseconds, 0 for
@@ -80,45 +80,87 @@ impl Contents {
         self.entries.iter().map(|(item, ends)| (item, *ends))
     }
 
-    /// Everything that the set's maps hold, all counters at zero.
-    pub fn writes(&self, order: ByteOrder) -> Vec<Write> {
-        match self.set.kind {
-            SetKind::Net => self.net(order),
-            SetKind::Service => self.services(order),
-            SetKind::Mac => self.macs(order),
-        }
+    /// Whether an entry is there.
+    pub fn has(&self, item: &Item) -> bool {
+        self.entries.contains_key(item)
     }
 
-    /// Under which key of which of the set's maps the counters of an entry begin.
+    /// Everything that the set's maps hold, all counters at zero. What it leaves out is zero.
+    pub fn writes(&self, order: ByteOrder) -> Result<Vec<Write>, NoRoom> {
+        Ok(match self.set.kind {
+            SetKind::Net => self.net(order)?,
+            SetKind::Service => self.services(order),
+            SetKind::Mac => self.macs(order),
+        })
+    }
+
+    /// The room that the maps of a `net` set have for this, on one CPU.
+    pub fn room(&self) -> Room {
+        let need = Need::of(self.prefixes().map(|(prefix, _)| prefix));
+        Room::holding(need, self.set.max, self.set.counters, 1)
+    }
+
+    /// How many elements the maps of the set have, each by its place, where that follows from what it
+    /// holds.
+    pub fn sizes(&self) -> Vec<(usize, u32)> {
+        let (net, room) = (self.set.kind == SetKind::Net, self.room());
+        let maps = if net { super::net_maps(&self.set, room) } else { Vec::new() };
+        maps.iter().enumerate().map(|(at, map)| (at, map.max_entries)).collect()
+    }
+
+    /// Under which key of which of the set's maps the counters of an entry begin; `None` where it is
+    /// not there or not counted.
     pub fn counters(&self, item: &Item, order: ByteOrder) -> Option<(usize, Vec<u8>)> {
         self.entries.get(item)?;
         Some(match item {
-            Item::Net(prefix) => (NetPart::of(prefix).index(), net_key(prefix, order)),
+            Item::Net(_) => {
+                if self.set.counters == EntryCounters::Off {
+                    return None;
+                }
+                // Entries are put in in their order.
+                let number = u32::try_from(self.entries.range(..=item).count()).ok()?;
+                (Part::Hits.index(), order.bytes32(number).to_vec())
+            }
             Item::Mac(Mac(addr)) => (0, addr.to_vec()),
             Item::Service(_) => (2, order.bytes32(self.slot(item)?.into()).to_vec()),
         })
     }
 
-    fn net(&self, order: ByteOrder) -> Vec<Write> {
-        let mut parts: [Vec<(Prefix, u64)>; 4] = Default::default();
-        for (item, ends) in &self.entries {
-            if let Item::Net(prefix) = item {
-                parts[NetPart::of(prefix).index()].push((*prefix, *ends));
+    fn prefixes(&self) -> impl Iterator<Item = (&Prefix, u64)> {
+        self.entries.iter().filter_map(|(item, ends)| match item {
+            Item::Net(prefix) => Some((prefix, *ends)),
+            Item::Service(_) | Item::Mac(_) => None,
+        })
+    }
+
+    fn net(&self, order: ByteOrder) -> Result<Vec<Write>, NoRoom> {
+        let room = self.room();
+        let flat = Flat::create(Owned::new(room), room, self.set.max, 0);
+        let mut fill = Fill { timeout: self.set.timeout, ..Fill::default() };
+        for (prefix, ends) in self.prefixes() {
+            flat.insert(prefix, Value { hits: [0, 0], stamp: stamp(prefix.len()), ends })?;
+            let part = NetPart::of(prefix).index();
+            fill.entries[part] += 1;
+            fill.timed[part] += u64::from(ends != 0);
+        }
+        fill.store(flat.cells());
+        let parts = Part::ALL.into_iter().take(self.sizes().len());
+        let writes = parts.flat_map(|part| {
+            let words: Vec<u64> = flat.cells().words(part).collect();
+            let mut writes = Vec::new();
+            for (at, element) in (0u32..).zip(words.chunks(part.element_words())) {
+                if element.iter().any(|word| *word != 0) {
+                    let value = element.iter().flat_map(|word| order.bytes64(*word)).collect();
+                    writes.push(Write {
+                        map: part.index(),
+                        key: order.bytes32(at).to_vec(),
+                        value,
+                    });
+                }
             }
-        }
-        let mut writes = vec![self.fill(parts.len(), parts.each_ref(), order)];
-        for (part, entries) in NetPart::ALL.into_iter().zip(&parts) {
-            let untils = match part {
-                NetPart::Host4 | NetPart::Host6 => entries.iter().map(|(_, ends)| *ends).collect(),
-                NetPart::Net4 | NetPart::Net6 => cover::untils(entries),
-            };
-            writes.extend(entries.iter().zip(untils).map(|((prefix, ends), until)| Write {
-                map: part.index(),
-                key: net_key(prefix, order),
-                value: entry(prefix.len(), until, *ends, order),
-            }));
-        }
-        writes
+            writes
+        });
+        Ok(writes.collect())
     }
 
     fn macs(&self, order: ByteOrder) -> Vec<Write> {
@@ -168,7 +210,8 @@ impl Contents {
             *entries = part.len() as u64;
             *timed = part.iter().filter(|(_, ends)| *ends != 0).count() as u64;
         }
-        let value = fill.words().map(|word| order.bytes64(word)).concat();
+        let mut value = fill.words().map(|word| order.bytes64(word)).concat();
+        value.resize(flat::HEAD_WORDS * 8, 0);
         Write { map: at, key: vec![0; 4], value }
     }
 }
@@ -185,18 +228,6 @@ fn service((item, ends): (&Item, &u64)) -> Option<(Service, u64)> {
         Item::Service(service) => Some((*service, *ends)),
         Item::Net(_) | Item::Mac(_) => None,
     }
-}
-
-/// The key of a prefix in the map of its part.
-fn net_key(prefix: &Prefix, order: ByteOrder) -> Vec<u8> {
-    let address = match prefix.addr() {
-        IpAddr::V4(addr) => addr.octets().to_vec(),
-        IpAddr::V6(addr) => addr.octets().to_vec(),
-    };
-    if prefix.is_host() {
-        return address;
-    }
-    [order.bytes32(prefix.len().into()).as_slice(), &address].concat()
 }
 
 /// The value of an entry that nothing has hit yet.

@@ -56,6 +56,17 @@ impl MapStore {
         Ok(self.maps.len() - 1)
     }
 
+    /// Makes an array anew, with so many elements and all of them zero; programs that mean it mean
+    /// the new one. Whatever else is true of a map stays.
+    pub fn renew(&mut self, map: usize, max_entries: u32) -> Result<(), MapUnfit> {
+        let cpus = self.cpus;
+        let Some(held) = self.maps.get_mut(map) else { return Ok(()) };
+        let decl = MapDecl { max_entries, ..held.decl.clone() };
+        held.table = Held::new(&decl, cpus)?.table;
+        held.decl = decl;
+        Ok(())
+    }
+
     /// How many CPUs have values of their own.
     pub fn cpus(&self) -> usize {
         self.cpus

@@ -3,6 +3,7 @@
 
 use palisade_asm::MapDecl;
 use palisade_filter::plan::BEFORE;
+use palisade_filter::structure;
 use palisade_filter::{Filling, Tenure};
 use palisade_loader::{Frozen, MapHandle, MapInfo, PinDir, Shape, kept_name};
 
@@ -29,7 +30,8 @@ impl Found<'_> {
         };
         let pinned: Vec<Option<Pinned>> =
             made.artifact.maps.iter().map(|decl| pinned(&dir, decl, report)).collect();
-        for ((decl, place), map) in made.artifact.maps.iter().zip(made.first_uses()).zip(&pinned) {
+        let grown = self.grown(&made.artifact.maps, &pinned);
+        for ((decl, place), map) in grown.iter().zip(made.first_uses()).zip(&pinned) {
             let Some(map) = map else { continue };
             report.push(self.map(decl, place, &map.info));
         }
@@ -47,6 +49,19 @@ impl Found<'_> {
                 report.push(self.way_back(map));
             }
         }
+    }
+
+    /// The declarations as they are for what the sets hold by now: their maps have grown with it.
+    fn grown(&self, decls: &[MapDecl], pinned: &[Option<Pinned>]) -> Vec<MapDecl> {
+        let elements = |name: &str| {
+            let at = decls.iter().position(|decl| decl.name == name)?;
+            Some(pinned.get(at)?.as_ref()?.info.shape.max_entries)
+        };
+        let sets = self.policy.iter().flat_map(|policy| policy.sets());
+        let grown: Vec<MapDecl> =
+            sets.flat_map(|set| structure::maps_of_size(set, elements)).collect();
+        let of = |decl: &MapDecl| grown.iter().find(|grown| grown.name == decl.name).cloned();
+        decls.iter().map(|decl| of(decl).unwrap_or_else(|| decl.clone())).collect()
     }
 
     /// One map: its shape, its name, its number.

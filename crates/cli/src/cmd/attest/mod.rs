@@ -40,6 +40,7 @@ pub fn run(global: &Global, args: &Attest, out: &mut Output) -> Outcome {
 struct Found<'a> {
     at: &'a PolicyDir,
     meta: Option<Meta>,
+    policy: Option<Policy>,
     program: Option<Program>,
     info: Option<ProgramInfo>,
     /// What the text compiles to.
@@ -52,8 +53,8 @@ fn attest(at: &PolicyDir, device: Option<&Link>) -> Report {
     let meta = facts(at, &mut report);
     let policy = meta.as_ref().and_then(|meta| policy(meta, &mut report));
     let (program, info) = pinned(at, &mut report);
-    let mut found = Found { at, meta, program, info, made: None };
-    found.made = policy.as_ref().and_then(|policy| found.recompiled(policy, &mut report));
+    let mut found = Found { at, meta, policy, program, info, made: None };
+    found.made = found.policy.as_ref().and_then(|policy| found.recompiled(policy, &mut report));
     if let Some(made) = &found.made {
         report.compared_with(made);
     }

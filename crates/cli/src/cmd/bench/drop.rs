@@ -113,9 +113,7 @@ impl Setting<'_> {
 }
 
 fn policy(text: &str, entries: &[Prefix]) -> Outcome<Loaded> {
-    let loaded = Loaded::new(text)?;
-    loaded.fill("block", entries)?;
-    Ok(loaded)
+    Loaded::filled(text, "block", entries)
 }
 
 fn named(what: &str, list: &[Prefix]) -> String {

@@ -13,7 +13,7 @@ use super::refused;
 use crate::failure::{Failure, Outcome};
 use crate::machine;
 use crate::running::compiled::Compiled;
-use crate::running::set::{Carry, End, Entry, Now, OpenSet};
+use crate::running::set::{End, Entry, Now, OpenSet};
 
 /// A policy's program and its sets.
 pub struct Loaded {
@@ -26,13 +26,26 @@ impl Loaded {
     pub fn new(text: &str) -> Outcome<Self> {
         let policy =
             palisade_filter::parse(text).map_err(|wrong| Failure::text("bench", text, &wrong))?;
-        Self::of(&policy)
+        Self::of(&policy, "", &[])
     }
 
-    fn of(policy: &Policy) -> Outcome<Self> {
+    /// Loads a policy with these entries in one of its sets.
+    pub fn filled(text: &str, filled: &str, prefixes: &[Prefix]) -> Outcome<Self> {
+        let policy =
+            palisade_filter::parse(text).map_err(|wrong| Failure::text("bench", text, &wrong))?;
+        Self::of(&policy, filled, prefixes)
+    }
+
+    fn of(policy: &Policy, filled: &str, prefixes: &[Prefix]) -> Outcome<Self> {
         let compiled = Compiled::new(policy, machine::target()?, Tenure::Standing)?;
         let set = |set: &palisade_filter::policy::Set| {
-            Ok((set.name.as_str().to_owned(), OpenSet::create(set)?))
+            let name = set.name.as_str();
+            let prefixes = if name == filled { prefixes } else { &[] };
+            let items = prefixes.iter().map(|prefix| Item::Net(*prefix));
+            let open = OpenSet::create(set, items.clone())?;
+            let now = Now::read()?;
+            open.fill(items.map(|item| Entry::new(item, End::Never, now)))?;
+            Ok((name.to_owned(), open))
         };
         let sets = policy.sets().iter().map(set).collect::<Outcome<Vec<_>>>()?;
         let maps = maps(&compiled, &sets)?;
@@ -40,13 +53,6 @@ impl Loaded {
             LoadOptions { name: "bench_policy", license: c"GPL", buffers: machine::buffers() };
         let program = Program::load(&compiled.image, &maps, &options)?;
         Ok(Self { program, sets })
-    }
-
-    /// Adds entries to a set.
-    pub fn fill(&self, set: &str, prefixes: &[Prefix]) -> Outcome {
-        let now = Now::read()?;
-        let entries = prefixes.iter().map(|prefix| Entry::new(Item::Net(*prefix), End::Never, now));
-        self.set(set)?.add(entries, Carry::Out).map(drop)
     }
 
     /// Whether the program says of a frame what is right.

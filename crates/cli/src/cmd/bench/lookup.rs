@@ -128,9 +128,8 @@ impl Case<'_> {
 
     fn palisade(&self, entries: &[Prefix]) -> Outcome<Contender> {
         let max = entries.len().min(structure::greatest_max(SetKind::Net) as usize);
-        let loaded =
-            Loaded::new(&format!("set s net {{ max {max} }}\ndrop src in s\ndefault pass\n"))?;
-        loaded.fill("s", entries)?;
+        let text = format!("set s net {{ max {max} }}\ndrop src in s\ndefault pass\n");
+        let loaded = Loaded::filled(&text, "s", entries)?;
         let memory = Some(loaded.memory("s")?);
         Ok(Contender { name: "palisade", program: loaded.program, judges: Judges::Frames, memory })
     }

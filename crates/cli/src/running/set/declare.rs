@@ -8,7 +8,7 @@ use palisade_filter::Item;
 use palisade_filter::structure::Origin;
 use palisade_filter::value::Timeout;
 
-use super::{End, Entry, Now, OpenSet};
+use super::{Carried, End, Entry, Now, OpenSet};
 use crate::failure::Outcome;
 
 /// The items that a text names for a set, each once and in order.
@@ -50,7 +50,7 @@ impl OpenSet {
     /// entry stays; all of it, or none and an error. A declared entry that stays keeps its counters
     /// and what is left of its time; only where entries of the set begin, or cease, to have a time
     /// it gets the new one.
-    pub fn declare(&self, items: &[Item], timeout: Option<Timeout>) -> Outcome {
+    pub fn declare(&self, items: &[Item], timeout: Option<Timeout>) -> Outcome<Carried> {
         let now = Now::read()?;
         let named = Named::of(items);
         let there = self.entries()?;

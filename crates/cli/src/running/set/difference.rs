@@ -6,8 +6,6 @@
 use std::cmp::Ordering;
 
 use palisade_filter::Item;
-use palisade_filter::structure::cover;
-use palisade_filter::value::Prefix;
 
 use super::held::Held;
 use super::{End, Now};
@@ -45,8 +43,6 @@ pub enum Why {
     Retimed,
     /// The policy had put it in, and somebody has added it besides: it is theirs from now on.
     Taken,
-    /// The entries around it have changed.
-    Covered,
 }
 
 /// What became of what was asked.
@@ -94,44 +90,6 @@ impl Difference {
         };
         difference.gone = there.iter().filter(goes).copied().collect();
         (difference, tally)
-    }
-
-    /// Makes the entries of a trie match as long as what will be around them. `there` is every
-    /// entry of the trie.
-    pub fn settle(&mut self, there: &[(Item, Held)]) {
-        let mut all: Vec<(Item, Held)> = Vec::with_capacity(there.len() + self.new.len());
-        all.extend(there.iter().filter(|(item, _)| position(&self.gone, item).is_none()));
-        for (item, held) in &mut all {
-            if let Some(changed) = self.changed(item) {
-                *held = changed.new;
-            }
-        }
-        all.extend(&self.new);
-        all.sort_unstable_by_key(|(item, _)| *item);
-        let ends: Vec<_> = all.iter().filter_map(|(item, held)| end_of(item, held)).collect();
-        let mut covered = Vec::new();
-        for ((item, held), until) in all.into_iter().zip(cover::untils(&ends)) {
-            let new = Held { until: End::of(until), ..held };
-            if let Some(made) = position(&self.new, &item).and_then(|at| self.new.get_mut(at)) {
-                made.1 = new;
-            } else if let Some(changed) = self.changed_mut(&item) {
-                changed.new = new;
-            } else if held != new {
-                covered.push(Changed { item, old: held, new, why: Why::Covered });
-            }
-        }
-        self.changed.append(&mut covered);
-        self.changed.sort_unstable_by_key(|changed| changed.item);
-    }
-
-    fn changed_mut(&mut self, item: &Item) -> Option<&mut Changed> {
-        let at = self.changed.binary_search_by_key(item, |changed| changed.item).ok()?;
-        self.changed.get_mut(at)
-    }
-
-    /// The entries that are changed, as they will be.
-    pub fn behind(&self) -> Vec<(Item, Held)> {
-        self.changed.iter().map(|changed| (changed.item, changed.new)).collect()
     }
 
     /// The entries that are changed, as they were.
@@ -204,14 +162,6 @@ fn again(old: Held, new: Held, now: Now) -> Option<(Held, Why)> {
         return Some((Held { until: new.ends, ends: new.ends, ..taken }, Why::Retimed));
     }
     (taken != old).then_some((taken, Why::Taken))
-}
-
-/// The end of an entry of a trie.
-fn end_of(item: &Item, held: &Held) -> Option<(Prefix, u64)> {
-    match item {
-        Item::Net(prefix) => Some((*prefix, held.ends.word())),
-        Item::Service(_) | Item::Mac(_) => None,
-    }
 }
 
 fn position(sorted: &[(Item, Held)], item: &Item) -> Option<usize> {
@@ -307,71 +257,5 @@ mod tests {
         let (all, tally) = Difference::of(&[added], vec![declared], &[], Now::of(NOW));
         assert!(all.changed.is_empty());
         assert_eq!((tally.present, all.made()), (1, 0));
-    }
-
-    /// Until when each entry matches behind an edit, in minutes from now.
-    fn settled(there: &[(&str, i64)], add: &[(&str, i64)], delete: &[&str]) -> Vec<(String, i64)> {
-        let mut there = entries(there);
-        let mut before = Difference::default();
-        before.settle(&there);
-        for changed in before.changed {
-            let at = there.binary_search_by_key(&changed.item, |(item, _)| *item);
-            there[at.expect("it is there")].1 = changed.new;
-        }
-        let mut delete: Vec<Item> = delete.iter().map(|text| item(text)).collect();
-        delete.sort_unstable();
-        let (mut all, _) = Difference::of(&there, entries(add), &delete, Now::of(NOW));
-        all.settle(&there);
-        there.retain(|(item, _)| position(&all.gone, item).is_none());
-        for (item, held) in &mut there {
-            if let Some(changed) = all.changed(item) {
-                assert_eq!(changed.old, *held);
-                *held = changed.new;
-            }
-        }
-        there.extend(all.new);
-        there.sort_unstable_by_key(|(item, _)| *item);
-        let minutes = |until: End| match until {
-            End::Never => 0,
-            End::At(time) => (time.get() as i64 - NOW as i64) / MINUTE as i64,
-        };
-        there.iter().map(|(item, held)| (item.to_string(), minutes(held.until))).collect()
-    }
-
-    fn want(all: &[(&str, i64)]) -> Vec<(String, i64)> {
-        all.iter().map(|(text, minutes)| ((*text).to_owned(), *minutes)).collect()
-    }
-
-    #[test]
-    fn a_prefix_matches_as_long_as_one_around_it_that_is_added_or_gets_more_time() {
-        assert_eq!(
-            settled(&[("10.0.0.0/24", 5)], &[("10.0.0.0/16", 0)], &[]),
-            want(&[("10.0.0.0/16", 0), ("10.0.0.0/24", 0)])
-        );
-        assert_eq!(
-            settled(&[("10.0.0.0/16", 9)], &[("10.0.0.0/24", 5), ("10.0.0.0/28", 7)], &[]),
-            want(&[("10.0.0.0/16", 9), ("10.0.0.0/24", 9), ("10.0.0.0/28", 9)])
-        );
-        assert_eq!(
-            settled(&[("10.0.0.0/16", 3), ("10.0.0.0/24", 5)], &[("10.0.0.0/16", 8)], &[]),
-            want(&[("10.0.0.0/16", 8), ("10.0.0.0/24", 8)])
-        );
-    }
-
-    #[test]
-    fn a_prefix_matches_no_longer_when_what_was_around_it_goes_or_gets_less_time() {
-        let there = [("10.0.0.0/8", 9), ("10.0.0.0/16", 0), ("10.0.0.0/24", 5)];
-        assert_eq!(
-            settled(&there, &[], &["10.0.0.0/16"]),
-            want(&[("10.0.0.0/8", 9), ("10.0.0.0/24", 9)])
-        );
-        assert_eq!(
-            settled(&there, &[("10.0.0.0/16", 7), ("10.0.0.0/8", 6)], &[]),
-            want(&[("10.0.0.0/8", 6), ("10.0.0.0/16", 7), ("10.0.0.0/24", 7)])
-        );
-        assert_eq!(
-            settled(&[("10.0.0.0/16", -2), ("10.0.0.0/24", 5)], &[], &[]),
-            want(&[("10.0.0.0/24", 5)])
-        );
     }
 }

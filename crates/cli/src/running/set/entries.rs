@@ -1,25 +1,25 @@
-//! A `net` or `mac` set: tables of entries, and the fill.
+//! A `net` or `mac` set: its entries in tables, and the fill.
 //!
 //! An edit is worked out whole before anything is written. The counts of the fill are an upper
 //! bound at every instant, for the program skips what they say is empty: they are raised before
 //! entries go in and lowered after entries are out. What a killed editor leaves too high is put
 //! right by the next edit that reads the whole table, as every edit does before a set is called
-//! full.
-//!
-//! A new value of an entry takes the place of the old one whole: packets that hit it between the
-//! reading and the writing are not counted in it.
+//! full; what he left half done in a table is finished before the next edit looks at it.
 
-use palisade_asm::MapDecl;
-use palisade_filter::structure::{self, Fill, NetPart};
+use std::sync::Arc;
+
+use palisade_filter::structure::flat::{Flat, Part};
+use palisade_filter::structure::{Fill, NetPart};
 use palisade_filter::value::{Prefix, Timeout};
 use palisade_filter::{Item, SetKind};
-use palisade_loader::{LpmKey, MapHandle};
+use palisade_loader::MapHandle;
 
 use super::difference::{Difference, Growth, Tally, Why};
+use super::flat::{Memory, View};
 use super::held::Held;
 use super::ledger::Ledger;
-use super::table::{Table, table};
-use super::{Change, End, Entry, Now, Work, full};
+use super::table::{self, Table, TableError};
+use super::{Carried, Change, End, Entry, Now, Work, full};
 use crate::failure::{Failure, Outcome};
 
 /// A table of at most this many entries is read whole when some of them may be past their time, so
@@ -31,7 +31,10 @@ pub struct EntrySet {
     name: String,
     kind: SetKind,
     max: u32,
+    maps: Vec<MapHandle>,
     tables: Vec<Box<dyn Table>>,
+    /// The tables of a `net` set as a whole.
+    flat: Option<Arc<Flat<Memory>>>,
     ledger: Ledger,
 }
 
@@ -47,32 +50,22 @@ pub struct Edit {
 }
 
 impl EntrySet {
-    /// The `net` set of these maps, each from its declaration.
-    pub fn net(
-        name: &str,
-        max: u32,
-        map: impl Fn(&MapDecl) -> Outcome<MapHandle>,
-    ) -> Outcome<Self> {
-        let part = |part: NetPart| map(&part.map(name, max));
-        let tables = vec![
-            table::<[u8; 4]>(part(NetPart::Host4)?)?,
-            table::<[u8; 16]>(part(NetPart::Host6)?)?,
-            table::<LpmKey<4>>(part(NetPart::Net4)?)?,
-            table::<LpmKey<16>>(part(NetPart::Net6)?)?,
-        ];
-        let ledger = Ledger::of(name, max, &map)?;
-        Ok(Self { name: name.to_owned(), kind: SetKind::Net, max, tables, ledger })
+    /// The `net` set in its maps, which have that much room.
+    pub fn net(name: &str, maps: Vec<MapHandle>, flat: Arc<Flat<Memory>>) -> Outcome<Self> {
+        let head = maps.get(Part::Head.index()).ok_or_else(|| Failure::bug("a set has a head"))?;
+        let max = flat.max();
+        let (tables, ledger) = (View::all(&flat), Ledger::of(head.try_clone()?, max)?);
+        let (name, kind) = (name.to_owned(), SetKind::Net);
+        Ok(Self { name, kind, max, maps, tables, flat: Some(flat), ledger })
     }
 
-    /// The `mac` set of these maps, each from its declaration.
-    pub fn mac(
-        name: &str,
-        max: u32,
-        map: impl Fn(&MapDecl) -> Outcome<MapHandle>,
-    ) -> Outcome<Self> {
-        let tables = vec![table::<[u8; 6]>(map(&structure::mac_map(name, max))?)?];
-        let ledger = Ledger::of(name, max, &map)?;
-        Ok(Self { name: name.to_owned(), kind: SetKind::Mac, max, tables, ledger })
+    /// The `mac` set in its maps: that of its entries, and that of its fill.
+    pub fn mac(name: &str, max: u32, maps: [MapHandle; 2]) -> Outcome<Self> {
+        let [entries, fill] = &maps;
+        let tables = vec![table::macs(entries.try_clone()?)?];
+        let ledger = Ledger::of(fill.try_clone()?, max)?;
+        let (name, kind) = (name.to_owned(), SetKind::Mac);
+        Ok(Self { name, kind, max, maps: maps.into(), tables, flat: None, ledger })
     }
 
     /// What it holds.
@@ -92,8 +85,7 @@ impl EntrySet {
 
     /// Its maps.
     pub fn handles(&self) -> Vec<&MapHandle> {
-        let tables = self.tables.iter().map(|table| table.handle());
-        tables.chain([self.ledger.handle()]).collect()
+        self.maps.iter().collect()
     }
 
     /// How many entries it has. Only tables with entries that end are read for it.
@@ -114,7 +106,8 @@ impl EntrySet {
     pub fn entries(&self) -> Outcome<Vec<Entry>> {
         let now = Now::read()?;
         let mut entries = Vec::new();
-        for table in &self.tables {
+        let fill = self.ledger.read()?;
+        for (table, _) in self.tables.iter().zip(fill.entries).filter(|(_, count)| *count > 0) {
             let alive = table.all()?.into_iter().filter(|(_, held)| !now.is_past(held.ends));
             entries.extend(alive.map(|(item, held)| held.entry(item)));
         }
@@ -128,6 +121,9 @@ impl EntrySet {
         let (adds, all) = self.sorted(add)?;
         let deletes = self.sorted_items(delete)?;
         let now = Now::read()?;
+        if self.flat.as_ref().is_some_and(|flat| flat.repair()) {
+            self.recount(self.ledger.read()?)?;
+        }
         let mut before = self.ledger.read()?;
         let more: u64 = adds.iter().map(|add| add.len() as u64).sum();
         let tight = before.entries.iter().sum::<u64>() + more > self.max.into();
@@ -135,14 +131,14 @@ impl EntrySet {
         let mut sum = Tally::default();
         for (at, (add, delete)) in adds.into_iter().zip(&deletes).enumerate() {
             let whole = tight || self.is_read_whole(at, &before, &add, delete);
-            let there = if whole { self.table(at).all()? } else { self.some(at, &add, delete)? };
+            let there = match whole && count(before.entries, at) > 0 {
+                true => self.table(at).all()?,
+                false => self.some(at, &add, delete)?,
+            };
             if whole {
                 recount(&mut before, at, &there);
             }
-            let (mut difference, tally) = Difference::of(&there, add, delete, now);
-            if whole && self.is_trie(at) {
-                difference.settle(&there);
-            }
+            let (difference, tally) = Difference::of(&there, add, delete, now);
             differences.push(difference);
             sum.retimed += tally.retimed;
             sum.absent.extend(tally.absent);
@@ -163,10 +159,9 @@ impl EntrySet {
     /// Whether all entries of a table have to be read for an edit, or may well be.
     fn is_read_whole(&self, at: usize, fill: &Fill, add: &[(Item, Held)], delete: &[Item]) -> bool {
         let (entries, timed) = (count(fill.entries, at), count(fill.timed, at));
-        let ending = timed > 0 || add.iter().any(|(_, held)| held.ends != End::Never);
         let many = add.len() as u64 * 8 >= entries;
         let touched = !add.is_empty() || !delete.is_empty();
-        touched && (many || ending && self.is_trie(at)) || timed > 0 && entries <= CHEAP
+        touched && many || timed > 0 && entries <= CHEAP
     }
 
     /// Those entries of a table that are to be added or deleted.
@@ -179,24 +174,31 @@ impl EntrySet {
         Ok(there)
     }
 
-    /// Makes the change: all of it, or none and an error.
-    pub fn carry_out(&self, edit: &Edit, after: Fill) -> Outcome {
+    /// Makes the change: all of it, or none.
+    pub fn carry_out(&self, edit: &Edit, after: Fill) -> Outcome<Carried> {
+        let room = self.flat.as_ref().map_or(self.max, |flat| flat.room().entries.min(self.max));
+        if after.entries.iter().sum::<u64>() > room.into() {
+            return Ok(Carried::Cramped);
+        }
         self.ledger.write(edit.bound(after.timeout))?;
         let done = edit.differences.iter().zip(&self.tables).try_for_each(|(difference, table)| {
             // What goes makes room; where there is room, no packet misses what comes instead.
-            let roomy = edit.is_roomy(self.max);
+            let roomy = edit.is_roomy(room);
             if !roomy {
                 table.remove(&items(&difference.gone))?;
             }
             table.insert(&difference.new)?;
-            table.insert(&difference.behind())?;
+            table.change(&difference.changed)?;
             if roomy { table.remove(&items(&difference.gone)) } else { Ok(()) }
         });
         match done {
-            Ok(()) => self.ledger.write(after),
+            Ok(()) => self.ledger.write(after).map(|()| Carried::Out),
             Err(error) => {
                 self.take_back(edit);
-                Err(error.into())
+                match error {
+                    TableError::Room(_) => Ok(Carried::Cramped),
+                    TableError::Map(error) => Err(error.into()),
+                }
             }
         }
     }
@@ -272,11 +274,6 @@ impl EntrySet {
 
     fn table(&self, at: usize) -> &dyn Table {
         &*self.tables[at]
-    }
-
-    fn is_trie(&self, at: usize) -> bool {
-        let tries = [NetPart::Net4.index(), NetPart::Net6.index()];
-        self.kind == SetKind::Net && tries.contains(&at)
     }
 
     /// The entries by table, in order, each item once; and how many there were.

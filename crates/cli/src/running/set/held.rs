@@ -1,4 +1,4 @@
-//! An entry as the maps of `net` and `mac` sets hold it.
+//! What a `net` or `mac` set holds of an entry; of a `mac` set, as its map holds it.
 
 use palisade_filter::Item;
 use palisade_filter::structure::{ENTRY_SIZE, Origin, Stamp};

@@ -3,22 +3,22 @@
 //! Whoever may edit a set may have written anything there, so no count is believed beyond what the
 //! set takes.
 
-use palisade_asm::MapDecl;
-use palisade_filter::structure::{self, Fill};
+use palisade_filter::structure::flat::HEAD_WORDS;
+use palisade_filter::structure::{FILL_WORDS, Fill};
 use palisade_loader::{Insert, Map, MapHandle};
 
 use crate::failure::Outcome;
 
 /// The map of a set's fill.
 pub struct Ledger {
-    map: Map<u32, [u64; 9]>,
+    map: Map<u32, [u64; HEAD_WORDS]>,
     max: u64,
 }
 
 impl Ledger {
     /// The fill map of a set, from its declaration.
-    pub fn of(name: &str, max: u32, map: impl Fn(&MapDecl) -> Outcome<MapHandle>) -> Outcome<Self> {
-        let map = Map::new(map(&structure::fill_map(name))?)?;
+    pub fn of(head: MapHandle, max: u32) -> Outcome<Self> {
+        let map = Map::new(head)?;
         Ok(Self { map, max: max.into() })
     }
 
@@ -29,13 +29,23 @@ impl Ledger {
 
     /// What it says.
     pub fn read(&self) -> Outcome<Fill> {
-        let Fill { entries, timed, timeout } = Fill::of(self.map.get(&0)?.unwrap_or_default());
+        let words = self.words()?;
+        let fill = words.first_chunk::<FILL_WORDS>().copied().unwrap_or_default();
+        let Fill { entries, timed, timeout } = Fill::of(fill);
         let bounded = |counts: [u64; 4]| counts.map(|count| count.min(self.max));
         Ok(Fill { entries: bounded(entries), timed: bounded(timed), timeout })
     }
 
-    /// Writes it.
+    /// Writes it, and leaves what stands behind it as it is.
     pub fn write(&self, fill: Fill) -> Outcome {
-        Ok(self.map.insert(&0, &fill.words(), Insert::Any)?)
+        let mut words = self.words()?;
+        if let Some(first) = words.first_chunk_mut() {
+            *first = fill.words();
+        }
+        Ok(self.map.insert(&0, &words, Insert::Any)?)
+    }
+
+    fn words(&self) -> Outcome<[u64; HEAD_WORDS]> {
+        Ok(self.map.get(&0)?.unwrap_or_default())
     }
 }

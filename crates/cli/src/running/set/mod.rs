@@ -8,14 +8,18 @@
 mod declare;
 mod difference;
 mod entries;
+mod flat;
 mod held;
 mod ledger;
 mod service;
 mod table;
 mod time;
 
+use std::hash::{BuildHasher, RandomState};
+
 use palisade_asm::{MapDecl, MapKind};
 use palisade_filter::policy::Set;
+use palisade_filter::structure::flat::{Part, Room};
 use palisade_filter::structure::{self, Origin};
 use palisade_filter::value::Timeout;
 use palisade_filter::{Item, SetKind};
@@ -26,6 +30,7 @@ pub use declare::{Declared, Named};
 use entries::EntrySet;
 use ledger::Ledger;
 use service::ServiceSet;
+pub use table::TableError;
 pub use time::{End, Now, monotonic};
 
 /// An entry of a set.
@@ -50,6 +55,13 @@ impl Entry {
     pub fn new(item: Item, ends: End, now: Now) -> Self {
         let added = now.seconds();
         Self { item, packets: 0, bytes: 0, added, ends, origin: Origin::Added }
+    }
+
+    /// What an entry that is there is once another one of the same item is added.
+    pub fn again(self, new: Self) -> Self {
+        let ends = if self.ends.is_about(new.ends) { self.ends } else { new.ends };
+        let origin = if new.origin == Origin::Added { new.origin } else { self.origin };
+        Self { ends, origin, ..self }
     }
 }
 
@@ -108,6 +120,15 @@ pub enum Carry {
     Dry,
 }
 
+/// What became of an edit that was to be made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Carried {
+    /// It is made.
+    Out,
+    /// Nothing is changed: the set may hold all that, but its maps are too small.
+    Cramped,
+}
+
 impl OpenSet {
     /// Opens the set of that name; `None` if the policy has none.
     pub fn open(maps: &PinDir, name: &str) -> Outcome<Option<Self>> {
@@ -126,49 +147,90 @@ impl OpenSet {
         };
         let kind = MapKind::from_number(shape.kind)
             .and_then(|kind| structure::kind_of(kind, shape.key_size, shape.value_size));
-        let Some(kind) = kind else {
-            return Err(Failure::refused(format!(
-                "{} is not a set: {shape}",
-                maps.path().join(name).display()
-            )));
-        };
-        let max = match kind {
-            SetKind::Net | SetKind::Mac => shape.max_entries,
-            SetKind::Service => ServiceSet::max_of(maps, name)?,
-        };
-        Self::of_kind(kind, name, max, pinned).map(Some)
+        Ok(Some(match kind {
+            Some(SetKind::Net) => Self::open_net(maps, name)?,
+            Some(SetKind::Mac) => {
+                let max = shape.max_entries;
+                let decls = [structure::mac_map(name, max), structure::fill_map(name)];
+                let [entries, fill] = decls.each_ref().map(pinned);
+                Self::Entries(EntrySet::mac(name, max, [entries?, fill?])?)
+            }
+            Some(SetKind::Service) => {
+                let max = ServiceSet::max_of(maps, name)?;
+                Self::Service(ServiceSet::of(name, max, pinned)?)
+            }
+            None => {
+                return Err(Failure::refused(format!(
+                    "{} is not a set: {shape}",
+                    maps.path().join(name).display()
+                )));
+            }
+        }))
     }
 
-    /// A new, empty set that no program uses yet.
-    pub fn create(set: &Set) -> Outcome<Self> {
-        let (maps, layouts) = (structure::maps(set), structure::layouts(set.kind));
-        let new = Self::of(set, |decl| {
-            let layout = maps.iter().zip(&layouts).find(|(map, _)| *map == decl);
-            let (_, layout) = layout.ok_or_else(|| {
-                Failure::bug(format!("the set `{}` declares no map `{}`", set.name, decl.name))
-            })?;
-            Ok(MapHandle::create_described(decl, layout)?)
+    /// How much room a `net` set has, its maps say themselves, if they say the same.
+    fn open_net(maps: &PinDir, name: &str) -> Outcome<Self> {
+        let mut handles = Vec::new();
+        for part in Part::ALL {
+            match MapHandle::open(maps, &part.map_name(name)) {
+                Ok(handle) => handles.push(handle),
+                Err(palisade_loader::MapError::Pin(palisade_loader::PinError::Missing {
+                    ..
+                })) if part == Part::Hits => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+        let shapes: Vec<_> = handles.iter().map(|h| Ok(h.info()?.shape)).collect::<Outcome<_>>()?;
+        let room = Room::of_elements(|part| shapes.get(part.index()).map(|s| s.max_entries));
+        let room = room.ok_or_else(|| {
+            Failure::refused(format!("the maps of the set `{name}` do not belong together"))
         })?;
+        for (part, handle) in Part::ALL.into_iter().zip(&handles) {
+            handle.check_shape(&part.map(name, room))?;
+        }
+        let flat = flat::open(&handles, room)?;
+        Ok(Self::Entries(EntrySet::net(name, handles, flat)?))
+    }
+
+    /// A new, empty set that no program uses yet, with room for these items.
+    pub fn create(set: &Set, items: impl Iterator<Item = Item>) -> Outcome<Self> {
+        let name = set.name.as_str();
+        let maps = match set.kind {
+            SetKind::Net => {
+                let cpus = palisade_loader::possible_cpus()
+                    .map_err(|why| Failure::refused(format!("cannot count the CPUs: {why}")))?;
+                let cpus = u32::try_from(cpus).unwrap_or(u32::MAX);
+                let room = Room::holding(flat::need(items), set.max, set.counters, cpus);
+                let maps = Self::make(set, &structure::net_maps(set, room))?;
+                let seed = RandomState::new().hash_one(name);
+                let flat = flat::create(&maps, room, set.max, seed)?;
+                let new = Self::Entries(EntrySet::net(name, maps, flat)?);
+                new.set_timeout(set.timeout)?;
+                return Ok(new);
+            }
+            SetKind::Mac | SetKind::Service => Self::make(set, &structure::maps(set))?,
+        };
+        let made = |decl: &MapDecl| {
+            let made = maps.iter().find(|map| map.name() == decl.name);
+            let made = made.ok_or_else(|| Failure::bug(format!("no map `{}`", decl.name)))?;
+            Ok(made.try_clone()?)
+        };
+        let new = match set.kind {
+            SetKind::Service => Self::Service(ServiceSet::of(name, set.max, made)?),
+            SetKind::Net | SetKind::Mac => {
+                let decls = [structure::mac_map(name, set.max), structure::fill_map(name)];
+                let [entries, fill] = decls.each_ref().map(made);
+                Self::Entries(EntrySet::mac(name, set.max, [entries?, fill?])?)
+            }
+        };
         new.set_timeout(set.timeout)?;
         Ok(new)
     }
 
-    /// The set of these maps, each from its declaration.
-    pub fn of(set: &Set, map: impl Fn(&MapDecl) -> Outcome<MapHandle>) -> Outcome<Self> {
-        Self::of_kind(set.kind, set.name.as_str(), set.max, map)
-    }
-
-    fn of_kind(
-        kind: SetKind,
-        name: &str,
-        max: u32,
-        map: impl Fn(&MapDecl) -> Outcome<MapHandle>,
-    ) -> Outcome<Self> {
-        match kind {
-            SetKind::Net => EntrySet::net(name, max, map).map(Self::Entries),
-            SetKind::Mac => EntrySet::mac(name, max, map).map(Self::Entries),
-            SetKind::Service => ServiceSet::of(name, max, map).map(Self::Service),
-        }
+    fn make(set: &Set, maps: &[MapDecl]) -> Outcome<Vec<MapHandle>> {
+        let layouts = structure::layouts(set);
+        let made = maps.iter().zip(&layouts);
+        made.map(|(decl, layout)| Ok(MapHandle::create_described(decl, layout)?)).collect()
     }
 
     /// Its maps.
@@ -233,19 +295,35 @@ impl OpenSet {
         }
     }
 
-    /// Adds entries of its kind: all, or none and an error. An entry that is there gets the time of
-    /// the one that is added.
-    pub fn add(&self, entries: impl IntoIterator<Item = Entry>, carry: Carry) -> Outcome<Change> {
+    /// Adds entries of its kind: all, or none. An entry that is there gets the time of the one that
+    /// is added.
+    pub fn add(
+        &self,
+        entries: impl IntoIterator<Item = Entry>,
+        carry: Carry,
+    ) -> Outcome<(Change, Carried)> {
         let change = self.plan(entries, &[])?;
-        if carry == Carry::Out {
-            self.carry_out(&change, change.timeout)?;
+        let carried = match carry {
+            Carry::Out => self.carry_out(&change, change.timeout)?,
+            Carry::Dry => Carried::Out,
+        };
+        Ok((change, carried))
+    }
+
+    /// The same where there is room for certain.
+    pub fn fill(&self, entries: impl IntoIterator<Item = Entry>) -> Outcome {
+        match self.add(entries, Carry::Out)?.1 {
+            Carried::Out => Ok(()),
+            Carried::Cramped => {
+                Err(Failure::bug("a set that was made for its entries is too small"))
+            }
         }
-        Ok(change)
     }
 
     /// Deletes items; the answer names those that were not there.
     pub fn remove(&self, items: &[Item]) -> Outcome<Vec<Item>> {
         let change = self.plan([], items)?;
+        // What goes needs no room.
         self.carry_out(&change, change.timeout)?;
         Ok(change.absent)
     }
@@ -258,14 +336,17 @@ impl OpenSet {
     }
 
     /// Makes a change that was worked out for this set.
-    fn carry_out(&self, change: &Change, timeout: Option<Timeout>) -> Outcome {
+    fn carry_out(&self, change: &Change, timeout: Option<Timeout>) -> Outcome<Carried> {
         match (self, &change.work) {
             (Self::Entries(set), Work::Entries(edit)) => set.carry_out(edit, edit.after(timeout)),
             (Self::Service(set), Work::Services(edit)) => {
                 set.carry_out(edit)?;
-                self.set_timeout(timeout)
+                self.set_timeout(timeout)?;
+                Ok(Carried::Out)
             }
-            (Self::Entries(_), Work::Services(_)) | (Self::Service(_), Work::Entries(_)) => Ok(()),
+            (Self::Entries(_), Work::Services(_)) | (Self::Service(_), Work::Entries(_)) => {
+                Ok(Carried::Out)
+            }
         }
     }
 

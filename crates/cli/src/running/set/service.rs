@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 
 use palisade_asm::MapDecl;
 use palisade_filter::structure::service::{self as layout, DIRTY, Placed};
-use palisade_filter::structure::{Origin, Stamp};
+use palisade_filter::structure::{Origin, Stamp, fill_map};
 use palisade_filter::value::Service;
 use palisade_filter::{Item, SetKind};
 use palisade_loader::{Insert, Map, MapHandle, PerCpu, PerCpuMap, PinDir};
@@ -79,7 +79,7 @@ impl ServiceSet {
             table: Map::new(table?)?,
             items: Map::new(items?)?,
             hits: PerCpuMap::new(hits?)?,
-            ledger: Ledger::of(name, max, map)?,
+            ledger: Ledger::of(map(&fill_map(name))?, max)?,
         })
     }
 

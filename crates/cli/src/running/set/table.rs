@@ -1,13 +1,14 @@
-//! One map of entries, whatever its keys are.
+//! A part of a set's entries, whatever holds them.
 
 use std::net::IpAddr;
 use std::thread;
 
 use palisade_filter::Item;
-use palisade_filter::structure::{octets4, octets6};
-use palisade_filter::value::{Mac, Prefix};
-use palisade_loader::{LpmKey, Map, MapError, MapHandle, Wire};
+use palisade_filter::structure::flat::NoRoom;
+use palisade_filter::value::Mac;
+use palisade_loader::{Map, MapError, MapHandle};
 
+use super::difference::Changed;
 use super::held::Held;
 
 /// How many entries go to the kernel in one call.
@@ -15,23 +16,40 @@ const BATCH: usize = 16384;
 /// More threads than this would wait for each other.
 const MOST_THREADS: usize = 4;
 
-/// A map of entries by items.
+/// Why entries could not be read or written.
+#[derive(Debug)]
+pub enum TableError {
+    /// The kernel refused.
+    Map(MapError),
+    /// The maps of the set are too small; larger ones would do.
+    Room(NoRoom),
+}
+
+impl From<MapError> for TableError {
+    fn from(error: MapError) -> Self {
+        Self::Map(error)
+    }
+}
+
+impl From<NoRoom> for TableError {
+    fn from(none: NoRoom) -> Self {
+        Self::Room(none)
+    }
+}
+
+/// Entries by items.
 pub trait Table: Send + Sync {
-    /// The map.
-    fn handle(&self) -> &MapHandle;
-
     /// The value of that very item.
-    fn get(&self, item: &Item) -> Result<Option<Held>, MapError>;
+    fn get(&self, item: &Item) -> Result<Option<Held>, TableError>;
 
-    /// What the program finds: in a trie, the value of the longest prefix that holds the item.
-    fn find(&self, item: &Item) -> Result<Option<Held>, MapError>;
+    /// What the program finds: among prefixes, the value of the longest that holds the item.
+    fn find(&self, item: &Item) -> Result<Option<Held>, TableError>;
 
-    /// Shows every entry, in the kernel's order. While another one edits, it may hand out an entry
-    /// twice.
-    fn scan(&self, visit: &mut dyn FnMut(Item, Held)) -> Result<(), MapError>;
+    /// Shows every entry, in any order. While another one edits, it may hand out an entry twice.
+    fn scan(&self, visit: &mut dyn FnMut(Item, Held)) -> Result<(), TableError>;
 
     /// All entries, in order, each once.
-    fn all(&self) -> Result<Vec<(Item, Held)>, MapError> {
+    fn all(&self) -> Result<Vec<(Item, Held)>, TableError> {
         let mut all = Vec::new();
         self.scan(&mut |item, held| all.push((item, held)))?;
         all.sort_unstable_by_key(|(item, _)| rank(item));
@@ -40,116 +58,25 @@ pub trait Table: Send + Sync {
     }
 
     /// Writes entries, whether they are there or not.
-    fn insert(&self, entries: &[(Item, Held)]) -> Result<(), MapError>;
+    fn insert(&self, entries: &[(Item, Held)]) -> Result<(), TableError>;
+
+    /// Gives entries that are there another value.
+    fn change(&self, changed: &[Changed]) -> Result<(), TableError>;
 
     /// Deletes items, whether they are there or not.
-    fn remove(&self, items: &[Item]) -> Result<(), MapError>;
+    fn remove(&self, items: &[Item]) -> Result<(), TableError>;
 }
 
-/// The table of a map with keys of the type `K`.
-pub fn table<K: Key + 'static>(handle: MapHandle) -> Result<Box<dyn Table>, MapError> {
-    Ok(Box::new(Typed::<K> { map: Map::new(handle)? }))
+/// The table of a map with Ethernet addresses as its keys.
+pub fn macs(handle: MapHandle) -> Result<Box<dyn Table>, TableError> {
+    Ok(Box::new(Macs { map: Map::new(handle)? }))
 }
 
-/// What stands for an item in a map.
-pub trait Key: Wire + Copy + Send + Sync {
-    /// The key of an item; `None` if such keys stand for other items.
-    fn of(item: &Item) -> Option<Self>;
-
-    /// The item; `None` if the key stands for none.
-    fn item(&self) -> Option<Item>;
-
-    /// Whether what was found by this key is its own value.
-    fn owns(&self, found: &Held) -> bool;
-}
-
-impl Key for [u8; 4] {
-    fn of(item: &Item) -> Option<Self> {
-        prefix_of(item).filter(Prefix::is_host).and_then(|prefix| octets4(&prefix))
-    }
-
-    fn item(&self) -> Option<Item> {
-        Some(Item::Net(Prefix::host(IpAddr::from(*self))))
-    }
-
-    fn owns(&self, _: &Held) -> bool {
-        true
-    }
-}
-
-impl Key for [u8; 16] {
-    fn of(item: &Item) -> Option<Self> {
-        prefix_of(item).filter(Prefix::is_host).and_then(|prefix| octets6(&prefix))
-    }
-
-    fn item(&self) -> Option<Item> {
-        Some(Item::Net(Prefix::host(IpAddr::from(*self))))
-    }
-
-    fn owns(&self, _: &Held) -> bool {
-        true
-    }
-}
-
-impl Key for [u8; 6] {
-    fn of(item: &Item) -> Option<Self> {
-        match item {
-            Item::Mac(mac) => Some(mac.0),
-            Item::Net(_) | Item::Service(_) => None,
-        }
-    }
-
-    fn item(&self) -> Option<Item> {
-        Some(Item::Mac(Mac(*self)))
-    }
-
-    fn owns(&self, _: &Held) -> bool {
-        true
-    }
-}
-
-impl Key for LpmKey<4> {
-    fn of(item: &Item) -> Option<Self> {
-        let prefix = prefix_of(item)?;
-        Some(Self { prefix_len: prefix.len().into(), addr: octets4(&prefix)? })
-    }
-
-    fn item(&self) -> Option<Item> {
-        network(self.addr, self.prefix_len)
-    }
-
-    fn owns(&self, found: &Held) -> bool {
-        self.prefix_len == u32::from(found.stamp().len)
-    }
-}
-
-impl Key for LpmKey<16> {
-    fn of(item: &Item) -> Option<Self> {
-        let prefix = prefix_of(item)?;
-        Some(Self { prefix_len: prefix.len().into(), addr: octets6(&prefix)? })
-    }
-
-    fn item(&self) -> Option<Item> {
-        network(self.addr, self.prefix_len)
-    }
-
-    fn owns(&self, found: &Held) -> bool {
-        self.prefix_len == u32::from(found.stamp().len)
-    }
-}
-
-fn prefix_of(item: &Item) -> Option<Prefix> {
+fn key(item: &Item) -> Option<[u8; 6]> {
     match item {
-        Item::Net(prefix) => Some(*prefix),
-        Item::Service(_) | Item::Mac(_) => None,
+        Item::Mac(mac) => Some(mac.0),
+        Item::Net(_) | Item::Service(_) => None,
     }
-}
-
-fn network<const N: usize>(addr: [u8; N], len: u32) -> Option<Item>
-where
-    IpAddr: From<[u8; N]>,
-{
-    Prefix::new(IpAddr::from(addr), u8::try_from(len).ok()?).map(Item::Net)
 }
 
 /// The place of an item among those of its table, quicker to compare than the items are.
@@ -166,36 +93,30 @@ fn rank(item: &Item) -> (u128, u8) {
     }
 }
 
-struct Typed<K> {
-    map: Map<K, Held>,
+struct Macs {
+    map: Map<[u8; 6], Held>,
 }
 
-impl<K: Key> Table for Typed<K> {
-    fn handle(&self) -> &MapHandle {
-        self.map.handle()
+impl Table for Macs {
+    fn get(&self, item: &Item) -> Result<Option<Held>, TableError> {
+        let Some(key) = key(item) else { return Ok(None) };
+        Ok(self.map.get(&key)?)
     }
 
-    fn get(&self, item: &Item) -> Result<Option<Held>, MapError> {
-        let Some(key) = K::of(item) else { return Ok(None) };
-        Ok(self.map.get(&key)?.filter(|found| key.owns(found)))
+    fn find(&self, item: &Item) -> Result<Option<Held>, TableError> {
+        self.get(item)
     }
 
-    fn find(&self, item: &Item) -> Result<Option<Held>, MapError> {
-        K::of(item).map_or(Ok(None), |key| self.map.get(&key))
-    }
-
-    fn scan(&self, visit: &mut dyn FnMut(Item, Held)) -> Result<(), MapError> {
+    fn scan(&self, visit: &mut dyn FnMut(Item, Held)) -> Result<(), TableError> {
         for pair in self.map.iter() {
             let (key, held) = pair?;
-            if let Some(item) = key.item() {
-                visit(item, held);
-            }
+            visit(Item::Mac(Mac(key)), held);
         }
         Ok(())
     }
 
     /// Many entries go in from several threads: most of the time is the kernel's.
-    fn insert(&self, entries: &[(Item, Held)]) -> Result<(), MapError> {
+    fn insert(&self, entries: &[(Item, Held)]) -> Result<(), TableError> {
         let threads = thread::available_parallelism().map_or(1, usize::from).min(MOST_THREADS);
         if entries.len() <= BATCH || threads == 1 {
             return self.insert_in_batches(entries);
@@ -212,20 +133,27 @@ impl<K: Key> Table for Typed<K> {
         })
     }
 
-    fn remove(&self, items: &[Item]) -> Result<(), MapError> {
+    /// A new value takes the place of the old one whole: packets that hit it between the reading
+    /// and the writing are not counted in it.
+    fn change(&self, changed: &[Changed]) -> Result<(), TableError> {
+        let behind: Vec<_> = changed.iter().map(|changed| (changed.item, changed.new)).collect();
+        self.insert(&behind)
+    }
+
+    fn remove(&self, items: &[Item]) -> Result<(), TableError> {
         for batch in items.chunks(BATCH) {
-            let keys: Vec<K> = batch.iter().filter_map(K::of).collect();
+            let keys: Vec<_> = batch.iter().filter_map(key).collect();
             self.map.remove_batch(&keys).map_err(|stopped| stopped.error)?;
         }
         Ok(())
     }
 }
 
-impl<K: Key> Typed<K> {
-    fn insert_in_batches(&self, entries: &[(Item, Held)]) -> Result<(), MapError> {
+impl Macs {
+    fn insert_in_batches(&self, entries: &[(Item, Held)]) -> Result<(), TableError> {
         for batch in entries.chunks(BATCH) {
-            let pairs = batch.iter().filter_map(|(item, held)| Some((K::of(item)?, *held)));
-            let (keys, values): (Vec<K>, Vec<Held>) = pairs.unzip();
+            let pairs = batch.iter().filter_map(|(item, held)| Some((key(item)?, *held)));
+            let (keys, values): (Vec<_>, Vec<Held>) = pairs.unzip();
             self.map.insert_batch(&keys, &values).map_err(|stopped| stopped.error)?;
         }
         Ok(())

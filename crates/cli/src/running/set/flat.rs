@@ -1,0 +1,151 @@
+//! The tables of a `net` set, mapped into memory: an edit is a store that the program sees at once.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use palisade_filter::Item;
+use palisade_filter::structure::NetPart;
+use palisade_filter::structure::flat::{Cells, Flat, Found, Hits, Part, Room, Value};
+use palisade_filter::value::Prefix;
+use palisade_loader::{MapHandle, MappedMut, wait_for_running_programs};
+
+use super::End;
+use super::difference::{Changed, Why};
+use super::held::Held;
+use super::table::{Table, TableError};
+
+/// The maps of a set, as its parts.
+pub struct Memory {
+    parts: Vec<MappedMut>,
+}
+
+impl Memory {
+    /// Maps them; those of parts that the set does not have are left out at the end.
+    pub fn new(maps: &[MapHandle]) -> Result<Self, TableError> {
+        let parts = maps.iter().map(MappedMut::edit).collect::<Result<_, _>>()?;
+        Ok(Self { parts })
+    }
+}
+
+impl Cells for Memory {
+    fn load(&self, part: Part, word: usize) -> u64 {
+        let words = self.parts.get(part.index()).map(MappedMut::words).unwrap_or_default();
+        words.get(word).map_or(0, |word| word.load())
+    }
+
+    fn store(&self, part: Part, word: usize, value: u64) {
+        let words = self.parts.get(part.index()).map(MappedMut::words).unwrap_or_default();
+        if let Some(word) = words.get(word) {
+            word.store(value);
+        }
+    }
+
+    fn grace(&self) {
+        wait_for_running_programs();
+    }
+}
+
+/// The entries of one sort in a set.
+pub struct View {
+    flat: Arc<Flat<Memory>>,
+    part: NetPart,
+}
+
+impl View {
+    /// The four sorts, in the order of their places in the fill.
+    pub fn all(flat: &Arc<Flat<Memory>>) -> Vec<Box<dyn Table>> {
+        let view = |part| -> Box<dyn Table> { Box::new(Self { flat: Arc::clone(flat), part }) };
+        NetPart::ALL.map(view).into()
+    }
+}
+
+/// The set in maps that have that much room.
+pub fn open(maps: &[MapHandle], room: Room) -> Result<Arc<Flat<Memory>>, TableError> {
+    Ok(Arc::new(Flat::open(Memory::new(maps)?, room)))
+}
+
+/// An empty set in new maps that have that much room.
+pub fn create(
+    maps: &[MapHandle],
+    room: Room,
+    max: u32,
+    seed: u64,
+) -> Result<Arc<Flat<Memory>>, TableError> {
+    Ok(Arc::new(Flat::create(Memory::new(maps)?, room, max, seed)))
+}
+
+impl Table for View {
+    fn get(&self, item: &Item) -> Result<Option<Held>, TableError> {
+        Ok(prefix_of(item).and_then(|prefix| self.flat.get(&prefix)).map(held))
+    }
+
+    fn find(&self, item: &Item) -> Result<Option<Held>, TableError> {
+        let around = prefix_of(item).and_then(|prefix| self.flat.longest_around(&prefix));
+        Ok(around.map(|(_, found)| held(found)))
+    }
+
+    fn scan(&self, visit: &mut dyn FnMut(Item, Held)) -> Result<(), TableError> {
+        self.flat.scan(|prefix, found| {
+            if NetPart::of(&prefix) == self.part {
+                visit(Item::Net(prefix), held(found));
+            }
+        });
+        Ok(())
+    }
+
+    fn insert(&self, entries: &[(Item, Held)]) -> Result<(), TableError> {
+        for (item, held) in entries {
+            if let Some(prefix) = prefix_of(item) {
+                self.flat.insert(&prefix, value(held))?;
+            }
+        }
+        Ok(())
+    }
+
+    fn change(&self, changed: &[Changed]) -> Result<(), TableError> {
+        for Changed { item, new, why, .. } in changed {
+            let hits = if *why == Why::Revived { Hits::Anew } else { Hits::Kept };
+            if let Some(prefix) = prefix_of(item) {
+                self.flat.replace(&prefix, value(new), hits);
+            }
+        }
+        Ok(())
+    }
+
+    fn remove(&self, items: &[Item]) -> Result<(), TableError> {
+        for prefix in items.iter().filter_map(prefix_of) {
+            self.flat.remove(&prefix);
+        }
+        Ok(())
+    }
+}
+
+fn prefix_of(item: &Item) -> Option<Prefix> {
+    match item {
+        Item::Net(prefix) => Some(*prefix),
+        Item::Service(_) | Item::Mac(_) => None,
+    }
+}
+
+fn value(held: &Held) -> Value {
+    let Held { packets, bytes, stamp, until: _, ends } = *held;
+    Value { hits: [packets, bytes], stamp, ends: ends.word() }
+}
+
+fn held(found: Found) -> Held {
+    let Found { value: Value { hits: [packets, bytes], stamp, ends }, until } = found;
+    let [until, ends] = [until, ends].map(End::of);
+    Held { packets, bytes, stamp, until, ends }
+}
+
+/// What certain items need of a set's maps; the items in any order, and perhaps twice.
+pub fn need(items: impl Iterator<Item = Item>) -> palisade_filter::structure::flat::Need {
+    let mut prefixes: Vec<Prefix> = items.filter_map(|item| prefix_of(&item)).collect();
+    let rank = |prefix: &Prefix| match prefix.addr() {
+        IpAddr::V4(addr) => (0, addr.to_bits().into(), prefix.len()),
+        IpAddr::V6(addr) => (1, addr.to_bits(), prefix.len()),
+    };
+    prefixes.sort_unstable_by_key(rank);
+    prefixes.dedup();
+    palisade_filter::structure::flat::Need::of(&prefixes)
+}

@@ -1,0 +1,98 @@
+//! The words of a set's head behind its fill: what program and editor have to know of its tables.
+
+use super::{Cells, Counting, Part, Room};
+
+/// Words of the head; the first ones are the [`Fill`](crate::structure::Fill).
+pub const HEAD_WORDS: usize = 32;
+
+/// A word of the head that a set is made with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Setting {
+    /// The most entries that the set takes, by its declaration.
+    Max = 9,
+    /// The bits of an IPv4 address below those that number its node of the root.
+    Shift4 = 10,
+    /// The number of buckets less one.
+    BucketMask = 11,
+    /// What the hash of IPv6 addresses is keyed with.
+    Seed = 12,
+    /// The counters of an entry begin at its number shifted by this.
+    CopyShift = 13,
+    /// The number of copies of the counters less one.
+    CopyMask = 14,
+    /// Not 0 where CPUs share a copy.
+    Shared = 15,
+}
+
+impl Setting {
+    /// Where it stands, in bytes.
+    pub const fn offset(self) -> i16 {
+        self as i16 * 8
+    }
+}
+
+/// Which edit is under way: a kind in bits 32 on, the entry below; 0 for none.
+pub(super) const JOURNAL: usize = 16;
+/// Not 0 once an entry that ends has been put in.
+pub(super) const ENDING: usize = 17;
+/// The first word of the free nodes.
+pub(super) const NODE_POOL: usize = 18;
+/// The first word of the free entries.
+pub(super) const ENTRY_POOL: usize = 22;
+
+/// The settings of a set.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Head {
+    /// The most entries that the set takes.
+    pub max: u32,
+    /// Buckets less one.
+    pub bucket_mask: u64,
+    /// The key of the hash.
+    pub seed: u64,
+    copy_shift: u32,
+}
+
+impl Head {
+    /// The head of a new set, which has no entries; `seed` is any number that others do not know.
+    pub fn first(room: Room, max: u32, seed: u64) -> [u64; HEAD_WORDS] {
+        let copies = room.copies().max(1);
+        let mut words = [0; HEAD_WORDS];
+        for (setting, word) in [
+            (Setting::Max, max.into()),
+            (Setting::Shift4, (36 - room.root4_bits()).into()),
+            (Setting::BucketMask, u64::from(room.buckets6) - 1),
+            (Setting::Seed, seed),
+            (Setting::CopyShift, copies.ilog2().into()),
+            (Setting::CopyMask, u64::from(copies) - 1),
+            (Setting::Shared, matches!(room.counting, Counting::Shared(_)).into()),
+        ] {
+            words[setting as usize] = word;
+        }
+        words
+    }
+
+    /// The settings of a set with that much room; of those that follow from it, nothing is read.
+    pub(super) fn read(cells: &impl Cells, room: Room) -> Self {
+        let get = |setting: Setting| cells.load(Part::Head, setting as usize);
+        Self {
+            max: u32::try_from(get(Setting::Max)).unwrap_or(u32::MAX),
+            bucket_mask: u64::from(room.buckets6) - 1,
+            seed: get(Setting::Seed),
+            copy_shift: room.copies().max(1).ilog2(),
+        }
+    }
+
+    /// Copies of the counters.
+    pub(super) fn copies(&self) -> usize {
+        1 << self.copy_shift
+    }
+
+    /// How hits are counted, where they are.
+    pub fn counting(cells: &impl Cells, room: Room) -> Counting {
+        match (room.counting, cells.load(Part::Head, Setting::Shared as usize)) {
+            (Counting::Own(copies) | Counting::Shared(copies), 0) => Counting::Own(copies),
+            (Counting::Own(copies) | Counting::Shared(copies), _) => Counting::Shared(copies),
+            (Counting::Off, _) => Counting::Off,
+        }
+    }
+}

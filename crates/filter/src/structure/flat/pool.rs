@@ -1,0 +1,117 @@
+//! Entries and nodes that are free.
+//!
+//! What was never used comes first. What is freed waits in a queue, for a program may still be at it:
+//! it is given out again only behind a moment at which every program that ran has ended.
+
+use super::entry::ENTRY_WORDS;
+use super::head::{ENTRY_POOL, NODE_POOL};
+use super::{Cells, Part, Room};
+
+/// What is free.
+#[derive(Clone, Copy)]
+pub(super) enum Pool {
+    Entries,
+    Nodes,
+}
+
+/// The words of a pool in the head, from its first on.
+#[derive(Clone, Copy)]
+enum At {
+    /// How many were ever used.
+    Used,
+    /// The first one of the queue; 0 if it is empty.
+    First,
+    /// The last one.
+    Last,
+    /// The last one that no program can be at; 0 if there is none.
+    Safe,
+}
+
+impl Pool {
+    fn word(self, at: At) -> usize {
+        at as usize
+            + match self {
+                Self::Entries => ENTRY_POOL,
+                Self::Nodes => NODE_POOL,
+            }
+    }
+
+    fn get(self, cells: &impl Cells, at: At) -> u32 {
+        u32::try_from(cells.load(Part::Head, self.word(at))).unwrap_or(0)
+    }
+
+    fn set(self, cells: &impl Cells, at: At, value: u32) {
+        cells.store(Part::Head, self.word(at), value.into());
+    }
+
+    /// Where a free one says which is free behind it.
+    fn link(self, number: u32) -> (Part, usize) {
+        match self {
+            Self::Entries => (Part::Entries, number as usize * ENTRY_WORDS + 3),
+            Self::Nodes => (Part::Links, number as usize),
+        }
+    }
+
+    /// The numbers that there are.
+    fn numbers(self, room: &Room) -> std::ops::Range<u32> {
+        match self {
+            Self::Entries => 1..room.entries + 1,
+            Self::Nodes => room.roots()..room.roots() + room.nodes,
+        }
+    }
+
+    /// The numbers that were ever used.
+    pub fn used(self, cells: &impl Cells, room: &Room) -> std::ops::Range<u32> {
+        let all = self.numbers(room);
+        all.start..all.end.min(all.start.saturating_add(self.get(cells, At::Used)))
+    }
+
+    /// Takes one; `None` if none is free.
+    pub fn take(self, cells: &impl Cells, room: &Room) -> Option<u32> {
+        let (all, used) = (self.numbers(room), self.used(cells, room));
+        if used.end < all.end {
+            self.set(cells, At::Used, used.end + 1 - all.start);
+            return Some(used.end);
+        }
+        let first = self.get(cells, At::First);
+        if !used.contains(&first) {
+            return None;
+        }
+        if self.get(cells, At::Safe) == 0 {
+            cells.grace();
+            self.set(cells, At::Safe, self.get(cells, At::Last));
+        }
+        let (part, word) = self.link(first);
+        let next = u32::try_from(cells.load(part, word)).unwrap_or(0);
+        if first == self.get(cells, At::Safe) {
+            self.set(cells, At::Safe, 0);
+        }
+        self.set(cells, At::First, next);
+        if next == 0 {
+            self.set(cells, At::Last, 0);
+        }
+        Some(first)
+    }
+
+    /// Gives one back.
+    pub fn give(self, cells: &impl Cells, number: u32) {
+        let (part, word) = self.link(number);
+        cells.store(part, word, 0);
+        match self.get(cells, At::Last) {
+            0 => self.set(cells, At::First, number),
+            last => {
+                let (part, word) = self.link(last);
+                cells.store(part, word, number.into());
+            }
+        }
+        self.set(cells, At::Last, number);
+    }
+
+    /// Makes exactly these the free ones; programs may be at any of them.
+    pub fn restock(self, cells: &impl Cells, free: impl Iterator<Item = u32>) {
+        for at in [At::First, At::Last, At::Safe] {
+            self.set(cells, at, 0);
+        }
+        free.for_each(|number| self.give(cells, number));
+    }
+}

@@ -1,0 +1,413 @@
+//! The tables of a `net` set against the plainest reading of what is in it.
+//!
+//! Random edits on few bits, so that prefixes nest and meet; after each, look-ups, covers, ends and
+//! the shape of the tables are what the entries alone say. An edit is also cut short at every store,
+//! and finished by the next editor.
+
+use std::cell::Cell;
+use std::collections::BTreeMap;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+use palisade_filter::policy::EntryCounters;
+use palisade_filter::structure::flat::{
+    Cells, Counting, Flat, Hits, Need, NoRoom, Owned, Part, ROOT6_NODES, Room, SLOTS, Slot, Value,
+};
+use palisade_filter::structure::{Origin, Stamp, cover};
+use palisade_filter::value::{Family, Prefix};
+
+/// Numbers that look random, the same each time.
+struct Random(u64);
+
+impl Random {
+    fn next(&mut self) -> u64 {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        self.0
+    }
+
+    fn below(&mut self, end: u64) -> u64 {
+        self.next() % end
+    }
+}
+
+/// What is in the set, and when each ends.
+type Truth = BTreeMap<Prefix, u64>;
+
+/// A prefix on few bits: many of them hold each other.
+fn prefix(random: &mut Random, family: Family) -> Prefix {
+    let lengths4 = [0, 1, 8, 11, 12, 13, 15, 16, 18, 20, 22, 24, 25, 28, 30, 31, 32, 32];
+    let lengths6 = [0, 3, 12, 13, 16, 20, 32, 33, 48, 63, 64, 65, 72, 96, 120, 126, 127, 128, 128];
+    let spread = |random: &mut Random, bits: u32| {
+        let mut word = 0u128;
+        for at in [0, 2, 13, 17, 23, 27, 31, 60, 64, 67, 100, 125, 127] {
+            if at < bits && random.below(2) == 1 {
+                word |= 1 << (127 - at);
+            }
+        }
+        word
+    };
+    let (addr, len) = match family {
+        Family::V4 => {
+            let word = spread(random, 32) >> 96;
+            let len = lengths4[random.below(lengths4.len() as u64) as usize];
+            (IpAddr::V4(Ipv4Addr::from_bits(word as u32)), len)
+        }
+        Family::V6 => {
+            let len = lengths6[random.below(lengths6.len() as u64) as usize];
+            (IpAddr::V6(Ipv6Addr::from_bits(spread(random, 128))), len)
+        }
+    };
+    Prefix::new(addr, len).expect("a length of the family")
+}
+
+fn any(random: &mut Random) -> Prefix {
+    let family = if random.below(2) == 0 { Family::V4 } else { Family::V6 };
+    prefix(random, family)
+}
+
+fn value(prefix: &Prefix, ends: u64) -> Value {
+    let stamp = Stamp { len: prefix.len(), origin: Origin::Added, added: 7 }.word();
+    Value { hits: [0, 0], stamp, ends }
+}
+
+fn holds(outer: &Prefix, inner: &Prefix) -> bool {
+    outer.family() == inner.family() && outer.len() <= inner.len() && outer.contains(inner.addr())
+}
+
+/// Until when a prefix matches, given all that is there; single IPv6 addresses stand for themselves.
+fn until(truth: &Truth, prefix: &Prefix) -> u64 {
+    if prefix.is_host() && prefix.family() == Family::V6 {
+        return truth[prefix];
+    }
+    let around = truth.iter().filter(|(outer, _)| holds(outer, prefix));
+    around.map(|(_, ends)| *ends).reduce(cover::later).expect("it holds itself")
+}
+
+fn room(entries: u32, nodes: u32) -> Room {
+    Room { entries, nodes, buckets6: 64, counting: Counting::Own(2) }
+}
+
+fn empty(room: Room) -> Flat<Owned> {
+    Flat::create(Owned::new(room), room, room.entries, 0x1234_5678_9abc_def1)
+}
+
+/// Everything that can be asked, compared with the truth.
+fn check<C: Cells>(flat: &Flat<C>, truth: &Truth, random: &mut Random, what: &str) {
+    let mut there = Truth::new();
+    flat.scan(|prefix, found| {
+        assert!(there.insert(prefix, found.value.ends).is_none(), "{what}: {prefix} twice");
+    });
+    assert_eq!(&there, truth, "{what}");
+    for prefix in truth.keys() {
+        let found = flat.get(prefix).unwrap_or_else(|| panic!("{what}: {prefix} is not found"));
+        assert_eq!(found.until, until(truth, prefix), "{what}: {prefix} matches until");
+    }
+    for _ in 0..40 {
+        let asked = any(random);
+        assert_eq!(flat.get(&asked).is_some(), truth.contains_key(&asked), "{what}: {asked}");
+        let wanted = truth
+            .keys()
+            .filter(|outer| holds(outer, &asked))
+            .filter(|outer| !(outer.family() == Family::V6 && outer.is_host()))
+            .max_by_key(|outer| outer.len());
+        let found = flat.longest_around(&asked).map(|(prefix, _)| prefix);
+        assert_eq!(found.as_ref(), wanted, "{what}: the longest around {asked}");
+    }
+    check_shape(flat, truth, what);
+}
+
+/// The tables are those that are built from nothing.
+fn check_shape<C: Cells>(flat: &Flat<C>, truth: &Truth, what: &str) {
+    let fresh = empty(flat.room());
+    for (prefix, ends) in truth {
+        fresh.insert(prefix, value(prefix, *ends)).expect("what was there fits");
+    }
+    let [mine, theirs] = [shape(flat, truth), shape(&fresh, truth)];
+    for (at, (mine, theirs)) in mine.iter().zip(&theirs).enumerate() {
+        assert_eq!(mine, theirs, "{what}: line {at} of the tables");
+    }
+    assert_eq!(mine.len(), theirs.len(), "{what}");
+    let need = Need::of(truth.keys());
+    let nodes = mine.iter().filter(|line| line.ends_with("node")).count();
+    assert_eq!(need.nodes6 + need.nodes4.iter().sum::<usize>(), nodes, "{what}: nodes");
+}
+
+/// The slots in order, with prefixes in the place of numbers. Where an entry once ended, a slot may
+/// say for longer that it does: that costs a look, and is not told here.
+fn shape<C: Cells>(flat: &Flat<C>, truth: &Truth) -> Vec<String> {
+    let names: BTreeMap<u32, Prefix> = truth
+        .keys()
+        .map(|prefix| (flat.id(prefix).expect("it is there").number(), *prefix))
+        .collect();
+    let mut lines = Vec::new();
+    let roots = flat.room().roots() as usize * SLOTS;
+    assert!(roots > ROOT6_NODES as usize * SLOTS);
+    walk(flat, 0..roots, &names, &mut lines);
+    lines
+}
+
+fn walk<C: Cells>(
+    flat: &Flat<C>,
+    slots: std::ops::Range<usize>,
+    names: &BTreeMap<u32, Prefix>,
+    lines: &mut Vec<String>,
+) {
+    for word in slots {
+        match Slot::of(flat.cells().load(Part::Nodes, word)) {
+            Slot::EMPTY => {}
+            Slot::Leaf(word) => {
+                let id = word.id().expect("not empty").number();
+                lines.push(format!("all of {}", names[&id]));
+            }
+            Slot::Lone(lone) => {
+                let id = lone.word.id().expect("an entry").number();
+                lines.push(format!(
+                    "{} {} {} {:x}",
+                    names[&id], lone.covered, lone.open, lone.suffix
+                ));
+            }
+            Slot::Node(node) => {
+                lines.push("node".to_owned());
+                let first = node as usize * SLOTS;
+                walk(flat, first..first + SLOTS, names, lines);
+            }
+        }
+    }
+}
+
+/// One random edit, made in both.
+fn edit<C: Cells>(flat: &Flat<C>, truth: &mut Truth, random: &mut Random) -> String {
+    let prefix = match random.below(3) {
+        0 if !truth.is_empty() => {
+            let at = random.below(truth.len() as u64) as usize;
+            *truth.keys().nth(at).expect("an entry")
+        }
+        _ => any(random),
+    };
+    let ends = [0, 0, 50, 90, 20][random.below(5) as usize];
+    if random.below(5) < 2 {
+        assert_eq!(flat.remove(&prefix), truth.remove(&prefix).is_some(), "{prefix}");
+        return format!("remove {prefix}");
+    }
+    flat.insert(&prefix, value(&prefix, ends)).expect("there is room");
+    truth.insert(prefix, ends);
+    format!("insert {prefix} until {ends}")
+}
+
+#[test]
+fn after_every_edit_the_tables_are_what_the_entries_say() {
+    for seed in 1..=12u64 {
+        let mut random = Random(seed * 0x9e37_79b9);
+        let (flat, mut truth) = (empty(room(300, 3000)), Truth::new());
+        for step in 0..120 {
+            let what = edit(&flat, &mut truth, &mut random);
+            check(&flat, &truth, &mut random, &format!("seed {seed}, step {step}, {what}"));
+        }
+    }
+}
+
+#[test]
+fn a_larger_root_says_the_same() {
+    for (entries, seed) in [(5000, 3), (70_000, 4)] {
+        let mut random = Random(seed);
+        let (flat, mut truth) = (empty(room(entries, 3000)), Truth::new());
+        for _ in 0..60 {
+            edit(&flat, &mut truth, &mut random);
+        }
+        for prefix in truth.keys() {
+            assert_eq!(flat.get(prefix).map(|found| found.until), Some(until(&truth, prefix)));
+        }
+        for _ in 0..2000 {
+            let asked = any(&mut random);
+            let of_trie = |p: &&Prefix| !(p.family() == Family::V6 && p.is_host());
+            let wanted = truth.keys().filter(of_trie).filter(|outer| holds(outer, &asked));
+            let found = flat.longest_around(&asked).map(|(prefix, _)| prefix);
+            assert_eq!(found.as_ref(), wanted.max_by_key(|outer| outer.len()), "{asked}");
+        }
+    }
+}
+
+#[test]
+fn what_is_needed_is_what_is_used() {
+    let mut random = Random(99);
+    let truth: Truth = (0..400).map(|_| (any(&mut random), 0)).collect();
+    let need = Need::of(truth.keys());
+    let fits = Room::holding(need, 1 << 20, EntryCounters::On, 1);
+    let flat = empty(fits);
+    truth.keys().for_each(|p| flat.insert(p, value(p, 0)).expect("it was worked out"));
+    let nodes = need.nodes6 + need.nodes4.iter().sum::<usize>();
+    let tight = Room { nodes: nodes as u32 - 1, entries: need.entries as u32, ..fits };
+    let flat = empty(tight);
+    let short = truth.keys().filter(|p| flat.insert(p, value(p, 0)).is_err()).count();
+    assert!(short > 0, "one node less is not enough");
+}
+
+#[test]
+fn what_does_not_fit_changes_nothing() {
+    let mut random = Random(5);
+    let (flat, mut truth) = (empty(room(40, 30)), Truth::new());
+    let (mut entries, mut nodes) = (0, 0);
+    for step in 0..400 {
+        let prefix = any(&mut random);
+        match flat.insert(&prefix, value(&prefix, 0)) {
+            Ok(()) => {
+                truth.insert(prefix, 0);
+            }
+            Err(NoRoom::Entries(_)) => entries += 1,
+            Err(NoRoom::Nodes(_) | NoRoom::Hosts6) => nodes += 1,
+        }
+        if random.below(4) == 0 {
+            let at = random.below(truth.len().max(1) as u64) as usize;
+            if let Some(gone) = truth.keys().nth(at).copied() {
+                flat.remove(&gone);
+                truth.remove(&gone);
+            }
+        }
+        check(&flat, &truth, &mut random, &format!("step {step}"));
+    }
+    assert!(entries > 0 && nodes > 0, "both have run out: {entries} and {nodes}");
+}
+
+#[test]
+fn hits_stay_with_their_entry_until_it_is_made_anew() {
+    let flat = empty(room(8, 64));
+    let prefix: Prefix = "192.0.2.0/24".parse().expect("a prefix");
+    let of = |hits, ends| Value { hits, ..value(&prefix, ends) };
+    flat.insert(&prefix, of([3, 300], 0)).expect("room");
+    let id = flat.id(&prefix).expect("there").number() as usize;
+    // The second CPU counts too.
+    flat.cells().store(Part::Hits, id * 4 + 2, 5);
+    flat.cells().store(Part::Hits, id * 4 + 3, 500);
+    let hits = || flat.get(&prefix).map(|found| found.value.hits);
+    assert_eq!(hits(), Some([8, 800]));
+    flat.insert(&prefix, of([0, 0], 9)).expect("room");
+    assert_eq!(hits(), Some([8, 800]), "another time is not another entry");
+    assert!(flat.replace(&prefix, of([1, 2], 9), Hits::Anew));
+    assert_eq!(hits(), Some([1, 2]));
+    flat.remove(&prefix);
+    flat.insert(&prefix, of([0, 0], 0)).expect("room");
+    assert_eq!(hits(), Some([0, 0]));
+}
+
+/// A memory whose owner is killed after so many stores.
+struct Mortal<'a> {
+    cells: &'a Owned,
+    left: Cell<u32>,
+}
+
+struct Killed;
+
+impl Cells for Mortal<'_> {
+    fn load(&self, part: Part, word: usize) -> u64 {
+        self.cells.load(part, word)
+    }
+
+    fn store(&self, part: Part, word: usize, value: u64) {
+        match self.left.get().checked_sub(1) {
+            Some(left) => self.left.set(left),
+            None => std::panic::resume_unwind(Box::new(Killed)),
+        }
+        self.cells.store(part, word, value);
+    }
+
+    fn grace(&self) {}
+}
+
+#[test]
+fn an_edit_that_is_cut_short_anywhere_judges_as_before_or_behind_and_is_finished() {
+    for seed in 1..=12u64 {
+        let mut random = Random(seed * 77 + 1);
+        let (flat, mut truth) = (empty(room(120, 1500)), Truth::new());
+        for _ in 0..60 {
+            edit(&flat, &mut truth, &mut random);
+        }
+        let (prefix, ends) = (any(&mut random), [0, 40][random.below(2) as usize]);
+        let removes = truth.contains_key(&prefix) && random.below(2) == 0;
+        let mut behind = truth.clone();
+        if removes {
+            behind.remove(&prefix);
+        } else {
+            behind.insert(prefix, ends);
+        }
+        for stores in 0.. {
+            let copy = flat.cells().clone();
+            let mortal = Mortal { cells: &copy, left: Cell::new(stores) };
+            let dying = Flat::open(mortal, flat.room());
+            let done = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+                if removes {
+                    dying.remove(&prefix);
+                } else {
+                    dying.insert(&prefix, value(&prefix, ends)).expect("room");
+                }
+            }));
+            let what = format!("seed {seed}, {prefix} {removes}, cut at {stores}");
+            let next = Flat::open(copy, flat.room());
+            judged_as_one_of(&next, [&truth, &behind], &mut random, &what);
+            next.repair();
+            let mut there = Truth::new();
+            next.scan(|prefix, found| {
+                there.insert(prefix, found.value.ends);
+            });
+            assert!(there == truth || there == behind, "{what}");
+            check(&next, &there, &mut random, &what);
+            edit(&next, &mut there, &mut random);
+            check(&next, &there, &mut random, &format!("{what}, edited again"));
+            if done.is_ok() {
+                break;
+            }
+        }
+    }
+}
+
+/// The longest prefix of each address is that of one of the two, or the time says the same.
+fn judged_as_one_of<C: Cells>(
+    flat: &Flat<C>,
+    truths: [&Truth; 2],
+    random: &mut Random,
+    what: &str,
+) {
+    for _ in 0..60 {
+        let addr = any(random);
+        let host = Prefix::host(addr.addr());
+        let found = flat.longest_around(&host).map(|(prefix, _)| prefix);
+        let of_trie = |p: &&Prefix| !(p.family() == Family::V6 && p.is_host());
+        let longest = |truth: &Truth| {
+            let around = truth.keys().filter(of_trie).filter(|outer| holds(outer, &host));
+            around.max_by_key(|outer| outer.len()).copied()
+        };
+        let wanted = truths.map(longest);
+        assert!(wanted.contains(&found), "{what}: {host} is judged by {found:?}, not {wanted:?}");
+    }
+}
+
+#[test]
+fn tables_that_say_anything_end_nobody() {
+    for seed in 1..=60u64 {
+        let mut random = Random(seed * 31);
+        let (flat, mut truth) = (empty(room(60, 400)), Truth::new());
+        for _ in 0..40 {
+            edit(&flat, &mut truth, &mut random);
+        }
+        for part in Part::ALL {
+            let words = flat.room().words(part) as u64;
+            for _ in 0..20 {
+                let word = match random.below(3) {
+                    0 => random.next(),
+                    1 => 1 << 63 | random.below(700),
+                    _ => random.below(1 << 30),
+                };
+                flat.cells().store(part, random.below(words) as usize, word);
+            }
+        }
+        for _ in 0..40 {
+            let prefix = any(&mut random);
+            flat.get(&prefix);
+            flat.longest_around(&prefix);
+            let _ = flat.insert(&prefix, value(&prefix, 5));
+            flat.remove(&any(&mut random));
+        }
+        flat.scan(|_, _| {});
+        flat.repair();
+    }
+}
