@@ -115,22 +115,52 @@ impl fmt::Display for Reason {
     }
 }
 
+/// What came of looking for a feature.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Found {
+    /// It was used.
+    There,
+    /// It was refused.
+    Missing,
+}
+
+impl From<bool> for Found {
+    /// What a sign of the feature says.
+    fn from(seen: bool) -> Self {
+        if seen { Self::There } else { Self::Missing }
+    }
+}
+
 /// Whether the kernel has a feature, which the caller has looked for: says that the calling test is
 /// skipped where not, and fails where this kernel is not too old for it.
 #[track_caller]
-pub fn need(feature: Feature, there: bool) -> bool {
-    must(feature, there);
-    if !there {
-        skip(&Reason::Feature(feature));
+pub fn need(feature: Feature, found: Found) -> bool {
+    must(feature, found);
+    match found {
+        Found::There => true,
+        Found::Missing => {
+            skip(&Reason::Feature(feature));
+            false
+        }
     }
-    there
 }
 
-/// Fails where a feature is not there and the kernel is not too old for it.
+/// Fails where a feature is missing and the kernel is not too old for it.
 #[track_caller]
-pub fn must(feature: Feature, there: bool) {
-    let (running, Feature { words, since, .. }) = (Release::running(), feature);
-    assert!(there || running < since, "Linux {running} must have {words}, as any since {since}");
+pub fn must(feature: Feature, found: Found) {
+    if found == Found::Missing
+        && let Err(wrong) = may_lack(Release::running(), feature)
+    {
+        panic!("{wrong}");
+    }
+}
+
+/// Whether a version of Linux is too old for a feature; what is wrong with lacking it, if not.
+fn may_lack(running: Release, Feature { words, since, .. }: Feature) -> Result<(), String> {
+    if running < since {
+        return Ok(());
+    }
+    Err(format!("Linux {running} must have {words}, as any since {since}"))
 }
 
 /// Says on stderr that the calling test is skipped, or fails where nothing may be.
@@ -164,9 +194,12 @@ mod tests {
     }
 
     #[test]
-    #[should_panic(expected = "must have")]
     fn a_feature_that_a_kernel_must_have_is_not_skipped() {
-        need(Feature::new("ancient", "what every kernel has", 2, 6), false);
+        let lacking = |running| may_lack(running, Feature::LIVE_FRAMES);
+        assert_eq!(lacking(Release(5, 17)), Ok(()));
+        let wrong = "Linux 5.18 must have test runs that travel, as any since 5.18";
+        assert_eq!(lacking(Release(5, 18)), Err(wrong.to_owned()));
+        assert!(lacking(Release(6, 1)).is_err());
     }
 
     #[test]
