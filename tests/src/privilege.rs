@@ -10,7 +10,7 @@ use palisade_filter::{Access, Buffers, ByteOrder, Target};
 use palisade_loader::{Capabilities, Capability, Features, Support};
 
 use crate::skip::must;
-pub use crate::skip::{Feature, Found, Reason, need, skip};
+pub use crate::skip::{Feature, Found, Reason, leave_out, need, skip};
 
 /// Proof that this process may load programs, and what the kernel takes.
 #[derive(Clone, Debug)]

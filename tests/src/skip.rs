@@ -4,7 +4,7 @@
 //! `tests/kernels/judge`, which compares those of each kernel with a list. With
 //! `PALISADE_KERNEL=require` in the environment it is a failure. Of a feature the version of Linux
 //! is known since which it must be there: lacking it on that version or a later one is a failure
-//! everywhere.
+//! everywhere. A test that is tried but for a part says so in a line that begins with `left out:`.
 //!
 //! The loader's kernel tests include this file, as they cannot import this crate: it uses the
 //! standard library alone.
@@ -166,19 +166,36 @@ fn may_lack(running: Release, Feature { words, since, .. }: Feature) -> Result<(
 /// Says on stderr that the calling test is skipped, or fails where nothing may be.
 #[track_caller]
 pub fn skip(reason: &Reason) {
-    let thread = std::thread::current();
-    // Run one at a time, tests have no thread of their own: their place must do.
-    let test = match thread.name() {
-        Some(name) if name != "main" => name.to_owned(),
-        _ => Location::caller().to_string(),
-    };
+    let test = calling();
     if std::env::var_os("PALISADE_KERNEL").is_some_and(|value| value == "require") {
         panic!("{test} may not be skipped: {reason}");
     }
-    // Not `eprintln!`, which the test harness keeps to itself when a test passes; and in one piece,
-    // as other tests write meanwhile.
-    let line = format!("skipped: {test}: {reason}").replace('\n', " ");
-    std::io::stderr().write_all(format!("{line}\n").as_bytes()).expect("stderr takes it");
+    say(&format!("skipped: {test}: {reason}"));
+}
+
+/// Says on stderr that a part of what the calling test claims is left out, and is tried nowhere on
+/// this machine. The rest is tried, so that this is no failure anywhere.
+#[track_caller]
+pub fn leave_out(reason: &Reason) {
+    say(&format!("left out: {}: {reason}", calling()));
+}
+
+/// The name of the calling test.
+#[track_caller]
+fn calling() -> String {
+    let thread = std::thread::current();
+    // Run one at a time, tests have no thread of their own: their place must do.
+    match thread.name() {
+        Some(name) if name != "main" => name.to_owned(),
+        _ => Location::caller().to_string(),
+    }
+}
+
+/// Not `eprintln!`, which the test harness keeps to itself when a test passes; and in one piece, as
+/// other tests write meanwhile.
+fn say(line: &str) {
+    let line = line.replace('\n', " ") + "\n";
+    std::io::stderr().write_all(line.as_bytes()).expect("stderr takes it");
 }
 
 #[cfg(test)]
