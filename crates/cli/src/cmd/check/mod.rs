@@ -79,7 +79,7 @@ impl Findings {
         let expects = judging::expects(&source, &lists);
         let contents = lists.contents(&source.policy);
         let keeps = keeps(&source.policy, &contents);
-        let warnings = warnings::all(&source.policy, &contents);
+        let warnings = warnings::all(&source.policy, &lists, &contents);
         Ok(Self { source, expects, keeps, dead, warnings, cost })
     }
 
