@@ -21,7 +21,7 @@ use palisade_asm::vm::{Coverage, ProgramId};
 use palisade_filter::oracle::Decision;
 use palisade_filter::rehearsal::{Half, Rehearsal};
 use palisade_filter::{
-    Access, Artifact, Buffers, ByteOrder, Item, PlanError, Policy, Target, Verdict, compile, parse,
+    Access, Artifact, Buffers, ByteOrder, PlanError, Policy, Target, Verdict, compile, parse,
 };
 
 use crate::agree::Life;
@@ -29,6 +29,7 @@ use crate::derived::SHORTEST;
 use crate::engine::{Engine, hex};
 use crate::privilege::Kernel;
 use crate::random::Made;
+use crate::rehearsed::rehearsed;
 pub use case::{Case, Unread};
 pub use coverage::{Count, Executed};
 use hits::Total;
@@ -71,8 +72,8 @@ impl fmt::Display for Disagreement {
     }
 }
 
-/// When an entry ends; the interpreter's clock stands between the two.
-pub fn end_of(life: Life) -> u64 {
+/// When an entry ends by the clock of the kernel.
+fn end_of(life: Life) -> u64 {
     match life {
         Life::Lasting => 0,
         Life::Timed => 1 << 62,
@@ -271,17 +272,7 @@ impl Judges {
 
 impl Machine {
     fn new(target: Target, policy: &Policy, artifact: &Artifact, made: &Made) -> Self {
-        let ready = Rehearsal::new(policy, artifact);
-        let mut rehearsal = ready.unwrap_or_else(|why| panic!("{why}\nof:\n{}", made.text));
-        rehearsal.insert_declared(policy).expect("the elements fit");
-        for set in policy.sets() {
-            let id = policy.set_id(set.name.as_str()).expect("a set");
-            let own = made.entries.iter().filter(|entry| entry.set == set.name.as_str());
-            let of = |item: &str| item.parse::<Item>().expect("an item");
-            let entries = own.map(|entry| (of(&entry.item), end_of(entry.life)));
-            rehearsal.insert(id, entries.collect::<Vec<_>>()).expect("the entries fit");
-        }
-        rehearsal.set_now(1000);
+        let rehearsal = rehearsed(policy, artifact, &made.entries);
         Self { target, rehearsal, coverage: Coverage::new() }
     }
 

@@ -27,6 +27,7 @@ pub mod outcome;
 pub mod packet;
 pub mod privilege;
 pub mod random;
+pub mod rehearsed;
 pub mod sets;
 pub mod skip;
 pub mod struck;

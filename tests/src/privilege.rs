@@ -10,7 +10,7 @@ use palisade_filter::{Access, Buffers, ByteOrder, Target};
 use palisade_loader::{Capabilities, Capability, Features, Support};
 
 use crate::skip::must;
-pub use crate::skip::{Feature, Reason, need, skip};
+pub use crate::skip::{Feature, Found, Reason, leave_out, need, skip};
 
 /// Proof that this process may load programs, and what the kernel takes.
 #[derive(Clone, Debug)]
@@ -43,9 +43,9 @@ impl Kernel {
             return Err(lacks("CAP_BPF", said));
         }
         // Targets are left out because of a kernel's age alone.
-        must(Feature::MULTI_BUFFER, has(features.multi_buffer));
-        must(Feature::BUFF_LEN, has(features.buff_len));
-        must(Feature::ISA_V4, features.isa == Isa::V4);
+        must(Feature::MULTI_BUFFER, Found::from(has(features.multi_buffer)));
+        must(Feature::BUFF_LEN, Found::from(has(features.buff_len)));
+        must(Feature::ISA_V4, Found::from(features.isa == Isa::V4));
         let trusted = Capabilities::current().is_ok_and(|held| held.has(Capability::Perfmon));
         assert!(!trusted || has(features.pointer_subtraction), "every kernel lets root subtract");
         let mut targets = Vec::new();

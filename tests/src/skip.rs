@@ -4,7 +4,7 @@
 //! `tests/kernels/judge`, which compares those of each kernel with a list. With
 //! `PALISADE_KERNEL=require` in the environment it is a failure. Of a feature the version of Linux
 //! is known since which it must be there: lacking it on that version or a later one is a failure
-//! everywhere.
+//! everywhere. A test that is tried but for a part says so in a line that begins with `left out:`.
 //!
 //! The loader's kernel tests include this file, as they cannot import this crate: it uses the
 //! standard library alone.
@@ -115,40 +115,87 @@ impl fmt::Display for Reason {
     }
 }
 
+/// What came of looking for a feature.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Found {
+    /// It was used.
+    There,
+    /// It was refused.
+    Missing,
+}
+
+impl From<bool> for Found {
+    /// What a sign of the feature says.
+    fn from(seen: bool) -> Self {
+        if seen { Self::There } else { Self::Missing }
+    }
+}
+
 /// Whether the kernel has a feature, which the caller has looked for: says that the calling test is
 /// skipped where not, and fails where this kernel is not too old for it.
 #[track_caller]
-pub fn need(feature: Feature, there: bool) -> bool {
-    must(feature, there);
-    if !there {
-        skip(&Reason::Feature(feature));
+pub fn need(feature: Feature, found: Found) -> bool {
+    must(feature, found);
+    match found {
+        Found::There => true,
+        Found::Missing => {
+            skip(&Reason::Feature(feature));
+            false
+        }
     }
-    there
 }
 
-/// Fails where a feature is not there and the kernel is not too old for it.
+/// Fails where a feature is missing and the kernel is not too old for it.
 #[track_caller]
-pub fn must(feature: Feature, there: bool) {
-    let (running, Feature { words, since, .. }) = (Release::running(), feature);
-    assert!(there || running < since, "Linux {running} must have {words}, as any since {since}");
+pub fn must(feature: Feature, found: Found) {
+    if found == Found::Missing
+        && let Err(wrong) = may_lack(Release::running(), feature)
+    {
+        panic!("{wrong}");
+    }
+}
+
+/// Whether a version of Linux is too old for a feature; what is wrong with lacking it, if not.
+fn may_lack(running: Release, Feature { words, since, .. }: Feature) -> Result<(), String> {
+    if running < since {
+        return Ok(());
+    }
+    Err(format!("Linux {running} must have {words}, as any since {since}"))
 }
 
 /// Says on stderr that the calling test is skipped, or fails where nothing may be.
 #[track_caller]
 pub fn skip(reason: &Reason) {
-    let thread = std::thread::current();
-    // Run one at a time, tests have no thread of their own: their place must do.
-    let test = match thread.name() {
-        Some(name) if name != "main" => name.to_owned(),
-        _ => Location::caller().to_string(),
-    };
+    let test = calling();
     if std::env::var_os("PALISADE_KERNEL").is_some_and(|value| value == "require") {
         panic!("{test} may not be skipped: {reason}");
     }
-    // Not `eprintln!`, which the test harness keeps to itself when a test passes; and in one piece,
-    // as other tests write meanwhile.
-    let line = format!("skipped: {test}: {reason}").replace('\n', " ");
-    std::io::stderr().write_all(format!("{line}\n").as_bytes()).expect("stderr takes it");
+    say(&format!("skipped: {test}: {reason}"));
+}
+
+/// Says on stderr that a part of what the calling test claims is left out, and is tried nowhere on
+/// this machine. The rest is tried, so that this is no failure anywhere.
+#[track_caller]
+pub fn leave_out(reason: &Reason) {
+    say(&format!("left out: {}: {reason}", calling()));
+}
+
+/// The name of the calling test.
+#[track_caller]
+fn calling() -> String {
+    let thread = std::thread::current();
+    // Run one at a time, tests have no thread of their own: their place must do.
+    match thread.name() {
+        Some(name) if name != "main" => name.to_owned(),
+        _ => Location::caller().to_string(),
+    }
+}
+
+/// Not `eprintln!`, which the test harness keeps to itself when a test passes; and in one piece, as
+/// other tests write meanwhile.
+fn say(line: &str) {
+    let line = line.replace('\n', " ") + "\n";
+    std::io::stderr().write_all(line.as_bytes()).expect("stderr takes it");
 }
 
 #[cfg(test)]
@@ -164,9 +211,12 @@ mod tests {
     }
 
     #[test]
-    #[should_panic(expected = "must have")]
     fn a_feature_that_a_kernel_must_have_is_not_skipped() {
-        need(Feature::new("ancient", "what every kernel has", 2, 6), false);
+        let lacking = |running| may_lack(running, Feature::LIVE_FRAMES);
+        assert_eq!(lacking(Release(5, 17)), Ok(()));
+        let wrong = "Linux 5.18 must have test runs that travel, as any since 5.18";
+        assert_eq!(lacking(Release(5, 18)), Err(wrong.to_owned()));
+        assert!(lacking(Release(6, 1)).is_err());
     }
 
     #[test]

@@ -7,12 +7,13 @@ use palisade_loader::{Capabilities, Capability, Features, Support, link};
 use palisade_tests::dir::Dir;
 use palisade_tests::lab::{Lab, Output, binary};
 use palisade_tests::nobody;
-use palisade_tests::privilege::{self, Feature, Kernel, Reason, is_installed, need};
+use palisade_tests::privilege::{self, Feature, Found, Kernel, Reason, is_installed, need};
 use serde_json::Value;
 
 /// Whether floods can be sent here; says that the test is skipped where not.
 fn may_flood() -> bool {
-    may_measure() && need(Feature::LIVE_FRAMES, Features::probe().live_frames == Support::Yes)
+    may_measure()
+        && need(Feature::LIVE_FRAMES, Found::from(Features::probe().live_frames == Support::Yes))
 }
 
 /// Whether programs can be run and namespaces made here.

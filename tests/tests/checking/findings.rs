@@ -68,14 +68,30 @@ fn quiet_says_nothing_of_what_holds_and_all_of_what_fails() {
     assert!(output.stdout.is_empty() && output.stderr.contains("line 10"), "{output:?}");
 }
 
+/// What a text is warned of, a line each.
+fn warnings(text: &str) -> String {
+    let (_, document) = check_json(text);
+    let all = document["warnings"].as_array().unwrap().clone();
+    let message = |warning: serde_json::Value| warning["message"].as_str().unwrap().to_owned();
+    all.into_iter().map(message).collect::<Vec<_>>().join("\n")
+}
+
+#[test]
+fn ipv4_mapped_addresses_are_warned_of_in_sets_and_rules() {
+    let set = warnings(
+        "set s net { elements { ::ffff:192.0.2.0/120, ::ffff:198.51.100.7, 2001:db8::1 } }\n\
+         drop src in s\ndefault pass\n",
+    );
+    assert!(set.contains("`192.0.2.0/24` does") && set.contains("1 more"), "{set}");
+    let rule = warnings("drop dst { 2001:db8::1, ::ffff:198.51.100.7 }\ndefault pass\n");
+    assert!(rule.contains("`198.51.100.7`"), "{rule}");
+    for others in ["::/8", "::fffe:0:0/95", "::192.0.2.1", "64:ff9b::192.0.2.1", "192.0.2.0/24"] {
+        assert_eq!(warnings(&format!("drop src {others}\ndefault pass\n")), "", "{others}");
+    }
+}
+
 #[test]
 fn a_default_drop_that_makes_the_host_unreachable_is_warned_of() {
-    let warnings = |text: &str| {
-        let (_, document) = check_json(text);
-        let all = document["warnings"].as_array().unwrap().clone();
-        let message = |warning: serde_json::Value| warning["message"].as_str().unwrap().to_owned();
-        all.into_iter().map(message).collect::<Vec<_>>().join("\n")
-    };
     let both = warnings("pass tcp dport 22\ndefault drop\n");
     assert!(both.contains("`keep arp`") && both.contains("`keep nd`"), "{both}");
     let one = warnings("keep arp\npass tcp dport 22\ndefault drop\n");

@@ -6,7 +6,7 @@ use palisade_asm::{
     Size,
 };
 use palisade_loader::{Buffers, LoadOptions, MapHandle, Program as Loaded, TestRun, TestRunResult};
-use palisade_tests::privilege::{Feature, Kernel, need};
+use palisade_tests::privilege::{Feature, Found, Kernel, need};
 
 use crate::both::Both;
 
@@ -69,13 +69,13 @@ fn the_ends_of_a_packet_move_as_far_and_no_further() {
     let Some(kernel) = Kernel::or_skip() else { return };
     // What the kernel keeps before a packet grew when packets were given several buffers.
     let before = answered(&kernel, Helper::XDP_ADJUST_HEAD, -220).retval;
-    if !need(Feature::MULTI_BUFFER, before != 0) {
+    if !need(Feature::MULTI_BUFFER, Found::from(before != 0)) {
         return;
     }
     let mut ends =
         vec![(Helper::XDP_ADJUST_HEAD, [-216, 50]), (Helper::XDP_ADJUST_TAIL, [-50, 3456])];
     let wide = answered(&kernel, Helper::XDP_ADJUST_META, -216).retval;
-    if need(Feature::WIDE_METADATA, wide == 0) {
+    if need(Feature::WIDE_METADATA, Found::from(wide == 0)) {
         ends.push((Helper::XDP_ADJUST_META, [-216, 0]));
     }
     let (mut moved, mut refused, least) = (0, 0, 7 * ends.len() - 1);
@@ -94,7 +94,7 @@ fn the_ends_of_a_packet_move_as_far_and_no_further() {
 fn metadata_moves_with_the_head() {
     let Some(kernel) = Kernel::or_skip() else { return };
     let shown = answered(&kernel, Helper::XDP_ADJUST_META, -8).packet.len();
-    if !need(Feature::TEST_CONTEXT, shown == 72) {
+    if !need(Feature::TEST_CONTEXT, Found::from(shown == 72)) {
         return;
     }
     for by in [-20, 0, 14, 30] {
@@ -117,7 +117,7 @@ fn metadata_moves_with_the_head() {
 #[test]
 fn frames_in_several_buffers_are_measured_copied_and_cut() {
     let Some(kernel) = Kernel::or_skip() else { return };
-    if !need(Feature::MULTI_BUFFER, kernel.multi().next().is_some()) {
+    if !need(Feature::MULTI_BUFFER, Found::from(kernel.multi().next().is_some())) {
         return;
     }
     let frame: Vec<u8> = (0..=255).cycle().take(9000).collect();
@@ -172,7 +172,7 @@ fn what_redirects_answer_without_a_target() {
     let loaded = Loaded::load(&image, &targets, &options).expect("it loads");
     let run = TestRun { packet: &[0; 64], repeat: 1, ingress: None };
     let known = loaded.test_run(&run).expect("it runs").retval != 0;
-    let broadcast = need(Feature::BROADCAST, known);
+    let broadcast = need(Feature::BROADCAST, Found::from(known));
     for kind in [MapKind::DevMap, MapKind::DevMapHash, MapKind::CpuMap, MapKind::XskMap] {
         for flags in [0, 1, 2, 3, 4, 8, 9, 16, 32] {
             if broadcast || flags & 8 == 0 {

@@ -4,7 +4,7 @@ use palisade_asm::{
     Assembler, FP, Helper, Isa, MapDecl, MapFlags, MapKind, R0, R1, R2, R3, R4, R5, Size,
 };
 use palisade_loader::{Buffers, LoadOptions, MapHandle, Program, TestRun};
-use palisade_tests::privilege::{Feature, Kernel, need};
+use palisade_tests::privilege::{Feature, Found, Kernel, need};
 use palisade_tests::random::Chance;
 
 use crate::both::Both;
@@ -57,10 +57,10 @@ fn folds(isa: Isa) -> bool {
 fn programs_by_chance_do_here_what_they_do_in_the_kernel() {
     let Some(kernel) = Kernel::or_skip() else { return };
     let isa = kernel.best().isa;
-    if !need(Feature::WIDE_ANSWERS, answers_wide(isa)) {
+    if !need(Feature::WIDE_ANSWERS, Found::from(answers_wide(isa))) {
         return;
     }
-    let sum = need(Feature::FOLDED_SUMS, folds(isa)).then_some(Helper::CSUM_DIFF);
+    let sum = need(Feature::FOLDED_SUMS, Found::from(folds(isa))).then_some(Helper::CSUM_DIFF);
     let first: u64 = number("PALISADE_SEED").unwrap_or(1);
     let (mut refused, mut runs, mut whole) = (0, 0, 0);
     let programs = number("PALISADE_PROGRAMS").unwrap_or(PROGRAMS);

@@ -18,6 +18,7 @@ use nix::unistd::Pid;
 use palisade_loader::netns::VethOptions;
 use palisade_tests::lab::{FAR, Lab, NEAR, Sender, Tap};
 use palisade_tests::packet::{Layer, eth};
+use palisade_tests::privilege::Reason;
 
 use crate::set::{DNS, Set, WEB, Way};
 
@@ -36,6 +37,14 @@ const STRAGGLE: Duration = Duration::from_millis(100);
 /// Source ports of sets.
 pub type Delivered = BTreeSet<u16>;
 
+/// What became of sets.
+pub struct Judgement {
+    /// Those of which something is delivered.
+    pub delivered: Delivered,
+    /// Why those for devices of VLANs cannot be, whatever the stack makes of them.
+    pub without_vlans: Option<Reason>,
+}
+
 /// How long frames may be in the judge's lab.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Mtu {
@@ -53,8 +62,8 @@ pub struct Judge<'a> {
     /// Its connections are never accepted: that the stack answers is enough.
     _web: TcpListener,
     wire: Sender,
-    /// The far end's device for VLAN 5; none where the kernel has no VLAN devices.
-    stripped: Option<Sender>,
+    /// The far end's device for VLAN 5, or why there is none.
+    stripped: Result<Sender, Reason>,
 }
 
 /// Sends the sets in a lab of its own, behind the filter that `set_up` puts there, and tells
@@ -65,7 +74,17 @@ pub fn delivered(
     mtu: Mtu,
     set_up: impl FnOnce(&Lab) -> Option<()> + Send,
 ) -> Option<Delivered> {
-    let mut delivered = None;
+    judged(sets, mtu, set_up).map(|judgement| judgement.delivered)
+}
+
+/// The same, with what the lab lacks.
+#[track_caller]
+pub fn judged(
+    sets: &[Set],
+    mtu: Mtu,
+    set_up: impl FnOnce(&Lab) -> Option<()> + Send,
+) -> Option<Judgement> {
+    let mut judgement = None;
     let mtu = match mtu {
         Mtu::Ordinary => 1500,
         Mtu::Jumbo => 9000,
@@ -73,9 +92,12 @@ pub fn delivered(
     Lab::run_with(VethOptions { mtu, ..VethOptions::default() }, |lab| {
         on_one_cpu();
         let judge = Judge::new(lab);
-        delivered = set_up(lab).map(|()| judge.delivered(sets));
+        judgement = set_up(lab).map(|()| Judgement {
+            delivered: judge.delivered(sets),
+            without_vlans: judge.stripped.err(),
+        });
     });
-    delivered
+    judgement
 }
 
 /// Keeps this thread on one CPU, where softirqs run in the order in which they are raised.
@@ -104,16 +126,20 @@ fn add_vlan(on: &str, protocol: &str, id: u16) -> Result<String, String> {
 }
 
 /// Devices for VLAN 5, bare and in service VLAN 100, at the near end; a sender on VLAN 5 at the far
-/// end, whose tags stand beside the frames. None where the kernel has no such devices.
-fn vlans(lab: &Lab) -> Option<Sender> {
+/// end, whose tags stand beside the frames. The error is that the kernel has no such devices.
+fn vlans(lab: &Lab) -> Result<Sender, Reason> {
     match add_vlan(NEAR, "802.1Q", 5) {
-        Err(said) if said.contains("Unknown device type") => return None,
+        Err(said) if said.contains("Unknown device type") => {
+            let said =
+                format!("frames for devices of VLANs (rows 5 and 8) are not delivered: {said}");
+            return Err(Reason::Machine { name: "vlan-devices", said });
+        }
         near => near.expect("a device for VLAN 5"),
     };
     let outer = add_vlan(NEAR, "802.1ad", 100).expect("a device for service VLAN 100");
     add_vlan(&outer, "802.1Q", 5).expect("a device for VLAN 5 in it");
     let far = lab.in_far(|| add_vlan(FAR, "802.1Q", 5)).expect("a device at the far end");
-    Some(lab.sender_on(&far))
+    Ok(lab.sender_on(&far))
 }
 
 impl<'a> Judge<'a> {
@@ -139,10 +165,11 @@ impl<'a> Judge<'a> {
         for (batch, number) in sets.chunks(BATCH).zip(0u32..) {
             for set in batch {
                 let sender = match set.way {
-                    Way::Wire => Some(&self.wire),
+                    Way::Wire => Ok(&self.wire),
                     Way::Stripped => self.stripped.as_ref(),
                 };
-                let Some(sender) = sender else { continue };
+                // Whoever asks is told why, and says so.
+                let Ok(sender) = sender else { continue };
                 set.frames.iter().for_each(|frame| sender.send(frame));
             }
             let fence = eth().ethertype(FENCE) / Layer::Raw(number.to_be_bytes().repeat(12));

@@ -15,8 +15,8 @@ mod table;
 
 use std::sync::OnceLock;
 
-use judge::{Delivered, Mtu, delivered};
-use palisade_tests::privilege::{Kernel, is_installed};
+use judge::{Delivered, Judgement, Mtu, delivered, judged};
+use palisade_tests::privilege::{Kernel, is_installed, leave_out};
 use rules::{ALLOW, About, BLOCK, Mode, Rule};
 use set::{Reading, Set, Source};
 use table::{Column, Results};
@@ -24,19 +24,24 @@ use table::{Column, Results};
 /// At least so many sets must be deliverable, or the run shows nothing.
 const DELIVERABLE: usize = 1500;
 
-/// All sets, and which of them are delivered without a filter; once for all tests.
+/// All sets, and which of them are delivered without a filter; once for all tests, each of which
+/// says so where some cannot be delivered at all.
 #[track_caller]
-fn bare() -> Option<&'static (Vec<Set>, Delivered)> {
-    static BARE: OnceLock<Option<(Vec<Set>, Delivered)>> = OnceLock::new();
+fn bare() -> Option<(&'static [Set], &'static Delivered)> {
+    static BARE: OnceLock<Option<(Vec<Set>, Judgement)>> = OnceLock::new();
     if !is_installed("ip") || Kernel::or_skip().is_none() {
         return None;
     }
-    BARE.get_or_init(|| {
+    let found = BARE.get_or_init(|| {
         let sets = sets::all();
-        let found = delivered(&sets, Mtu::Jumbo, |_| Some(()))?;
-        Some((sets, found))
-    })
-    .as_ref()
+        let judgement = judged(&sets, Mtu::Jumbo, |_| Some(()))?;
+        Some((sets, judgement))
+    });
+    let (sets, Judgement { delivered, without_vlans }) = found.as_ref()?;
+    if let Some(reason) = without_vlans {
+        leave_out(reason);
+    }
+    Some((sets, delivered))
 }
 
 /// Whether rules of that kind are about the set.

@@ -5,9 +5,11 @@
 //! the kept one leads to is looked into in any case.
 
 use super::branch::{Ways, branch};
+use super::kept::{Constants, Kept, Same};
 use super::live::{Live, live};
 use super::refusal::{Decision, Reason, Refusal, Scope};
 use super::rules::Rules;
+use super::stack::STACK;
 use super::state::State;
 use super::step::{Machine, Memory, SPILLS, Step};
 use super::value::Value;
@@ -19,7 +21,7 @@ use crate::reg::{FP, R0, R1, R2, R3, R4, R5, Reg};
 /// A way that is still to be followed.
 struct Open {
     at: usize,
-    state: State,
+    state: Box<State>,
     path: Option<usize>,
 }
 
@@ -30,7 +32,8 @@ struct Explorer<'a> {
     /// The instructions where paths meet.
     meets: Vec<bool>,
     /// The states that came to each of them.
-    kept: Vec<Vec<State>>,
+    kept: Vec<Vec<Kept>>,
+    same: Same,
     /// Branches that were followed, each with the one before it.
     branches: Vec<(Option<usize>, Decision)>,
     open: Vec<Open>,
@@ -61,10 +64,11 @@ fn follow_all(program: &Program, rules: Rules, memory: Memory) -> Result<Report,
     let refused = |at: usize, why: Reason| Box::new(plain(program, at, why));
     scope(program, &machine).map_err(|(at, why)| refused(at, why))?;
     let order = order(program).map_err(|at| refused(at, Reason::OutOfScope(Scope::Loop)))?;
-    let jumps = jumps(program, &order);
+    let jumps = longest(program, &order, |insn| matches!(insn, Insn::Jump { when: Some(_), .. }));
     if jumps > MOST_JUMPS {
         return Err(refused(0, Reason::Jumps { jumps, most: MOST_JUMPS }));
     }
+    let longest_path = longest(program, &order, |_| true);
     let mut ways_in = vec![0_usize; program.insns().len()];
     for at in 0..program.insns().len() {
         next(at).into_iter().flatten().for_each(|to| ways_in[to] += 1);
@@ -74,10 +78,11 @@ fn follow_all(program: &Program, rules: Rules, memory: Memory) -> Result<Report,
         machine,
         live,
         meets: ways_in.into_iter().map(|ways| ways > 1).collect(),
-        kept: vec![Vec::new(); program.insns().len()],
+        kept: program.insns().iter().map(|_| Vec::new()).collect(),
+        same: Same::default(),
         branches: Vec::new(),
-        open: vec![Open { at: 0, state: State::start(), path: None }],
-        report: Report { jumps, longest_path: program.longest_path(), ..Report::default() },
+        open: vec![Open { at: 0, state: Box::new(State::start()), path: None }],
+        report: Report { jumps, longest_path, ..Report::default() },
     }
     .run()
 }
@@ -144,13 +149,12 @@ fn order(program: &Program) -> Result<Vec<usize>, usize> {
     Ok(order)
 }
 
-/// The most conditional jumps on one path.
-fn jumps(program: &Program, order: &[usize]) -> usize {
+/// The most instructions on one path of those that count.
+fn longest(program: &Program, order: &[usize], counts: impl Fn(&Insn) -> bool) -> usize {
     let mut most = vec![0; program.insns().len()];
     for &at in order.iter().rev() {
-        let own = usize::from(matches!(program.insns()[at], Insn::Jump { when: Some(_), .. }));
         let on = successors(program, at).into_iter().flatten().map(|to| most[to]).max();
-        most[at] = own + on.unwrap_or(0);
+        most[at] = usize::from(counts(&program.insns()[at])) + on.unwrap_or(0);
     }
     most.first().copied().unwrap_or(0)
 }
@@ -181,18 +185,19 @@ impl Explorer<'_> {
     fn is_known(&mut self, at: usize, state: &mut State) -> bool {
         let live = &self.live[at];
         let kept = &mut self.kept[at];
-        if let Some(place) = kept.iter().position(|seen| seen.covers(state, live)) {
+        let (constants, same) = (Constants::of(state, live), &mut self.same);
+        if let Some(place) = kept.iter().position(|seen| seen.covers(state, constants, same)) {
             // The one that covers most is looked at first.
             kept.swap(0, place);
             return true;
         }
         state.drop_dead(live);
         if kept.len() < MOST_KEPT {
-            kept.push(state.clone());
+            kept.push(Kept::default());
             self.report.states += 1;
-        } else {
-            let last = kept.len() - 1;
-            kept[last] = state.clone();
+        }
+        if let Some(last) = kept.last_mut() {
+            last.renew(state, live);
         }
         self.report.most_states = self.report.most_states.max(kept.len());
         false
@@ -214,7 +219,7 @@ impl Explorer<'_> {
                 Ways::Next => at + 1,
                 Ways::Both(taken) => {
                     let other = self.note(*path, at, Took::Jump);
-                    self.open.push(Open { at: to, state: *taken, path: other });
+                    self.open.push(Open { at: to, state: taken, path: other });
                     self.report.pending = self.report.pending.max(self.open.len());
                     *path = self.note(*path, at, Took::Next);
                     at + 1
@@ -278,9 +283,9 @@ fn known(insn: &Insn, state: &State) -> Vec<(String, String)> {
         .collect();
     let on_stack = |value: &Value| matches!(value, Value::Pointer(pointer) if pointer.kind == super::value::Kind::Stack);
     if regs.iter().any(|reg| on_stack(state.get(*reg))) {
-        let slots = (0_i64..).zip(&state.stack().slots);
-        let used = slots.filter(|(_, slot)| slot.written() != 0);
-        known.extend(used.map(|(at, slot)| (format!("fp{:+}", at * 8 - 512), slot.to_string())));
+        let used = state.stack().slots().filter(|(_, slot)| slot.written() != 0);
+        let off = |at: u32| i64::from(at) * 8 - STACK;
+        known.extend(used.map(|(at, slot)| (format!("fp{:+}", off(at)), slot.to_string())));
     }
     known
 }

@@ -24,8 +24,10 @@ impl Live {
         self.regs >> number & 1 == 1
     }
 
-    pub(super) fn stack(&self) -> &[u8; 64] {
-        &self.stack
+    /// The bytes of a slot of the stack that are read.
+    pub(super) fn bytes(&self, slot: u32) -> u8 {
+        let slot = usize::try_from(slot).ok().and_then(|slot| self.stack.get(slot));
+        slot.copied().unwrap_or(0)
     }
 
     fn read(&mut self, reg: Reg) {

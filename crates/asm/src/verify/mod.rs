@@ -39,6 +39,7 @@ mod compare;
 mod explore;
 mod helper;
 mod interval;
+mod kept;
 mod live;
 mod memory;
 mod pointer;

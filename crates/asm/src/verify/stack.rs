@@ -14,6 +14,18 @@ use crate::insn::Size;
 /// Bytes of the stack.
 pub(super) const STACK: i64 = 512;
 
+/// Slots of the stack.
+const SLOTS: u32 = 64;
+
+/// The places of the bits that are set, the lowest first.
+pub(super) fn bits(mut set: u64) -> impl Iterator<Item = u32> {
+    std::iter::from_fn(move || {
+        let lowest = (set != 0).then(|| set.trailing_zeros());
+        set &= set.wrapping_sub(1);
+        lowest
+    })
+}
+
 /// What eight bytes of the stack hold.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Slot {
@@ -70,15 +82,19 @@ pub(super) enum Fault {
     PointerInPart,
 }
 
-/// The stack.
+/// The stack. Programs use little of it: only slots that hold something take room, so that a copy is
+/// cheap.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(super) struct Stack {
-    pub(super) slots: [Slot; 64],
+    /// A bit for each slot that holds something, the lowest address first.
+    used: u64,
+    /// What these hold, in their order; nothing is [`Slot::EMPTY`].
+    held: Vec<Slot>,
 }
 
 /// A place on the stack: the slot, and the bytes in it.
 struct Place {
-    slot: usize,
+    slot: u32,
     bytes: u8,
     whole: bool,
     first: bool,
@@ -92,19 +108,64 @@ fn place(off: i64, size: Size) -> Result<Place, Fault> {
     if off % len != 0 {
         return Err(Fault::Misaligned);
     }
-    let at = usize::try_from(off + STACK).map_err(|_| Fault::Outside)?;
+    let at = u32::try_from(off + STACK).map_err(|_| Fault::Outside)?;
     let bits = if len == 8 { 0xff } else { (1_u8 << len) - 1 };
     let bytes = bits << (at % 8);
     Ok(Place { slot: at / 8, bytes, whole: len == 8, first: at.is_multiple_of(8) })
 }
 
 impl Stack {
-    pub(super) const EMPTY: Self = Self { slots: [Slot::EMPTY; 64] };
+    pub(super) const EMPTY: Self = Self { used: 0, held: Vec::new() };
+
+    /// The slots that hold something, with their numbers.
+    pub(super) fn slots(&self) -> impl Iterator<Item = (u32, &Slot)> {
+        bits(self.used).zip(&self.held)
+    }
+
+    /// What a slot holds.
+    pub(super) fn slot(&self, at: u32) -> &Slot {
+        const NOTHING: &Slot = &Slot::EMPTY;
+        if self.used >> at & 1 == 1 { &self.held[self.before(at)] } else { NOTHING }
+    }
+
+    /// How many slots before this one hold something.
+    fn before(&self, at: u32) -> usize {
+        let before = self.used & ((1 << at) - 1);
+        usize::try_from(before.count_ones()).unwrap_or(usize::MAX)
+    }
+
+    /// Makes a slot hold something else.
+    fn put(&mut self, at: u32, slot: Slot) {
+        let (place, is_used) = (self.before(at), self.used >> at & 1 == 1);
+        match (is_used, slot != Slot::EMPTY) {
+            (true, true) => self.held[place] = slot,
+            (true, false) => drop(self.held.remove(place)),
+            (false, true) => self.held.insert(place, slot),
+            (false, false) => return,
+        }
+        self.used = self.used & !(1 << at) | u64::from(slot != Slot::EMPTY) << at;
+    }
+
+    /// Changes what slots hold.
+    pub(super) fn change(&mut self, change: impl Fn(&Slot) -> Slot) {
+        for at in bits(self.used) {
+            let slot = change(self.slot(at));
+            self.put(at, slot);
+        }
+    }
+
+    /// Forgets what these slots hold.
+    pub(super) fn drop_each(&mut self, is_dead: impl Fn(u32) -> bool) {
+        let (before, mut numbers) = (self.used, bits(self.used));
+        self.held.retain(|_| numbers.next().is_some_and(|at| !is_dead(at)));
+        let dead = bits(before).filter(|at| is_dead(*at));
+        dead.for_each(|at| self.used &= !(1 << at));
+    }
 
     /// Reads a number or a whole pointer.
     pub(super) fn load(&self, off: i64, size: Size) -> Result<Value, Fault> {
         let place = place(off, size)?;
-        let slot = &self.slots[place.slot];
+        let slot = self.slot(place.slot);
         match *slot {
             Slot::Pointer(pointer) if place.whole => Ok(Value::Pointer(pointer)),
             Slot::Pointer(_) => Err(Fault::PointerInPart),
@@ -122,8 +183,8 @@ impl Stack {
     /// Writes a number or a whole pointer.
     pub(super) fn store(&mut self, off: i64, size: Size, value: &Value) -> Result<(), Fault> {
         let place = place(off, size)?;
-        let slot = &mut self.slots[place.slot];
-        *slot = match value {
+        let slot = self.slot(place.slot);
+        let slot = match value {
             Value::Pointer(pointer) if place.whole => Slot::Pointer(*pointer),
             Value::Pointer(_) => return Err(Fault::PointerInPart),
             Value::Number(scalar) if place.whole => Slot::Number(*scalar),
@@ -133,6 +194,7 @@ impl Stack {
             }
             Value::Unwritten => return Err(Fault::Unwritten),
         };
+        self.put(place.slot, slot);
         Ok(())
     }
 
@@ -148,27 +210,24 @@ impl Stack {
                 return Err(Fault::Unwritten);
             }
             match slot {
-                Slot::Pointer(_) => return Err(Fault::PointerInPart),
-                Slot::Number(_) | Slot::Bytes { .. } => *slot = Slot::MISC.like(slot),
+                Slot::Pointer(_) => Err(Fault::PointerInPart),
+                Slot::Number(_) | Slot::Bytes { .. } => Ok(Slot::MISC.like(slot)),
             }
-            Ok(())
         })
     }
 
     /// Takes so many bytes for a helper that writes them.
     pub(super) fn fill(&mut self, off: i64, len: i64) -> Result<(), Fault> {
         self.each(off, len, |slot, bytes| {
-            *slot = Slot::Bytes { written: slot.written() | bytes, link: slot.link() };
-            Ok(())
+            Ok(Slot::Bytes { written: slot.written() | bytes, link: slot.link() })
         })
     }
 
     /// Whether a pointer lies in one of so many bytes.
     pub(super) fn has_pointer(&self, off: i64, len: i64) -> bool {
         (off..off + len).any(|byte| {
-            let slot = usize::try_from((byte + STACK) / 8).ok();
-            slot.and_then(|slot| self.slots.get(slot))
-                .is_some_and(|slot| matches!(slot, Slot::Pointer(_)))
+            let slot = u32::try_from((byte + STACK) / 8).ok().filter(|slot| *slot < SLOTS);
+            slot.is_some_and(|slot| matches!(self.slot(slot), Slot::Pointer(_)))
         })
     }
 
@@ -176,15 +235,16 @@ impl Stack {
         &mut self,
         off: i64,
         len: i64,
-        mut visit: impl FnMut(&mut Slot, u8) -> Result<(), Fault>,
+        visit: impl Fn(&Slot, u8) -> Result<Slot, Fault>,
     ) -> Result<(), Fault> {
         Self::check(off, len)?;
-        let mut byte = usize::try_from(off + STACK).map_err(|_| Fault::Outside)?;
-        let end = usize::try_from(off + len + STACK).map_err(|_| Fault::Outside)?;
+        let mut byte = u32::try_from(off + STACK).map_err(|_| Fault::Outside)?;
+        let end = u32::try_from(off + len + STACK).map_err(|_| Fault::Outside)?;
         while byte < end {
             let (slot, next) = (byte / 8, (byte / 8 + 1) * 8);
             let bytes = (byte..next.min(end)).fold(0, |bits, byte| bits | 1_u8 << (byte % 8));
-            visit(&mut self.slots[slot], bytes)?;
+            let holds = visit(self.slot(slot), bytes)?;
+            self.put(slot, holds);
             byte = next;
         }
         Ok(())
@@ -208,5 +268,34 @@ impl fmt::Display for Slot {
             Self::Number(scalar) => scalar.fmt(f),
             Self::Pointer(pointer) => pointer.fmt(f),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn bytes(written: u8) -> Slot {
+        Slot::Bytes { written, link: None }
+    }
+
+    #[test]
+    fn slots_hold_what_was_put_there_in_whatever_order_and_nothing_takes_no_room() {
+        let mut stack = Stack::EMPTY;
+        for at in [63, 0, 31, 62, 1] {
+            stack.put(at, bytes(1 + u8::try_from(at).unwrap()));
+        }
+        let held =
+            |stack: &Stack| stack.slots().map(|(at, s)| (at, s.written())).collect::<Vec<_>>();
+        assert_eq!(held(&stack), [(0, 1), (1, 2), (31, 32), (62, 63), (63, 64)]);
+        assert_eq!((*stack.slot(31), *stack.slot(32)), (bytes(32), Slot::EMPTY));
+        stack.put(31, Slot::EMPTY);
+        stack.put(32, Slot::EMPTY);
+        stack.drop_each(|at| at == 0);
+        assert_eq!(held(&stack), [(1, 2), (62, 63), (63, 64)]);
+        stack.change(|slot| if *slot == bytes(63) { Slot::EMPTY } else { bytes(0xff) });
+        assert_eq!(held(&stack), [(1, 0xff), (63, 0xff)]);
+        stack.drop_each(|_| true);
+        assert_eq!(stack, Stack::EMPTY);
     }
 }

@@ -1,8 +1,4 @@
 //! All that is known at one instruction on one path: registers and stack.
-//!
-//! A state covers another one if whatever is allowed from the first is allowed from the second, as
-//! far as registers and stack are still read. Where a state was looked into, one that it covers
-//! need not be.
 
 use std::rc::Rc;
 
@@ -36,6 +32,11 @@ impl State {
         self.regs[usize::from(reg.number())] = value;
     }
 
+    /// All registers, by their numbers.
+    pub(super) fn regs(&self) -> &[Value; 11] {
+        &self.regs
+    }
+
     pub(super) fn stack(&self) -> &Stack {
         &self.stack
     }
@@ -58,20 +59,17 @@ impl State {
             }
         }
         let held = |slot: &Slot| matches!(slot, Slot::Pointer(pointer) if wanted(pointer));
-        if !self.stack.slots.iter().any(held) {
+        if !self.stack.slots().any(|(_, slot)| held(slot)) {
             return;
         }
-        for slot in &mut self.stack_mut().slots {
-            if let Slot::Pointer(pointer) = *slot
-                && wanted(&pointer)
-            {
-                *slot = match change(pointer) {
-                    Value::Pointer(pointer) => Slot::Pointer(pointer),
-                    Value::Number(_) => Slot::Bytes { written: 0xff, link: None },
-                    Value::Unwritten => Slot::EMPTY,
-                };
-            }
-        }
+        self.stack_mut().change(|slot| match *slot {
+            Slot::Pointer(pointer) if wanted(&pointer) => match change(pointer) {
+                Value::Pointer(pointer) => Slot::Pointer(pointer),
+                Value::Number(_) => Slot::Bytes { written: 0xff, link: None },
+                Value::Unwritten => Slot::EMPTY,
+            },
+            Slot::Pointer(_) | Slot::Number(_) | Slot::Bytes { .. } => *slot,
+        });
     }
 
     /// Forgets the numbers of a family but for those that equal the one of `link`: what kernels
@@ -87,14 +85,12 @@ impl State {
             }
         }
         let forgets = |slot: &Slot| matches!(slot, Slot::Number(scalar) if other(scalar.link));
-        if !self.stack.slots.iter().any(forgets) {
+        if !self.stack.slots().any(|(_, slot)| forgets(slot)) {
             return;
         }
-        for slot in &mut self.stack_mut().slots {
-            if forgets(slot) {
-                *slot = Slot::Bytes { written: 0xff, link: slot.link() };
-            }
-        }
+        self.stack_mut().change(|slot| {
+            if forgets(slot) { Slot::Bytes { written: 0xff, link: slot.link() } } else { *slot }
+        });
     }
 
     /// Forgets what is not read any more.
@@ -104,103 +100,9 @@ impl State {
                 *value = Value::Unwritten;
             }
         }
-        let dead = |(slot, bytes): (&Slot, &u8)| *bytes == 0 && *slot != Slot::EMPTY;
-        if self.stack.slots.iter().zip(live.stack()).any(dead) {
-            for (slot, bytes) in self.stack_mut().slots.iter_mut().zip(live.stack()) {
-                if *bytes == 0 {
-                    *slot = Slot::EMPTY;
-                }
-            }
+        let is_dead = |at: u32| live.bytes(at) == 0;
+        if self.stack.slots().any(|(at, _)| is_dead(at)) {
+            self.stack_mut().drop_each(is_dead);
         }
-    }
-
-    /// Whether all that is allowed from here is allowed from `other`, where only `live` is read.
-    pub(super) fn covers(&self, other: &Self, live: &Live) -> bool {
-        let mut same = Same { pointers: Vec::new(), families: Vec::new() };
-        let regs = (0_u8..).zip(self.regs.iter().zip(&other.regs));
-        let mut read = regs.filter(|(number, _)| live.has_number(*number));
-        if !read.all(|(_, (seen, now))| same.value(seen, now)) {
-            return false;
-        }
-        let slots = self.stack.slots.iter().zip(&other.stack.slots).zip(live.stack());
-        let mut read = slots.filter(|(_, bytes)| **bytes != 0);
-        read.all(|((seen, now), bytes)| same.slot(seen, now, *bytes))
-    }
-}
-
-/// Which numbers of pointers and families in one state stand for which in the other.
-struct Same {
-    pointers: Vec<(u32, u32)>,
-    families: Vec<((u32, u64), (u32, u64))>,
-}
-
-impl Same {
-    fn value(&mut self, seen: &Value, now: &Value) -> bool {
-        match (seen, now) {
-            (Value::Unwritten, _) => true,
-            (Value::Number(seen), Value::Number(now)) => {
-                seen.covers(now) && self.link(seen.link, now.link)
-            }
-            (Value::Pointer(seen), Value::Pointer(now)) => self.pointer(seen, now),
-            (Value::Number(_), Value::Unwritten | Value::Pointer(_))
-            | (Value::Pointer(_), Value::Unwritten | Value::Number(_)) => false,
-        }
-    }
-
-    fn pointer(&mut self, seen: &Pointer, now: &Pointer) -> bool {
-        seen.kind == now.kind
-            && seen.off == now.off
-            && seen.range <= now.range
-            && seen.var.covers(&now.var)
-            && self.id(seen.id, now.id)
-    }
-
-    fn slot(&mut self, seen: &Slot, now: &Slot, bytes: u8) -> bool {
-        let written = seen.written() & bytes;
-        if written == 0 {
-            return true;
-        }
-        match (seen, now) {
-            (Slot::Pointer(seen), Slot::Pointer(now)) => self.pointer(seen, now),
-            (Slot::Number(a), Slot::Number(b)) => a.covers(b) && self.link(a.link, b.link),
-            (Slot::Number(a), Slot::Bytes { written: 0xff, link }) => {
-                a.covers(&Scalar::UNKNOWN) && self.link(a.link, *link)
-            }
-            (Slot::Bytes { .. }, Slot::Bytes { .. } | Slot::Number(_)) => {
-                written & !now.written() == 0 && self.link(seen.link(), now.link())
-            }
-            (Slot::Pointer(_) | Slot::Bytes { .. } | Slot::Number(_), _) => false,
-        }
-    }
-
-    /// Each number of `seen` stands for one number of `now`, and 0 for 0.
-    fn id(&mut self, seen: u32, now: u32) -> bool {
-        if seen == 0 || now == 0 {
-            return seen == now;
-        }
-        match self.pointers.iter().find(|(of, _)| *of == seen) {
-            Some((_, stands)) => *stands == now,
-            None => {
-                self.pointers.push((seen, now));
-                true
-            }
-        }
-    }
-
-    /// A family makes kernels forget: one of `now` has to be one of `seen`, member by member.
-    fn link(&mut self, seen: Option<Link>, now: Option<Link>) -> bool {
-        let Some(now) = now else { return true };
-        let Some(seen) = seen else { return false };
-        if now.far && !seen.far {
-            return false;
-        }
-        let (seen, now) = ((seen.id, seen.sum), (now.id, now.sum));
-        let known = self.families.iter().find(|(_, of)| *of == now || of.0 == now.0);
-        let alike = match known {
-            Some((stands, of)) => stands.0 == seen.0 && (*of != now || *stands == seen),
-            None => true,
-        };
-        self.families.push((seen, now));
-        alike
     }
 }

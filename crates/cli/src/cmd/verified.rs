@@ -25,11 +25,8 @@ fn rules(target: Target) -> Rules {
 }
 
 /// Judges a program that was compiled from a policy for a target.
-pub fn compiled(program: &Program, target: Target, text: &str) -> Outcome {
-    match program.verify(&rules(target)) {
-        Ok(_) => Ok(()),
-        Err(refusal) => Err(saved(&refusal, program, text)),
-    }
+pub fn compiled(program: &Program, target: Target, text: &str) -> Outcome<Report> {
+    program.verify(&rules(target)).map_err(|refusal| saved(&refusal, program, text))
 }
 
 /// The bug, with what a report needs saved in the working directory.

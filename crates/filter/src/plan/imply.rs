@@ -9,14 +9,10 @@ use crate::value::Family;
 
 /// Whether `b` holds wherever `a` does.
 pub fn implies(a: &Cond, b: &Cond) -> bool {
-    if a == b {
-        return true;
-    }
     match (a, b) {
-        (Cond::Is(x), Cond::Is(y)) => test_implies(x, y),
-        (Cond::Is(x), Cond::IsNot(y)) => test_excludes(x, y),
-        (Cond::IsNot(x), Cond::IsNot(y)) => test_implies(y, x),
-        (Cond::IsNot(_), Cond::Is(_)) => false,
+        (_, Cond::Is(test)) => implies_test(a, test),
+        (_, Cond::IsNot(test)) => excludes_test(a, test),
+        (Cond::Any(_), Cond::Any(_)) if a == b => true,
         (Cond::Any(all), _) => all.iter().all(|conds| all_imply(conds, b)),
         (_, Cond::Any(all)) => all.iter().any(|conds| conds.iter().all(|cond| implies(a, cond))),
     }
@@ -24,10 +20,28 @@ pub fn implies(a: &Cond, b: &Cond) -> bool {
 
 /// Whether `b` holds nowhere where `a` does.
 pub fn excludes(a: &Cond, b: &Cond) -> bool {
-    match (a, b) {
-        (_, Cond::Is(test)) => implies(a, &Cond::IsNot(test.clone())),
-        (_, Cond::IsNot(test)) => implies(a, &Cond::Is(test.clone())),
-        (_, Cond::Any(all)) => all.iter().all(|conds| conds.iter().any(|cond| excludes(a, cond))),
+    match b {
+        Cond::Is(test) => excludes_test(a, test),
+        Cond::IsNot(test) => implies_test(a, test),
+        Cond::Any(all) => all.iter().all(|conds| conds.iter().any(|cond| excludes(a, cond))),
+    }
+}
+
+/// Whether the test is true wherever `a` holds.
+fn implies_test(a: &Cond, test: &Test) -> bool {
+    match a {
+        Cond::Is(x) => test_implies(x, test),
+        Cond::IsNot(_) => false,
+        Cond::Any(all) => all.iter().all(|conds| conds.iter().any(|x| implies_test(x, test))),
+    }
+}
+
+/// Whether the test is false wherever `a` holds.
+fn excludes_test(a: &Cond, test: &Test) -> bool {
+    match a {
+        Cond::Is(x) => test_excludes(x, test),
+        Cond::IsNot(x) => test_implies(test, x),
+        Cond::Any(all) => all.iter().all(|conds| conds.iter().any(|x| excludes_test(x, test))),
     }
 }
 
@@ -138,6 +152,26 @@ mod tests {
             assert!(implies(&a, &b), "{narrow} implies {wide}");
             assert!(!implies(&b, &a), "{wide} does not imply {narrow}");
         }
+    }
+
+    #[test]
+    fn a_condition_implies_itself_and_excludes_its_contrary() {
+        for term in [
+            "src 10.0.0.0/8",
+            "src { 10.0.0.1, 10.0.0.9 }",
+            "dport 20-25",
+            "ttl < 5",
+            "ttl > 5",
+            "ttl = 5",
+            "flags syn,!ack",
+            "vlan 5",
+        ] {
+            let (is, is_not) = (cond(term), cond(&format!("not {term}")));
+            assert!(implies(&is, &is) && implies(&is_not, &is_not), "{term}");
+            assert!(excludes(&is, &is_not) && excludes(&is_not, &is), "{term}");
+        }
+        let either = cond("( src 10.0.0.0/8 or dport 9 )");
+        assert!(implies(&either, &either) && !excludes(&either, &either));
     }
 
     #[test]

@@ -5,6 +5,7 @@
 //! rule has settled is not tested again.
 
 use std::collections::{HashMap, HashSet};
+use std::mem::{Discriminant, discriminant};
 
 use super::group::looks_into_a_set;
 use super::imply::{all_imply, excludes, implies, is_point};
@@ -241,9 +242,20 @@ fn learn(conds: &[Cond], rows: &[RowId], known: &mut Vec<Known>) {
 /// The rules before, found by what a rule must imply to be shadowed by one of them.
 #[derive(Default)]
 struct Earlier {
-    all: Vec<(Vec<Cond>, usize, RowId)>,
+    all: Vec<Before>,
     by_point: HashMap<Cond, Vec<usize>>,
     others: Vec<usize>,
+    /// The kinds of tests in them; each has the bit of its place.
+    kinds: Vec<Discriminant<Test>>,
+}
+
+/// A rule before.
+struct Before {
+    row: RowId,
+    conds: Vec<Cond>,
+    /// The kinds of tests that stand alone in it.
+    kinds: u64,
+    weight: usize,
 }
 
 impl Earlier {
@@ -253,26 +265,52 @@ impl Earlier {
             Some(point) => self.by_point.entry(point.clone()).or_default().push(at),
             None => self.others.push(at),
         }
-        let weight = conds.iter().map(weight).sum();
-        self.all.push((conds, weight, row));
+        for test in conds.iter().filter_map(single) {
+            if !self.kinds.contains(&discriminant(test)) {
+                self.kinds.push(discriminant(test));
+            }
+        }
+        let (kinds, weight) = (self.kinds_of(&conds), conds.iter().map(weight).sum());
+        self.all.push(Before { row, conds, kinds, weight });
+    }
+
+    /// The kinds of tests that stand alone in conditions, as far as rules before have them.
+    fn kinds_of(&self, conds: &[Cond]) -> u64 {
+        let tests = conds.iter().filter_map(single).map(discriminant);
+        let places = tests.filter_map(|kind| self.kinds.iter().position(|known| *known == kind));
+        places.fold(0, |all, place| all | 1 << place)
     }
 
     /// The first rule that matches all that `conds` do.
     fn shadow(&self, conds: &[Cond], shadows: &mut Shadows) -> Option<RowId> {
         let points = conds.iter().filter_map(|cond| self.by_point.get(cond)).flatten();
         let weight = conds.iter().map(weight).sum::<usize>();
+        // A test says something only of those of its kind; alternatives may of all.
+        let alternatives = conds.iter().any(|cond| single(cond).is_none());
+        let own = if alternatives { u64::MAX } else { self.kinds_of(conds) };
         let mut found: Option<RowId> = None;
         for at in points.chain(&self.others) {
-            let (before, size, row) = &self.all[*at];
-            shadows.spent += 1 + size * weight;
+            let before = &self.all[*at];
+            shadows.spent += 1 + before.weight * weight;
             if shadows.spent > MOST_COMPARISONS {
                 break;
             }
-            if before.iter().all(|b| all_imply(conds, b)) && found.is_none_or(|f| *row < f) {
-                found = Some(*row);
+            if found.is_none_or(|found| before.row < found)
+                && before.kinds & !own == 0
+                && before.conds.iter().all(|cond| all_imply(conds, cond))
+            {
+                found = Some(before.row);
             }
         }
         found
+    }
+}
+
+/// The test of a condition that is one, or its contrary.
+fn single(cond: &Cond) -> Option<&Test> {
+    match cond {
+        Cond::Is(test) | Cond::IsNot(test) => Some(test),
+        Cond::Any(_) => None,
     }
 }
 

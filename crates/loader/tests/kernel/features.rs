@@ -7,7 +7,7 @@ use palisade_asm::{Assembler, FP, Isa, R0, R1, R2, R3, Size, Swap};
 use palisade_loader::{Capabilities, Capability, Errno, Features, Support};
 
 use crate::ground::{built_for, kernel, load};
-use crate::skip::{Feature, need};
+use crate::skip::{Feature, Found, need};
 
 #[test]
 fn with_every_capability_no_answer_is_unknown() {
@@ -51,9 +51,9 @@ fn every_feature_is_there_since_its_version() {
             (Feature::LIVE_FRAMES, features.live_frames),
         ];
         for (feature, support) in probed {
-            need(feature, support == Support::Yes);
+            need(feature, Found::from(support == Support::Yes));
         }
-        need(Feature::ISA_V4, features.isa == Isa::V4);
+        need(Feature::ISA_V4, Found::from(features.isa == Isa::V4));
         assert_eq!(features.pointer_subtraction, Support::Yes, "every kernel lets root subtract");
     });
 }
@@ -62,7 +62,7 @@ fn every_feature_is_there_since_its_version() {
 #[test]
 fn a_version_of_the_instruction_set_is_told_only_where_all_of_it_loads() {
     kernel(|_| {
-        if !need(Feature::ISA_V4, Features::probe().isa == Isa::V4) {
+        if !need(Feature::ISA_V4, Found::from(Features::probe().isa == Isa::V4)) {
             return;
         }
         let pieces: [fn(&mut Assembler); 4] = [

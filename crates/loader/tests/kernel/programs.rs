@@ -13,7 +13,7 @@ use palisade_loader::{
 };
 
 use crate::ground::{built, constant, decl, kernel, load, program};
-use crate::skip::{Feature, need};
+use crate::skip::{Feature, Found, need};
 
 /// Reads a byte of the packet without looking whether it is there.
 fn careless(a: &mut Assembler) {
@@ -166,7 +166,7 @@ fn a_test_run_takes_no_frame_without_an_ethernet_header() {
     kernel(|_| {
         let runt = TestRun { packet: &[7; 13], repeat: 1, ingress: None };
         let result = program("runt").test_run(&runt);
-        if need(Feature::RUNTS_REFUSED, result.is_err()) {
+        if need(Feature::RUNTS_REFUSED, Found::from(result.is_err())) {
             assert_eq!(result, Err(Errno::EINVAL));
         }
     });
@@ -196,7 +196,7 @@ fn a_test_run_comes_from_the_interface_it_is_told() {
         let loopback = palisade_loader::IfIndex::new(1);
         let run = TestRun { packet: &[0; 60], repeat: 1, ingress: loopback };
         let result = program.test_run(&run).map(|result| result.retval);
-        if need(Feature::TEST_CONTEXT, result != Err(Errno::EINVAL)) {
+        if need(Feature::TEST_CONTEXT, Found::from(result != Err(Errno::EINVAL))) {
             assert_eq!(result, Ok(1));
         }
     });
@@ -205,7 +205,7 @@ fn a_test_run_comes_from_the_interface_it_is_told() {
 #[test]
 fn live_frames_arrive_at_the_other_end_of_a_pair() {
     kernel(|ground| {
-        if !need(Feature::LIVE_FRAMES, Features::probe().live_frames == Support::Yes) {
+        if !need(Feature::LIVE_FRAMES, Found::from(Features::probe().live_frames == Support::Yes)) {
             return;
         }
         let far = NetNs::new().expect("a namespace");
@@ -249,7 +249,9 @@ fn a_far_jump_loads_both_as_a_long_jump_and_over_trampolines() {
         a.exit();
         let program = a.finish().expect("a program");
         for isa in [Isa::V3, Isa::V4] {
-            if isa == Isa::V4 && !need(Feature::ISA_V4, Features::probe().isa == Isa::V4) {
+            if isa == Isa::V4
+                && !need(Feature::ISA_V4, Found::from(Features::probe().isa == Isa::V4))
+            {
                 continue;
             }
             let image = program.encode(isa).expect("an image");
@@ -258,7 +260,7 @@ fn a_far_jump_loads_both_as_a_long_jump_and_over_trampolines() {
             assert_eq!(loaded.test_run(&run).map(|result| result.retval), Ok(2), "{isa}");
             let run = TestRun { ingress: palisade_loader::IfIndex::new(1), ..run };
             let result = loaded.test_run(&run).map(|result| result.retval);
-            if need(Feature::TEST_CONTEXT, result != Err(Errno::EINVAL)) {
+            if need(Feature::TEST_CONTEXT, Found::from(result != Err(Errno::EINVAL))) {
                 assert_eq!(result, Ok(2), "{isa}");
             }
         }

@@ -3,6 +3,7 @@
 //! The memory is an estimate by the formulas of the kernel's `*_map_mem_usage`, for maps without
 //! entries: a hash grows with each entry by about 64 bytes beside key and value, a trie by about 40.
 
+use palisade_asm::verify::Report;
 use palisade_asm::{MapDecl, MapFlags, MapKind, Program};
 use palisade_loader::possible_cpus;
 
@@ -32,8 +33,8 @@ pub struct MapCost {
 }
 
 impl Cost {
-    /// The cost of a program and its maps.
-    pub fn of(program: &Program, maps: &[MapDecl]) -> Outcome<Self> {
+    /// The cost of a program and its maps, as the offline verifier has followed it.
+    pub fn of(program: &Program, maps: &[MapDecl], followed: &Report) -> Outcome<Self> {
         let image = program
             .encode(ASSUMED.isa)
             .map_err(|error| Failure::bug(format!("the program cannot be encoded: {error}")))?;
@@ -47,7 +48,7 @@ impl Cost {
         };
         Ok(Self {
             instructions: image.len(),
-            longest_path: program.longest_path(),
+            longest_path: followed.longest_path,
             maps: maps.iter().map(cost).collect(),
         })
     }

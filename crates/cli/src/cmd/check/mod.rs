@@ -74,12 +74,12 @@ impl Findings {
         let lists = judging::declared(&source)?;
         let Artifact { program, maps, dead, .. } =
             palisade_filter::compile(&source.policy, ASSUMED)?;
-        verified::compiled(&program, ASSUMED, &source.text)?;
-        let cost = Cost::of(&program, &maps)?;
+        let followed = verified::compiled(&program, ASSUMED, &source.text)?;
+        let cost = Cost::of(&program, &maps, &followed)?;
         let expects = judging::expects(&source, &lists);
         let contents = lists.contents(&source.policy);
         let keeps = keeps(&source.policy, &contents);
-        let warnings = warnings::all(&source.policy, &contents);
+        let warnings = warnings::all(&source.policy, &lists, &contents);
         Ok(Self { source, expects, keeps, dead, warnings, cost })
     }
 
