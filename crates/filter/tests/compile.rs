@@ -329,9 +329,9 @@ fn cheap_tests_come_before_look_ups_and_hits_wait_for_the_whole_rule() {
               r3 = map[a:fill]+0
               r1 = *(u64 *)(r3 +112)
               r0 &= r1
-              r2 = *(u32 *)(r10 -244)
               r1 = *(u64 *)(r3 +104)
-              r2 <<= r1
+              r0 *= r1
+              r2 = *(u32 *)(r10 -244)
               r0 += r2
               *(u32 *)(r10 -244) = r0
               r1 = map[a:hits]

@@ -277,8 +277,9 @@ fn hits_stay_with_their_entry_until_it_is_made_anew() {
     flat.insert(&prefix, of([3, 300], 0)).expect("room");
     let id = flat.id(&prefix).expect("there").number() as usize;
     // The second CPU counts too.
-    flat.cells().store(Part::Hits, id * 4 + 2, 5);
-    flat.cells().store(Part::Hits, id * 4 + 3, 500);
+    let second = (8 + 1 + id) * 2;
+    flat.cells().store(Part::Hits, second, 5);
+    flat.cells().store(Part::Hits, second + 1, 500);
     let hits = || flat.get(&prefix).map(|found| found.value.hits);
     assert_eq!(hits(), Some([8, 800]));
     flat.insert(&prefix, of([0, 0], 9)).expect("room");

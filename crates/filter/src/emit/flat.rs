@@ -249,8 +249,9 @@ pub fn count(a: &mut Assembler, hits: MapId, head: MapId) {
     KEY.store(a, R0);
     a.call(Helper::GET_SMP_PROCESSOR_ID).load_map_value(R3, head, 0);
     a.load(Size::D, R1, R3 + Setting::CopyMask.offset()).and(R0, R1);
+    a.load(Size::D, R1, R3 + Setting::CopyStride.offset()).mul(R0, R1);
     KEY.load(a, R2);
-    a.load(Size::D, R1, R3 + Setting::CopyShift.offset()).lsh(R2, R1).add(R0, R2);
+    a.add(R0, R2);
     KEY.store(a, R0);
     look_up(a, hits, KEY);
     a.jump_if(R0, Cond::Eq, 0, done);

@@ -109,7 +109,10 @@ impl Case<'_> {
         let limit = programs::returns(Verdict::Drop)?;
         let limit =
             Contender { name: LIMIT, program: limit, judges: Judges::Nothing, memory: None };
-        let mut all = vec![limit, self.palisade(entries)?];
+        let mut all = vec![limit];
+        for (name, counters) in [("palisade", "on"), ("not counting", "off")] {
+            all.push(self.palisade(name, counters, entries)?);
+        }
         let structures: &[Structure] = match self.kind {
             Kind::Exact => &[Structure::Hash, Structure::Trie],
             Kind::Prefixes => &[Structure::Trie],
@@ -126,12 +129,18 @@ impl Case<'_> {
         Ok(all)
     }
 
-    fn palisade(&self, entries: &[Prefix]) -> Outcome<Contender> {
+    fn palisade(
+        &self,
+        name: &'static str,
+        counters: &str,
+        entries: &[Prefix],
+    ) -> Outcome<Contender> {
         let max = entries.len().min(structure::greatest_max(SetKind::Net) as usize);
-        let text = format!("set s net {{ max {max} }}\ndrop src in s\ndefault pass\n");
+        let set = format!("set s net {{ max {max} counters {counters} }}");
+        let text = format!("{set}\ndrop src in s\ndefault pass\n");
         let loaded = Loaded::filled(&text, "s", entries)?;
         let memory = Some(loaded.memory("s")?);
-        Ok(Contender { name: "palisade", program: loaded.program, judges: Judges::Frames, memory })
+        Ok(Contender { name, program: loaded.program, judges: Judges::Frames, memory })
     }
 
     /// The turns of all contenders with these addresses.

@@ -8,7 +8,8 @@
 //! | 4 | its [`Stamp`](crate::structure::Stamp) |
 //! | 5 | the entry around it, a [`Word`], in bits 0 to 31; its open bits in 32 to 39; its family in 40 to 47, 0 where it is free |
 //!
-//! The counters of each CPU are packets, then bytes, those of one entry side by side.
+//! The counters are packets, then bytes; those of one CPU stand together, by entry, so that a CPU
+//! keeps what it counts in as little of its cache as can be.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
@@ -152,9 +153,7 @@ impl<'a, C: Cells> Entry<'a, C> {
     }
 
     fn hit_words(&self, head: &Head) -> impl Iterator<Item = usize> + use<C> {
-        let copies = head.copies();
-        let first = self.id.index() * copies * HITS_WORDS;
-        (0..copies).map(move |copy| first + copy * HITS_WORDS)
+        head.counters(self.id).map(|element| element * HITS_WORDS)
     }
 }
 

@@ -1,6 +1,6 @@
 //! The words of a set's head behind its fill: what program and editor have to know of its tables.
 
-use super::{Cells, Counting, Part, Room};
+use super::{Cells, Counting, Id, Part, Room};
 
 /// Words of the head; the first ones are the [`Fill`](crate::structure::Fill).
 pub const HEAD_WORDS: usize = 32;
@@ -16,8 +16,8 @@ pub enum Setting {
     BucketMask = 11,
     /// What the hash of IPv6 addresses is keyed with.
     Seed = 12,
-    /// The counters of an entry begin at its number shifted by this.
-    CopyShift = 13,
+    /// Elements of a copy of the counters: those of one CPU stand together, by entry.
+    CopyStride = 13,
     /// The number of copies of the counters less one.
     CopyMask = 14,
     /// Not 0 where CPUs share a copy.
@@ -49,7 +49,8 @@ pub struct Head {
     pub bucket_mask: u64,
     /// The key of the hash.
     pub seed: u64,
-    copy_shift: u32,
+    copies: usize,
+    stride: usize,
 }
 
 impl Head {
@@ -62,7 +63,7 @@ impl Head {
             (Setting::Shift4, (36 - room.root4_bits()).into()),
             (Setting::BucketMask, u64::from(room.buckets6) - 1),
             (Setting::Seed, seed),
-            (Setting::CopyShift, copies.ilog2().into()),
+            (Setting::CopyStride, u64::from(room.entries) + 1),
             (Setting::CopyMask, u64::from(copies) - 1),
             (Setting::Shared, matches!(room.counting, Counting::Shared(_)).into()),
         ] {
@@ -78,13 +79,15 @@ impl Head {
             max: u32::try_from(get(Setting::Max)).unwrap_or(u32::MAX),
             bucket_mask: u64::from(room.buckets6) - 1,
             seed: get(Setting::Seed),
-            copy_shift: room.copies().max(1).ilog2(),
+            copies: room.copies() as usize,
+            stride: room.entries as usize + 1,
         }
     }
 
-    /// Copies of the counters.
-    pub(super) fn copies(&self) -> usize {
-        1 << self.copy_shift
+    /// Where the counters of an entry stand, in elements.
+    pub(super) fn counters(&self, id: Id) -> impl Iterator<Item = usize> + use<> {
+        let stride = self.stride;
+        (0..self.copies).map(move |copy| copy * stride + id.index())
     }
 
     /// How hits are counted, where they are.

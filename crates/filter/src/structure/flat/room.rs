@@ -111,7 +111,7 @@ impl Room {
     pub const fn root4_bits(&self) -> u8 {
         match self.entries {
             0..=4095 => 12,
-            4096..=65535 => 16,
+            4096..=131_071 => 16,
             _ => 20,
         }
     }
