@@ -145,7 +145,7 @@ fn look_ups_and_rules_are_judged_and_measured() {
     let document = Output::of(&mut bench(&args), b"").json();
     let contenders: Vec<_> =
         medians(&document).into_iter().map(|(what, who, _)| (what, who)).collect();
-    assert_eq!(contenders.len(), 2 * 2 * (3 + 2), "{contenders:?}");
+    assert_eq!(contenders.len(), 2 * 2 * (4 + 3), "{contenders:?}");
     let has = |what: &str, who: &str| contenders.contains(&(what.to_owned(), who.to_owned()));
     assert!(has("IPv4 addresses, hit", "kernel hash"), "{contenders:?}");
     assert!(has("IPv6 prefixes, miss", "palisade"), "{contenders:?}");

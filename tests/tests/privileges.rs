@@ -67,7 +67,7 @@ fn a_group_gets_the_maps_of_sets_and_the_way_to_them_and_nothing_else() {
         for dir in ["", "main", "main/maps"] {
             assert_eq!(permissions(dir), (0o750, 0, gid), "`{dir}`");
         }
-        for set in ["block", "block:net4", "block:fill", "allow", "ports", "ports:items"] {
+        for set in ["block", "block:nodes", "block:fill", "allow", "ports", "ports:items"] {
             assert_eq!(permissions(Path::new("main/maps").join(set)), (0o660, 0, gid), "{set}");
         }
         for own in ["main/prog", "main/meta", "main/maps/_control", "main/maps/_counters"] {
@@ -79,7 +79,7 @@ fn a_group_gets_the_maps_of_sets_and_the_way_to_them_and_nothing_else() {
                     drop src in more\ndrop service in ports\ndefault pass\n";
         lab.palisade_with(&["attach", NEAR, "-p", "/dev/stdin"], text).ok();
         lab.palisade_with(&["import", "--replace", "--set", "block", "-"], "203.0.113.5\n").ok();
-        for set in ["block", "block:host6", "more", "more:fill", "ports", "ports:hits"] {
+        for set in ["block", "block:hosts6", "more", "more:fill", "ports", "ports:hits"] {
             assert_eq!(permissions(Path::new("main/maps").join(set)), (0o660, 0, gid), "{set}");
         }
         for own in ["main/prog", "main/meta", "main/maps/_control", "main/maps/_counters"] {

@@ -185,7 +185,9 @@ fn cheap_tests_come_before_look_ups_and_hits_wait_for_the_whole_rule() {
               r0 += r1
               r8 <<= 4
               r0 = *(u64 *)(r0 +0)
-              if r0 s>= 0x0 goto leaf
+              if r0 s< 0x0 goto node
+              goto leaf
+            node:
               *(u32 *)(r10 -244) = r0
               r1 = map[a:nodes]
               r2 = r10
@@ -198,7 +200,9 @@ fn cheap_tests_come_before_look_ups_and_hits_wait_for_the_whole_rule() {
               r0 += r1
               r8 <<= 4
               r0 = *(u64 *)(r0 +0)
-              if r0 s>= 0x0 goto leaf
+              if r0 s< 0x0 goto node.2
+              goto leaf
+            node.2:
               *(u32 *)(r10 -244) = r0
               r1 = map[a:nodes]
               r2 = r10
@@ -211,7 +215,9 @@ fn cheap_tests_come_before_look_ups_and_hits_wait_for_the_whole_rule() {
               r0 += r1
               r8 <<= 4
               r0 = *(u64 *)(r0 +0)
-              if r0 s>= 0x0 goto leaf
+              if r0 s< 0x0 goto node.3
+              goto leaf
+            node.3:
               *(u32 *)(r10 -244) = r0
               r1 = map[a:nodes]
               r2 = r10
@@ -224,7 +230,9 @@ fn cheap_tests_come_before_look_ups_and_hits_wait_for_the_whole_rule() {
               r0 += r1
               r8 <<= 4
               r0 = *(u64 *)(r0 +0)
-              if r0 s>= 0x0 goto leaf
+              if r0 s< 0x0 goto node.4
+              goto leaf
+            node.4:
               *(u32 *)(r10 -244) = r0
               r1 = map[a:nodes]
               r2 = r10
@@ -237,7 +245,9 @@ fn cheap_tests_come_before_look_ups_and_hits_wait_for_the_whole_rule() {
               r0 += r1
               r8 <<= 4
               r0 = *(u64 *)(r0 +0)
-              if r0 s>= 0x0 goto leaf
+              if r0 s< 0x0 goto node.5
+              goto leaf
+            node.5:
               *(u32 *)(r10 -244) = r0
               r1 = map[a:nodes]
               r2 = r10
@@ -250,7 +260,9 @@ fn cheap_tests_come_before_look_ups_and_hits_wait_for_the_whole_rule() {
               r0 += r1
               r8 <<= 4
               r0 = *(u64 *)(r0 +0)
-              if r0 s>= 0x0 goto leaf
+              if r0 s< 0x0 goto node.6
+              goto leaf
+            node.6:
               goto past line 3
             leaf:
               if r0 & 0x10000000 goto lone

@@ -180,7 +180,7 @@ fn the_lines_say_what_was_compared_and_with_what_result() {
         attach(lab, OLD);
         let said = lab.palisade(&["attest"]).ok();
         let tag = status(lab)["program"]["tag"].as_str().expect("a tag").to_owned();
-        for line in ["meta", "text", "instructions", "map s:net6", "map _counters", "interface"] {
+        for line in ["meta", "text", "instructions", "map s:nodes", "map _counters", "interface"] {
             let begins = format!("ok  {line}");
             assert!(said.lines().any(|said| said.starts_with(&begins)), "{line}: {said}");
         }

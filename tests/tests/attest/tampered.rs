@@ -232,11 +232,11 @@ fn pins_of_maps_that_are_not_the_programs_are_caught() {
         let shape = block.info().expect("facts").shape;
         let decl = MapDecl {
             name: "block".into(),
-            kind: MapKind::Hash,
+            kind: MapKind::Array,
             key_size: shape.key_size,
             value_size: shape.value_size,
             max_entries: shape.max_entries,
-            flags: MapFlags::NO_PREALLOC,
+            flags: MapFlags::MMAPABLE,
         };
         let alike = MapHandle::create(&decl).expect("a map");
         assert_eq!(alike.info().expect("facts").shape, shape);
@@ -256,8 +256,8 @@ fn pins_of_maps_that_are_not_the_programs_are_caught() {
         alike.pin(&maps("main"), "stray").expect("pinned");
         attest(lab).differs_in(&["pin stray"]);
         maps("main").unlink("stray").expect("unlinked");
-        maps("main").unlink("block:net4").expect("unlinked");
-        attest(lab).differs_in(&["map block:net4"]);
+        maps("main").unlink("block:nodes").expect("unlinked");
+        attest(lab).differs_in(&["map block:nodes"]);
     });
 }
 

@@ -28,7 +28,7 @@ fn each_part_of_the_listing_is_under_the_line_that_asked_for_it() {
     }
     assert!(listing.contains("; target v3, "), "{listing}");
     assert!(listing.contains("cannot be asked"), "{listing}");
-    assert!(listing.contains(".map block hash key 4 "), "{listing}");
+    assert!(listing.contains(".map block array key 4 value 48 "), "{listing}");
     assert!(listing.contains("  exit\n"), "{listing}");
 }
 

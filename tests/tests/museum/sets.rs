@@ -30,6 +30,29 @@ const TWO: Case = Case {
         ("b", "2001:db8::/64", Lasting),
     ],
 };
+const NEAR6: Case = Case {
+    text: "set nets net { max 8 }\ndrop src in nets\ndefault pass\n",
+    entries: &[
+        ("nets", "2001:db8::1", Lasting),
+        ("nets", "2001:db8:5::8000:0/100", Lasting),
+        ("nets", "3001:db8::/32", Lasting),
+    ],
+};
+/// One address more than the first bucket of all of them holds.
+const CROWD: Case = Case {
+    text: "set nets net\ndrop src in nets\ndefault pass\n",
+    entries: &[
+        ("nets", "2001:db8::3c", Lasting),
+        ("nets", "2001:db8::8a", Lasting),
+        ("nets", "2001:db8::f6", Lasting),
+        ("nets", "2001:db8::14c", Lasting),
+        ("nets", "2001:db8::1da", Lasting),
+        ("nets", "2001:db8::2c7", Lasting),
+        ("nets", "2001:db8::36f", Lasting),
+        ("nets", "2001:db8::3e5", Lasting),
+        ("nets", "2001:db8::473", Lasting),
+    ],
+};
 const SERVICES: Case = Case {
     text: "set p service { max 8 }\ndrop service in p\ndefault pass\n",
     entries: &[
@@ -71,26 +94,53 @@ pub const HALL: &[Exhibit] = &[
     Exhibit {
         bug: "A set without entries holds every address",
         seen: "Cilium CVE-2025-64715",
-        made: Program(EMPTY, &[patch("2: ", &["r1 = *(u64 *)(r1 +0)", "if r1 == 0x0 goto past line ?"],
-            &["r1 = *(u64 *)(r1 +0)", "r7 = 11", "if r1 == 0x0 goto drop"])]),
+        made: Program(EMPTY, &[patch("2: ", &["r1 |= r2", "if r1 == 0x0 goto past line ?"],
+            &["r1 |= r2", "r7 = 11", "if r1 == 0x0 goto drop"])]),
     },
     Exhibit {
         bug: "Every rule looks into the first set",
         seen: "bpfilter d8e6d2bc",
         made: Program(TWO, &[
             patch("4: ", &["r1 = map[b:fill]?"], &["r1 = map[a:fill]$1"]),
+            patch("4: ", &["r1 = map[b:nodes]"], &["r1 = map[a:nodes]"]),
+            patch("4: ", &["r1 = map[b:hosts6]"], &["r1 = map[a:hosts6]"]),
             patch("4: ", &["r1 = map[b]"], &["r1 = map[a]"]),
         ]),
     },
     Exhibit {
         bug: "Only addresses are looked up, prefixes are not",
         seen: "xdp-filter 1.3.1: no prefixes",
-        made: Program(TWO, &[patch("", &["r1 = map[b:net4]", "r2 = r10", "r2 += -216", "call bpf_map_lookup_elem#1", "if r0 == 0x0 goto ?"], &["goto $1"])]),
+        made: Program(TWO, &[patch("4: ", &["r1 = *(u64 *)(r1 +24)", "if r1 == 0x0 goto ?"], &["goto $1"])]),
     },
     Exhibit {
-        bug: "A prefix is looked up as if its address had no bits",
-        seen: "a likely slip: the length of the key",
-        made: Program(TWO, &[patch("", &["*(u32 *)(r10 -216) = 32"], &["*(u32 *)(r10 -216) = 0"])]),
+        bug: "Each step chooses its slot by the bits of the step before",
+        seen: "a likely slip: the bits that are done with are not shifted out",
+        made: Program(TWO, &[patch("", &["r8 <<= 4"], &[])]),
+    },
+    Exhibit {
+        bug: "A prefix alone in its region holds all of it",
+        seen: "a likely slip: a leaf that is pushed up is not compared",
+        made: Program(TWO, &[patch("4: ", &["if r1 == 0x0 goto found?"], &["goto found$1"])]),
+    },
+    Exhibit {
+        bug: "What holds around a prefix alone in its region is forgotten",
+        seen: "a likely slip: a miss of the longest prefix is taken for a miss of all",
+        made: Program(TWO, &[patch("4: ", &["if r0 & 0x20000000 goto ?"], &[])]),
+    },
+    Exhibit {
+        bug: "Of an IPv6 prefix the upper half alone is compared",
+        seen: "a likely slip: the lower half is left out where it is fixed",
+        made: Program(NEAR6, &[patch("2: ", &["if r5 >= 0x40 goto ?"], &["if r5 <= 0x80 goto $1"])]),
+    },
+    Exhibit {
+        bug: "The second bucket of an address is not looked into",
+        seen: "a likely slip: a table that is tested while it is nearly empty",
+        made: Program(CROWD, &[patch("2: ", &["r0 ^= r8"], &[])]),
+    },
+    Exhibit {
+        bug: "An address is taken for another one with the same tag",
+        seen: "a likely slip: a hash is taken for what it is made of",
+        made: Program(NEAR6, &[patch("2: ", &["r8 |= 1"], &["r8 = 1"]), patch("2: ", &["if r1 != r2 goto ?"], &[])]),
     },
     Exhibit {
         bug: "IPv6 keys are written byte-reversed and never match",
@@ -100,22 +150,22 @@ pub const HALL: &[Exhibit] = &[
     Exhibit {
         bug: "An entry past its time matches on",
         seen: "XDP-Firewall: expiry by a clock that is not the program's",
-        made: Program(HELD, &[patch("2: ", &["if r1 > r2 goto in set?"], &["goto in set$1"])]),
+        made: Program(HELD, &[patch("2: ", &["if r1 <= r0 goto ?"], &[])]),
     },
     Exhibit {
-        bug: "Prefixes past their time match on, addresses do not",
-        seen: "a likely slip: the trie has no expiry of its own",
-        made: Program(HELD, &[patch("2: ", &["if r1 > r2 goto in set?", "goto ?"], &["goto in set$1"])]),
+        bug: "Prefixes past their time match on, addresses of IPv6 do not",
+        seen: "a likely slip: a trie has no expiry of its own",
+        made: Program(HELD, &[patch("2: ", &["if r0 & 0x8000000 goto ?"], &[])]),
     },
     Exhibit {
         bug: "An entry that ends one day has ended",
         seen: "a likely slip: `<` for `>`",
-        made: Program(HELD, &[patch("2: ", &["if r1 > r2 goto in set?"], &["if r1 < r2 goto in set$1"])]),
+        made: Program(HELD, &[patch("2: ", &["if r1 <= r0 goto ?"], &["if r1 >= r0 goto $1"])]),
     },
     Exhibit {
         bug: "An entry matches for one tick too long",
         seen: "a likely slip: `>=` for `>`",
-        made: Program(HELD, &[patch("2: ", &["if r1 > r2 goto in set?"], &["if r1 >= r2 goto in set$1"])]),
+        made: Program(HELD, &[patch("2: ", &["if r1 <= r0 goto ?"], &["if r1 < r0 goto $1"])]),
     },
     Exhibit {
         bug: "The program's clock does not begin where the tool's does",

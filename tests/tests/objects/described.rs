@@ -88,26 +88,27 @@ fn the_entries_of_sets_have_names() {
         lab.palisade(&["add", "udp/53-54"]).ok();
         lab.palisade(&["add", "02:00:00:00:00:09"]).ok();
 
-        let host = entry("block");
-        assert_eq!(host["key"]["address"], serde_json::json!([10, 1, 2, 3]));
-        for field in ["packets", "bytes", "until", "ends"] {
-            assert_eq!(host["value"][field], 0, "{host}");
-        }
-        assert_eq!(host["value"]["stamp"]["prefixlen"], "0x20", "{host}");
-        let net = entry("block:net4");
-        assert_eq!(net["key"], serde_json::json!({"prefixlen": 16, "address": [10, 9, 0, 0]}));
-        assert_eq!(entry("block:host6")["key"]["address"][0], 0x20);
-        assert_eq!(entry("block:net6")["key"]["prefixlen"], 48);
+        let cell = |map: &str, key: usize| {
+            let dumped = bpftool(&["map", "dump"], &format!("maps/{map}"));
+            dumped[key]["formatted"]["value"].clone()
+        };
+        let (host, net) = (cell("block", 1), cell("block", 3));
+        assert_eq!(host["address"], serde_json::json!([0x0a01_0203, 0]), "{host}");
+        assert_eq!((&host["until"], &host["ends"]), (&0.into(), &0.into()), "{host}");
+        assert_eq!(host["stamp"]["prefixlen"], "0x20", "{host}");
+        assert_eq!(net["stamp"]["prefixlen"], "0x10", "{net}");
+        assert_eq!(
+            (&net["place"]["open"], &net["place"]["family"]),
+            (&"0x10".into(), &"0x4".into())
+        );
+        let hits = cell("block:hits", 1);
+        assert_eq!((&hits["packets"], &hits["bytes"]), (&0.into(), &0.into()), "{hits}");
         let mac = entry("macs");
         assert_eq!(mac["key"]["address"], serde_json::json!([2, 0, 0, 0, 0, 9]));
         let fill = entry("block:fill");
         assert_eq!(fill["value"]["entries"]["host4"], 1, "{fill}");
         assert_eq!(entry("_control")["value"]["mode"], 0);
 
-        let cell = |map: &str, key: usize| {
-            let dumped = bpftool(&["map", "dump"], &format!("maps/{map}"));
-            dumped[key]["formatted"]["value"].clone()
-        };
         let ports = cell("ports", 53);
         assert_eq!((&ports["tcp"], &ports["udp"]), (&"0x0".into(), &"0x1".into()), "{ports}");
         let item = cell("ports:items", 1);

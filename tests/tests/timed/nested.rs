@@ -1,10 +1,12 @@
 //! Prefixes inside each other, edited by the tool: each matches as long as one around it lives.
 
 use std::collections::BTreeMap;
+use std::net::Ipv4Addr;
 use std::path::Path;
 
+use palisade_filter::structure::Stamp;
 use palisade_filter::value::Prefix;
-use palisade_loader::{LpmKey, Map, MapHandle, PinDir};
+use palisade_loader::{Map, MapHandle, PinDir};
 use palisade_tests::lab::{BPFFS, Lab};
 
 use super::{SHORT, dropped, from, wait};
@@ -60,7 +62,7 @@ fn a_timed_host_inside_a_lasting_prefix_and_the_other_way_round() {
     });
 }
 
-/// An entry's place in the trie, until when it matches, and when it ends.
+/// An entry's prefix, until when it matches, and when it ends.
 type Trie = BTreeMap<Prefix, (u64, u64)>;
 
 fn trie() -> Trie {
@@ -68,13 +70,14 @@ fn trie() -> Trie {
     for name in ["palisade", "main", "maps"] {
         dir = dir.subdir(name).expect("it can be opened").expect("it is there");
     }
-    let handle = MapHandle::open(&dir, "block:net4").expect("the trie");
-    let map: Map<LpmKey<4>, [u64; 5]> = Map::new(handle).expect("of entries");
-    let entry = |(key, [_, _, _, until, ends]): (LpmKey<4>, [u64; 5])| {
-        let len = u8::try_from(key.prefix_len).expect("a length");
-        (Prefix::new(key.addr.into(), len).expect("a prefix"), (until, ends))
+    let handle = MapHandle::open(&dir, "block").expect("the entries");
+    let map: Map<u32, [u64; 6]> = Map::new(handle).expect("of entries");
+    let entry = |[until, address, _, ends, stamp, place]: [u64; 6]| {
+        let addr = Ipv4Addr::from_bits(u32::try_from(address).expect("of IPv4"));
+        let prefix = Prefix::new(addr.into(), Stamp::of(stamp).len).expect("a prefix");
+        (place >> 40 & 0xff == 4).then_some((prefix, (until, ends)))
     };
-    map.iter().map(|pair| entry(pair.expect("it can be read"))).collect()
+    map.iter().filter_map(|pair| entry(pair.expect("it can be read").1)).collect()
 }
 
 #[track_caller]

@@ -151,7 +151,9 @@ fn check(
     let helped = helped(image);
     for (number, decl) in image.maps.iter().enumerate() {
         let plain = decl.kind == MapKind::Array
-            && (decl.max_entries, decl.flags) == (1, MapFlags::NONE)
+            && decl.max_entries == 1
+            // Libraries map what holds variables into memory anyway.
+            && [MapFlags::NONE, MapFlags::MMAPABLE].contains(&decl.flags)
             && !helped.contains(&number);
         if variables.contains(&number) && !plain {
             return Err(ElfError::NoVariable { map: decl.name.clone() });

@@ -21,7 +21,7 @@ use crate::running::grow;
 use crate::running::home::{PolicyDir, Running};
 use crate::running::install::{self, Wanted};
 use crate::running::publish;
-use crate::running::set::{Carry, Change, End, Entry, Now, OpenSet};
+use crate::running::set::{Carry, Change, End, Entry, Now, OpenSet, full, rank};
 
 /// Reads the file and brings its entries into the sets they are meant for.
 pub fn run(global: &Global, args: &Import, out: &mut Output) -> Outcome {
@@ -109,6 +109,14 @@ impl Part {
     fn ended(&self) -> usize {
         let stays = self.groups.iter().flat_map(|group| &group.stays);
         stays.filter(|stay| self.end(**stay).is_none()).count()
+    }
+
+    /// How many entries there are, each counted once.
+    fn count(&self) -> usize {
+        let mut items: Vec<Item> = self.entries().map(|entry| entry.item).collect();
+        items.sort_unstable_by_key(rank);
+        items.dedup();
+        items.len()
     }
 
     fn is_empty(&self) -> bool {
@@ -224,8 +232,10 @@ fn replace(
             )));
         };
         let old = part.set.len()?;
-        let empty = OpenSet::create(declared, std::iter::empty())?;
-        let new = empty.add(part.entries(), Carry::Dry)?.0.new;
+        let new = part.count();
+        if new > declared.max as usize {
+            return Err(full(part.name.as_str(), 0, declared.max, new));
+        }
         counts.push((part.name.clone(), old, new));
         let entries = |old: &[Entry]| part.entries().map(|entry| carried(old, entry)).collect();
         contents.insert(part.name.clone(), Box::new(entries));
@@ -255,7 +265,8 @@ fn replace(
 /// An entry that was there before keeps its age, what the policy says of it, and its counters if
 /// the file has none.
 fn carried(old: &[Entry], entry: Entry) -> Entry {
-    let old = old.binary_search_by_key(&entry.item, |old| old.item).ok().and_then(|at| old.get(at));
+    let there = old.binary_search_by_key(&rank(&entry.item), |old| rank(&old.item));
+    let old = there.ok().and_then(|at| old.get(at));
     match old {
         Some(old) if (entry.packets, entry.bytes) == (0, 0) => Entry { ends: entry.ends, ..*old },
         Some(Entry { added, origin, .. }) => Entry { added: *added, origin: *origin, ..entry },

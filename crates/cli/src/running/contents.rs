@@ -7,6 +7,7 @@
 //!
 //! Nothing here changes a map that a program in force uses.
 
+use std::cell::RefCell;
 use std::collections::BTreeMap;
 
 use palisade_filter::policy::Set;
@@ -47,6 +48,8 @@ pub struct PlannedSet<'a> {
     from: Option<OpenSet>,
     /// How its entries follow from those that it has, where they are replaced.
     contents: Option<Contents<'a>>,
+    /// The entries that it gets, where nothing can be counted in them meanwhile.
+    ready: RefCell<Option<Vec<Entry>>>,
 }
 
 impl<'a> PlannedSet<'a> {
@@ -76,7 +79,14 @@ impl<'a> PlannedSet<'a> {
     fn make(declared: &'a Set, lists: Option<&Lists>) -> Outcome<Self> {
         let items = lists.map(|lists| lists.of(&declared.name)).unwrap_or_default();
         let (new, set) = (items.len(), OpenSet::create(declared, items.iter().copied())?);
-        Ok(Self { declared, fate: Fate::Made { new }, set, from: None, contents: None })
+        Ok(Self {
+            declared,
+            fate: Fate::Made { new },
+            set,
+            from: None,
+            contents: None,
+            ready: RefCell::default(),
+        })
     }
 
     fn carry(
@@ -93,14 +103,30 @@ impl<'a> PlannedSet<'a> {
         let alike = (before.max, before.timeout) == (declared.max, declared.timeout);
         if alike && contents.is_none() && change == Declared::default() {
             let fate = Fate::Carried;
-            return Ok(Self { declared, fate, set: from, from: None, contents: None });
+            return Ok(Self {
+                declared,
+                fate,
+                set: from,
+                from: None,
+                contents: None,
+                ready: RefCell::default(),
+            });
         }
-        let mut planned =
-            Self { declared, fate: Fate::Remade(change), set: from, from: None, contents };
+        let mut planned = Self {
+            declared,
+            fate: Fate::Remade(change),
+            set: from,
+            from: None,
+            contents,
+            ready: RefCell::default(),
+        };
         let all = planned.entries(&planned.set, lists)?;
         let named = lists.map(|lists| lists.of(&declared.name)).unwrap_or_default();
         let items = all.iter().map(|entry| entry.item).chain(named.iter().copied());
         let set = OpenSet::create(declared, items)?;
+        if planned.set.len()? == 0 {
+            planned.ready.replace(Some(all));
+        }
         planned.from = Some(std::mem::replace(&mut planned.set, set));
         Ok(planned)
     }
@@ -126,7 +152,11 @@ impl<'a> PlannedSet<'a> {
             return Ok(());
         }
         if let Some(from) = &self.from {
-            self.set.fill(self.entries(from, lists)?)?;
+            let entries = match self.ready.take() {
+                Some(entries) => entries,
+                None => self.entries(from, lists)?,
+            };
+            self.set.fill(entries)?;
         }
         if let Some(lists) = lists {
             let items = lists.of(&self.declared.name);

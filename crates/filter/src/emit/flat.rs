@@ -4,6 +4,11 @@
 //! arithmetic of arrays in the place of the helper. The four bits that choose the slot are always the
 //! highest of a register, so that every step is the same code. A table of any size is read by the
 //! same program; what differs, the head says.
+//!
+//! Where a look-up may end early or go on, going on is the jump. The verifier puts jumps off and walks
+//! what follows: so it sees the rest of the rules behind the first step, and all that it comes to by
+//! further steps it has seen already. The other way round it would keep every step of every look-up
+//! in mind at once, and there is a limit to that.
 
 use palisade_asm::{
     Assembler, AtomicOp, Cond, Helper, Label, MapId, R0, R1, R2, R3, R5, Reg, Size, Swap,
@@ -43,10 +48,7 @@ pub fn address4(a: &mut Assembler, control: MapId, set: &SetMaps, slot: AddressS
     a.load_map_value(R1, head, 0).load(Size::D, R1, R1 + Setting::Shift4.offset());
     a.mov(R0, REST).rsh(R0, R1).add(R0, imm(ROOT6_NODES));
     a.mov(R2, 64).sub(R2, R1).lsh(REST, R2);
-    for _ in 0..STEPS4 {
-        step(a, set, miss);
-        a.jump_if(R0, Cond::Sge, 0, leaf);
-    }
+    (0..STEPS4).for_each(|_| step(a, set, miss, leaf));
     a.jump(miss);
 
     a.place(leaf).jump_if(R0, Cond::Set, imm(LONE), lone);
@@ -107,7 +109,9 @@ fn host6(
         a.jump_if(R0, Cond::Eq, 0, nets);
         for cell in 0..BUCKET_CELLS {
             let offset = i16::try_from(cell * 8).expect("a bucket is small");
-            a.load(Size::D, R1, R0 + offset).jump32_if(R1, Cond::Eq, REST, found);
+            let another = a.label("another tag");
+            a.load(Size::D, R1, R0 + offset).jump32_if(R1, Cond::Ne, REST, another);
+            a.jump(found).place(another);
         }
         a.jump(next).place(found);
         is_host(a, control, set, slot, (next, nets), hit);
@@ -177,8 +181,7 @@ fn net6(
         if at * 4 + 8 == 64 {
             half(a, slot, 8, REST);
         }
-        step(a, set, miss);
-        a.jump_if(R0, Cond::Sge, 0, leaf);
+        step(a, set, miss, leaf);
     }
     a.jump(miss);
     a.place(leaf).jump_if(R0, Cond::Set, imm(LONE), lone);
@@ -207,13 +210,16 @@ fn lone6(a: &mut Assembler, set: &SetMaps, slot: AddressSlot, (found, miss): (La
     a.place(covered).mov32(R0, R1).jump(found);
 }
 
-/// Reads the slot of the highest bits of `REST` in the node in R0 into R0.
-fn step(a: &mut Assembler, set: &SetMaps, miss: Label) {
+/// Reads the slot of the highest bits of `REST` in the node in R0 into R0; goes to `leaf` unless it is
+/// another node.
+fn step(a: &mut Assembler, set: &SetMaps, miss: Label, leaf: Label) {
     KEY.store(a, R0);
     look_up(a, set.part(Part::Nodes), KEY);
     a.jump_if(R0, Cond::Eq, 0, miss);
     // Eight times the highest four bits.
     a.mov(R1, REST).rsh(R1, 57).and(R1, 0x78).add(R0, R1).lsh(REST, 4).load(Size::D, R0, R0 + 0);
+    let node = a.label("node");
+    a.jump_if(R0, Cond::Slt, 0, node).jump(leaf).place(node);
 }
 
 /// Goes to `hit` with the number of the entry that the word in R0 names, unless there is none or

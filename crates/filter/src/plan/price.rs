@@ -35,7 +35,7 @@ impl Price {
             Test::Port(_, ports) => (0, (2 * ports.count()).min(TABLE)),
             Test::Address(_, all) => (2, all.ranges().map(compared).sum::<usize>().min(TABLE)),
             Test::ServiceIn(_) => (3, 9),
-            Test::AddressIn(..) => (4, 110),
+            Test::AddressIn(..) => (4, 8),
             Test::MacIn(..) => (4, 4),
             Test::Nd => (1, 4),
             Test::Family(_)

@@ -163,6 +163,15 @@ pub(super) fn jiffies(code: &[RawInsn]) -> Option<Run> {
     Run::at(code, &[with(LD_IMM64, R0, None), half, read(LDX_DW, R0, R0, Some(0))])
 }
 
+/// A read of the number of this CPU (Linux 6.10, where the JIT has no instruction for it).
+pub(super) fn this_cpu(code: &[RawInsn]) -> Option<Run> {
+    let of_this_cpu = Want { op: MOV64_X, dst: R0, src: R0, off: Some(PER_CPU), imm: Some(0) };
+    let number = read(LDX_W, R0, R0, Some(0));
+    [MOV64_K, MOV32_K]
+        .into_iter()
+        .find_map(|mov| Run::at(code, &[with(mov, R0, None), of_this_cpu, number]))
+}
+
 /// A tail call, whose slot is masked where the loader may not do without.
 pub(super) fn tail_call(map: &MapDecl, code: &[RawInsn]) -> Option<Run> {
     let call = with(CALL, R0, None);

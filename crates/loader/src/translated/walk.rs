@@ -301,6 +301,7 @@ impl<'a> Walk<'a> {
             (Helper::MAP_LOOKUP_ELEM, Some(map)) => runs::lookup(map, rest),
             (Helper::TAIL_CALL, Some(map)) => runs::tail_call(map, rest),
             (Helper::JIFFIES64, _) => runs::jiffies(rest),
+            (Helper::GET_SMP_PROCESSOR_ID, _) => runs::this_cpu(rest),
             _ => None,
         }
     }

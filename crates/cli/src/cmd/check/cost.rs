@@ -63,6 +63,8 @@ impl Cost {
 const BUCKET: u64 = 16;
 /// What a hash has beside key and value for each entry.
 const HASH_ENTRY: u64 = 48;
+/// What a map that processes map into their memory is rounded to, and its head has besides.
+const PAGE: u64 = 4096;
 /// A pointer.
 const POINTER: u64 = 8;
 
@@ -71,6 +73,9 @@ fn memory(map: &MapDecl, cpus: u64) -> u64 {
     let step = |bytes: u32| u64::from(bytes).next_multiple_of(8);
     let value = step(map.value_size);
     match map.kind {
+        MapKind::Array if map.flags.contains(MapFlags::MMAPABLE) => {
+            PAGE + (value * entries).next_multiple_of(PAGE)
+        }
         MapKind::Array | MapKind::BloomFilter => value * entries,
         MapKind::PerCpuArray => (POINTER + value * cpus) * entries,
         MapKind::Hash | MapKind::LruHash => {

@@ -9,16 +9,19 @@ mod cost;
 mod report;
 mod warnings;
 
+use palisade_asm::MapDecl;
 use palisade_filter::oracle::{self, Declared};
 use palisade_filter::policy::Rule;
-use palisade_filter::{Artifact, Dead, Policy};
+use palisade_filter::{Artifact, Dead, Policy, SetKind, structure};
+use palisade_loader::possible_cpus;
 
 use super::verified;
 use crate::args::Check;
 use crate::failure::{Failure, Outcome};
-use crate::judging::{self, Deciding, Expected, Source};
+use crate::judging::{self, Deciding, Expected, Lists, Source};
 use crate::machine::ASSUMED;
 use crate::output::Output;
+use crate::running::set;
 use cost::Cost;
 use warnings::Warning;
 
@@ -75,7 +78,7 @@ impl Findings {
         let Artifact { program, maps, dead, .. } =
             palisade_filter::compile(&source.policy, ASSUMED)?;
         let followed = verified::compiled(&program, ASSUMED, &source.text)?;
-        let cost = Cost::of(&program, &maps, &followed)?;
+        let cost = Cost::of(&program, &sized(&source.policy, &lists, maps), &followed)?;
         let expects = judging::expects(&source, &lists);
         let contents = lists.contents(&source.policy);
         let keeps = keeps(&source.policy, &contents);
@@ -116,4 +119,19 @@ fn proof(policy: &Policy, contents: &Declared, at: usize) -> Proof {
         Ok(packets) => Proof::Holds(packets),
         Err((packet, decision)) => Proof::Fails { packet, by: Deciding::of(policy, &decision) },
     }
+}
+
+/// The maps as they are made for what the text puts into its sets, on this machine.
+fn sized(policy: &Policy, lists: &Lists, maps: Vec<MapDecl>) -> Vec<MapDecl> {
+    // Where the number cannot be read, one CPU is what counters cost at least.
+    let cpus = possible_cpus().unwrap_or(1);
+    let nets = policy.sets().iter().filter(|set| set.kind == SetKind::Net);
+    let sized: Vec<MapDecl> = nets
+        .flat_map(|set| {
+            let items = lists.of(&set.name).iter().copied();
+            structure::net_maps(set, set::room(set, items, cpus))
+        })
+        .collect();
+    let of = |map: &MapDecl| sized.iter().find(|sized| sized.name == map.name).cloned();
+    maps.into_iter().map(|map| of(&map).unwrap_or(map)).collect()
 }

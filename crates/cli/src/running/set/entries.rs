@@ -18,7 +18,7 @@ use super::difference::{Difference, Growth, Tally, Why};
 use super::flat::{Memory, View};
 use super::held::Held;
 use super::ledger::Ledger;
-use super::table::{self, Table, TableError};
+use super::table::{self, Table, TableError, rank};
 use super::{Carried, Change, End, Entry, Now, Work, full};
 use crate::failure::{Failure, Outcome};
 
@@ -286,7 +286,7 @@ impl EntrySet {
         }
         for part in &mut sorted {
             // Of an item that comes twice, the first stays.
-            part.sort_by_key(|(item, _)| *item);
+            part.sort_by_key(|(item, _)| rank(item));
             part.dedup_by_key(|(item, _)| *item);
         }
         Ok((sorted, all))

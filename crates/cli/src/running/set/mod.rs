@@ -30,7 +30,7 @@ pub use declare::{Declared, Named};
 use entries::EntrySet;
 use ledger::Ledger;
 use service::ServiceSet;
-pub use table::TableError;
+pub use table::{TableError, rank};
 pub use time::{End, Now, monotonic};
 
 /// An entry of a set.
@@ -199,8 +199,7 @@ impl OpenSet {
             SetKind::Net => {
                 let cpus = palisade_loader::possible_cpus()
                     .map_err(|why| Failure::refused(format!("cannot count the CPUs: {why}")))?;
-                let cpus = u32::try_from(cpus).unwrap_or(u32::MAX);
-                let room = Room::holding(flat::need(items), set.max, set.counters, cpus);
+                let room = room(set, items, cpus);
                 let maps = Self::make(set, &structure::net_maps(set, room))?;
                 let seed = RandomState::new().hash_one(name);
                 let flat = flat::create(&maps, room, set.max, seed)?;
@@ -380,6 +379,12 @@ impl OpenSet {
             Self::Service(set) => set.covering(item),
         }
     }
+}
+
+/// The room that a `net` set is made with for these items, on a machine of so many CPUs.
+pub fn room(set: &Set, items: impl Iterator<Item = Item>, cpus: usize) -> Room {
+    let cpus = u32::try_from(cpus).unwrap_or(u32::MAX);
+    Room::holding(flat::need(items), set.max, set.counters, cpus)
 }
 
 /// The refusal to add more than fits.

@@ -5,7 +5,7 @@ use std::thread;
 
 use palisade_filter::Item;
 use palisade_filter::structure::flat::NoRoom;
-use palisade_filter::value::Mac;
+use palisade_filter::value::{Mac, Service};
 use palisade_loader::{Map, MapError, MapHandle};
 
 use super::difference::Changed;
@@ -79,17 +79,20 @@ fn key(item: &Item) -> Option<[u8; 6]> {
     }
 }
 
-/// The place of an item among those of its table, quicker to compare than the items are.
-fn rank(item: &Item) -> (u128, u8) {
+/// The place of an item in the order of items, quicker to compare than they are.
+pub fn rank(item: &Item) -> (u8, u128, u8) {
     match item {
         Item::Net(prefix) => match prefix.addr() {
-            IpAddr::V4(addr) => (addr.to_bits().into(), prefix.len()),
-            IpAddr::V6(addr) => (addr.to_bits(), prefix.len()),
+            IpAddr::V4(addr) => (0, addr.to_bits().into(), prefix.len()),
+            IpAddr::V6(addr) => (1, addr.to_bits(), prefix.len()),
         },
-        Item::Mac(Mac([a, b, c, d, e, f])) => {
-            (u64::from_be_bytes([0, 0, *a, *b, *c, *d, *e, *f]).into(), 0)
+        Item::Service(Service { transport, ports }) => {
+            let ports = u128::from(ports.first()) << 16 | u128::from(ports.last());
+            (2, (*transport as u128) << 32 | ports, 0)
         }
-        Item::Service(service) => (service.ports.first().into(), 0),
+        Item::Mac(Mac([a, b, c, d, e, f])) => {
+            (3, u64::from_be_bytes([0, 0, *a, *b, *c, *d, *e, *f]).into(), 0)
+        }
     }
 }
 
@@ -157,5 +160,37 @@ impl Macs {
             self.map.insert_batch(&keys, &values).map_err(|stopped| stopped.error)?;
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ranks_are_in_the_order_of_items() {
+        let mut items: Vec<Item> = [
+            "10.0.0.0/8",
+            "10.0.0.0",
+            "9.9.9.9",
+            "10.0.0.0/9",
+            "::/0",
+            "2001:db8::1",
+            "2001:db8::/32",
+            "tcp/80",
+            "tcp/80-90",
+            "udp/1",
+            "any/53",
+            "sctp/7",
+            "02:00:00:00:00:01",
+            "ff:ff:ff:ff:ff:ff",
+        ]
+        .iter()
+        .map(|text| text.parse().expect("an item"))
+        .collect();
+        items.sort();
+        assert!(items.is_sorted_by_key(rank));
+        items.sort_by_key(rank);
+        assert!(items.is_sorted());
     }
 }
