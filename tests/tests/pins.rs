@@ -7,6 +7,8 @@ use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use palisade_asm::{MapDecl, MapFlags, MapKind};
+use palisade_filter::structure::FILL_WORDS;
+use palisade_filter::structure::flat::{HEAD_WORDS, Setting};
 use palisade_loader::{Insert, Map, MapHandle, PinDir, xdp};
 use palisade_tests::engine::Engine;
 use palisade_tests::lab::{BPFFS, Lab, NEAR};
@@ -111,15 +113,16 @@ fn a_map_of_another_shape_in_the_place_of_a_set_is_refused_before_it_is_read() {
             key_size: shape.key_size,
             value_size: shape.value_size,
             max_entries: shape.max_entries,
-            flags: MapFlags::NONE,
+            flags: MapFlags::MMAPABLE,
         };
+        let hash = MapDecl { flags: MapFlags::NONE, max_entries: 8, ..good.clone() };
         let planted = [
             MapDecl { value_size: 4096, max_entries: 8, ..good.clone() },
-            MapDecl { value_size: 8, ..good.clone() },
-            MapDecl { key_size: 16, ..good.clone() },
+            MapDecl { value_size: 16, ..good.clone() },
+            MapDecl { flags: MapFlags::NONE, ..good.clone() },
             MapDecl { max_entries: 7, ..good.clone() },
-            MapDecl { kind: MapKind::Array, key_size: 4, max_entries: 8, ..good.clone() },
-            MapDecl { kind: MapKind::PerCpuHash, max_entries: 8, ..good.clone() },
+            MapDecl { kind: MapKind::Hash, key_size: 16, ..hash.clone() },
+            MapDecl { kind: MapKind::PerCpuHash, ..hash.clone() },
         ];
         for decl in planted {
             maps.unlink("block").expect("unlinked");
@@ -488,14 +491,22 @@ fn planted_counts_of_entries_neither_stop_the_tool_nor_hide_an_entry() {
     Lab::run(|lab| {
         attach_and_block(lab);
         let maps = policy_dir().subdir("maps").expect("opened").expect("there");
-        let fill: Map<u32, [u64; 9]> =
+        let fill: Map<u32, [u64; HEAD_WORDS]> =
             Map::new(MapHandle::open(&maps, "block:fill").expect("a pin")).expect("of that shape");
-        fill.insert(&0, &[u64::MAX; 9], Insert::Any).expect("written");
-        lab.palisade(&["list"]).ok();
+        let right = fill.get(&0).expect("read").expect("there");
+        // The key of the hash is nobody's to restore.
+        let mut planted = [u64::MAX; HEAD_WORDS];
+        planted[Setting::Seed as usize] = right[Setting::Seed as usize];
+        planted[Setting::Max as usize] = right[Setting::Max as usize];
+        fill.insert(&0, &planted, Insert::Any).expect("written");
+        assert_eq!(lab.items("block"), ["203.0.113.5"]);
         lab.palisade(&["status"]).ok();
         lab.palisade(&["add", "203.0.113.77"]).ok();
-        let counts = fill.get(&0).expect("read").expect("there");
-        assert!(counts.iter().sum::<u64>() < 10, "counted anew: {counts:?}");
+        let now = fill.get(&0).expect("read").expect("there");
+        assert!(now[..FILL_WORDS].iter().sum::<u64>() < 10, "counted anew: {now:?}");
+        let settings = Setting::Max as usize..=Setting::Shared as usize;
+        assert_eq!(now[settings.clone()], right[settings], "put right");
+        assert_eq!(lab.items("block"), ["203.0.113.5", "203.0.113.77"]);
     });
 }
 

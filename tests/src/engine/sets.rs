@@ -5,11 +5,11 @@ use std::time::Duration;
 
 use palisade_filter::Item;
 use palisade_filter::policy::{EntryCounters, Set};
-use palisade_filter::structure::flat::{HEAD_WORDS, Part};
+use palisade_filter::structure::flat::{HEAD_WORDS, Part, Room};
 use palisade_filter::structure::service::{self, Placed};
 use palisade_filter::structure::{ENTRY_UNTIL, HITS_SIZE, NetPart};
 use palisade_filter::value::{Mac, Prefix, Service};
-use palisade_loader::{Insert, Map, PerCpuMap, Wire, clock};
+use palisade_loader::{Insert, Map, MappedMut, PerCpuMap, Wire, clock};
 
 use super::{Counts, Engine, map_named};
 use crate::tables::{self, Tables};
@@ -163,6 +163,15 @@ impl Engine {
         let mut head = self.head(set);
         head[..4].copy_from_slice(&fill);
         self.set_head(set, &head);
+    }
+
+    /// The maps of a `net` set in memory, as its parts, and the room that they have.
+    pub fn mapped(&self, set: &str) -> (Vec<MappedMut>, Room) {
+        let map = |part: Part| {
+            let map = map_named(&self.maps, &part.map_name(set));
+            MappedMut::edit(&map).expect("it can be mapped")
+        };
+        (Part::ALL.map(map).into(), tables::first_room(self.declared(set)))
     }
 
     /// What was counted in an entry of a set.

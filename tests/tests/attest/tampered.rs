@@ -246,7 +246,7 @@ fn pins_of_maps_that_are_not_the_programs_are_caught() {
         let told = attested.check("map block");
         assert!(told["detail"].as_str().is_some_and(|why| why.contains("looks alike")), "{told}");
         let larger =
-            MapHandle::create(&MapDecl { max_entries: 17, ..decl.clone() }).expect("a map");
+            MapHandle::create(&MapDecl { max_entries: 18, ..decl.clone() }).expect("a map");
         put_map("main", "block", &larger);
         let attested = attest(lab);
         attested.differs_in(&["map block"]);

@@ -3,6 +3,7 @@
 
 mod edit;
 mod get;
+mod killed;
 mod limits;
 mod mac;
 mod mistakes;

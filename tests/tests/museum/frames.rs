@@ -86,7 +86,7 @@ pub const HALL: &[Exhibit] = &[
     Exhibit {
         bug: "A second fragment header is stepped over",
         seen: "odd frames, row 26: Linux drops it",
-        made: Reading(&[patch("ip6", &["r1 = *(u32 *)(r10 -324)", "if r1 != 0x1 goto bad-ext-hdr"], &[])]),
+        made: Reading(&[patch("ip6", &["r1 = *(u32 *)(r10 -308)", "if r1 != 0x1 goto bad-ext-hdr"], &[])]),
     },
     Exhibit {
         bug: "Extension headers are not walked: their number is the protocol",

@@ -57,6 +57,24 @@ const ALLOWED: [(&str, Life); 12] = [
     ("2001:db8::48/127", Life::Lasting), ("2001:db8::4c/127", Life::Timed), ("2001:db8::50/127", Life::Over),
 ];
 
+/// Prefixes of one address of each family, each a node further inside the one before it: a look-up
+/// takes every step that there is.
+#[rustfmt::skip] // A few per line.
+const NESTED: [(&str, Life); 34] = [
+    ("172.16.0.0/13", Life::Lasting), ("172.21.0.0/17", Life::Lasting), ("172.21.80.0/21", Life::Lasting),
+    ("172.21.85.0/25", Life::Lasting), ("172.21.85.88/29", Life::Lasting), ("2a50::/13", Life::Lasting),
+    ("2a55::/17", Life::Lasting), ("2a55:5800::/21", Life::Lasting), ("2a55:5a00::/25", Life::Lasting),
+    ("2a55:5a58::/29", Life::Lasting), ("2a55:5a5a:8000::/33", Life::Lasting), ("2a55:5a5a:a000::/37", Life::Lasting),
+    ("2a55:5a5a:a580::/41", Life::Lasting), ("2a55:5a5a:a5a0::/45", Life::Lasting), ("2a55:5a5a:a5a5::/49", Life::Lasting),
+    ("2a55:5a5a:a5a5:5000::/53", Life::Lasting), ("2a55:5a5a:a5a5:5500::/57", Life::Lasting), ("2a55:5a5a:a5a5:5550::/61", Life::Lasting),
+    ("2a55:5a5a:a5a5:5555:8000::/65", Life::Lasting), ("2a55:5a5a:a5a5:5555:a800::/69", Life::Lasting), ("2a55:5a5a:a5a5:5555:aa80::/73", Life::Lasting),
+    ("2a55:5a5a:a5a5:5555:aaa8::/77", Life::Lasting), ("2a55:5a5a:a5a5:5555:aaaa::/81", Life::Lasting), ("2a55:5a5a:a5a5:5555:aaaa:5800::/85", Life::Lasting),
+    ("2a55:5a5a:a5a5:5555:aaaa:5a00::/89", Life::Lasting), ("2a55:5a5a:a5a5:5555:aaaa:5a58::/93", Life::Lasting), ("2a55:5a5a:a5a5:5555:aaaa:5a5a:8000:0/97", Life::Lasting),
+    ("2a55:5a5a:a5a5:5555:aaaa:5a5a:a000:0/101", Life::Lasting), ("2a55:5a5a:a5a5:5555:aaaa:5a5a:a580:0/105", Life::Lasting), ("2a55:5a5a:a5a5:5555:aaaa:5a5a:a5a0:0/109", Life::Lasting),
+    ("2a55:5a5a:a5a5:5555:aaaa:5a5a:a5a5:0/113", Life::Lasting), ("2a55:5a5a:a5a5:5555:aaaa:5a5a:a5a5:5800/117", Life::Lasting), ("2a55:5a5a:a5a5:5555:aaaa:5a5a:a5a5:5a00/121", Life::Lasting),
+    ("2a55:5a5a:a5a5:5555:aaaa:5a5a:a5a5:5a58/125", Life::Lasting),
+];
+
 #[rustfmt::skip] // One protocol per line.
 const SERVICES: [(&str, Life); 9] = [
     ("udp/53", Life::Lasting), ("udp/67", Life::Timed), ("udp/68", Life::Over),
@@ -106,14 +124,15 @@ impl Subject {
         let mut entries = Vec::new();
         for set in self.sets {
             let items: &[(&str, Life)] = if *set == "ports" { &SERVICES } else { &NETS };
-            entries.extend(items.iter().map(|(item, life)| Entry {
+            let nested: &[(&str, Life)] = if *set == "ports" { &[] } else { &NESTED };
+            entries.extend(items.iter().chain(nested).map(|(item, life)| Entry {
                 set: (*set).to_owned(),
                 item: (*item).to_owned(),
                 life: *life,
             }));
         }
         if self.name == "builtin" {
-            entries.extend(ALLOWED.iter().map(|(item, life)| Entry {
+            entries.extend(ALLOWED.iter().chain(&NESTED).map(|(item, life)| Entry {
                 set: "allow".to_owned(),
                 item: (*item).to_owned(),
                 life: *life,

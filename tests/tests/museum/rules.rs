@@ -112,7 +112,7 @@ pub const HALL: &[Exhibit] = &[
     Exhibit {
         bug: "Neighbour discovery may come from afar",
         seen: "RFC 4861, 6.1 and 7.1: a hop limit of 255",
-        made: Program(ND, &[patch("1: ", &["r1 = *(u32 *)(r10 -340)", "if r1 != 0xff goto ?"], &[])]),
+        made: Program(ND, &[patch("1: ", &["r1 = *(u32 *)(r10 -324)", "if r1 != 0xff goto ?"], &[])]),
     },
     Exhibit {
         bug: "The last type of neighbour discovery is not one",

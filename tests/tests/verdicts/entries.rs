@@ -87,6 +87,31 @@ fn entries_of_a_set_without_counters_match_and_count_nothing() {
 }
 
 #[test]
+fn an_ipv6_address_is_found_in_the_second_of_its_buckets() {
+    // One more than a bucket holds, and the first bucket of all of them is the same.
+    let crowd: &[&str] = &[
+        "2001:db8::3c",
+        "2001:db8::8a",
+        "2001:db8::f6",
+        "2001:db8::14c",
+        "2001:db8::1da",
+        "2001:db8::2c7",
+        "2001:db8::36f",
+        "2001:db8::3e5",
+        "2001:db8::473",
+    ];
+    with("set a net\ndrop src in a\ndefault pass\n", &[("a", crowd)], |engine| {
+        for address in crowd {
+            let source: std::net::Ipv6Addr = address.parse().expect("an address");
+            assert_eq!(decided(engine, eth() / ipv6().src(source) / udp(1, 2)), "drop src in a");
+            assert_eq!(engine.hits("a", address)[0], 1, "{address}");
+        }
+        let near = std::net::Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, 0x3d);
+        assert_eq!(decided(engine, eth() / ipv6().src(near) / udp(1, 2)), "default pass");
+    });
+}
+
+#[test]
 fn the_first_rule_that_matches_decides() {
     let policy =
         "pass src 198.51.100.7 dport 53\ndrop src 198.51.100.0/24\npass udp\ndefault drop\n";

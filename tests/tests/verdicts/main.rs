@@ -4,6 +4,7 @@
 //! `bad-length`): the row says the verdict too, and [`decided`] holds the program to it.
 
 mod builtin;
+mod edited;
 mod entries;
 mod frames;
 mod long;

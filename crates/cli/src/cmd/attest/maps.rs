@@ -30,7 +30,7 @@ impl Found<'_> {
         };
         let pinned: Vec<Option<Pinned>> =
             made.artifact.maps.iter().map(|decl| pinned(&dir, decl, report)).collect();
-        let grown = self.grown(&made.artifact.maps, &pinned);
+        let grown = self.grown(&made.artifact.maps);
         for ((decl, place), map) in grown.iter().zip(made.first_uses()).zip(&pinned) {
             let Some(map) = map else { continue };
             report.push(self.map(decl, place, &map.info));
@@ -52,10 +52,11 @@ impl Found<'_> {
     }
 
     /// The declarations as they are for what the sets hold by now: their maps have grown with it.
-    fn grown(&self, decls: &[MapDecl], pinned: &[Option<Pinned>]) -> Vec<MapDecl> {
+    pub(super) fn grown(&self, decls: &[MapDecl]) -> Vec<MapDecl> {
+        let dir = self.at.dir.subdir(MAPS).ok().flatten();
         let elements = |name: &str| {
-            let at = decls.iter().position(|decl| decl.name == name)?;
-            Some(pinned.get(at)?.as_ref()?.info.shape.max_entries)
+            let map = MapHandle::open(dir.as_ref()?, name).ok()?;
+            Some(map.info().ok()?.shape.max_entries)
         };
         let sets = self.policy.iter().flat_map(|policy| policy.sets());
         let grown: Vec<MapDecl> =

@@ -81,7 +81,8 @@ impl Found<'_> {
             Err(errno) => return Check::untold(what, errno).spare(),
         };
         let maps = made.map_numbers(info);
-        match compare(&made.image, &maps, &found) {
+        let image = Image { maps: self.grown(&made.image.maps), ..made.image.clone() };
+        match compare(&image, &maps, &found) {
             Comparison::Same(alike) => Check::ok(
                 what,
                 format_args!(

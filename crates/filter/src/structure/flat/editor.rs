@@ -250,8 +250,13 @@ impl<C: Cells> Flat<C> {
     }
 
     /// Finishes an edit that was cut short; whether there was one. To be called before any other
-    /// edit, by whoever may edit.
+    /// edit, by whoever may edit. Settings that follow from the maps are put right where they are not.
     pub fn repair(&self) -> bool {
+        for (at, word) in Head::settings(self.room, self.counting()) {
+            if self.cells.load(Part::Head, at) != word {
+                self.cells.store(Part::Head, at, word);
+            }
+        }
         let journal = self.cells.load(Part::Head, JOURNAL);
         if journal == 0 {
             return false;

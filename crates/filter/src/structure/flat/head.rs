@@ -56,20 +56,26 @@ pub struct Head {
 impl Head {
     /// The head of a new set, which has no entries; `seed` is any number that others do not know.
     pub fn first(room: Room, max: u32, seed: u64) -> [u64; HEAD_WORDS] {
-        let copies = room.copies().max(1);
         let mut words = [0; HEAD_WORDS];
-        for (setting, word) in [
-            (Setting::Max, max.into()),
-            (Setting::Shift4, (36 - room.root4_bits()).into()),
-            (Setting::BucketMask, u64::from(room.buckets6) - 1),
-            (Setting::Seed, seed),
-            (Setting::CopyStride, u64::from(room.entries) + 1),
-            (Setting::CopyMask, u64::from(copies) - 1),
-            (Setting::Shared, matches!(room.counting, Counting::Shared(_)).into()),
-        ] {
-            words[setting as usize] = word;
+        words[Setting::Max as usize] = max.into();
+        words[Setting::Seed as usize] = seed;
+        for (at, word) in Self::settings(room, room.counting) {
+            words[at] = word;
         }
         words
+    }
+
+    /// The settings that follow from the room, each with its word.
+    pub(super) fn settings(room: Room, counting: Counting) -> [(usize, u64); 5] {
+        let copies = room.copies().max(1);
+        [
+            (Setting::Shift4, (36 - room.root4_bits()).into()),
+            (Setting::BucketMask, u64::from(room.buckets6) - 1),
+            (Setting::CopyStride, u64::from(room.entries) + 1),
+            (Setting::CopyMask, u64::from(copies) - 1),
+            (Setting::Shared, matches!(counting, Counting::Shared(_)).into()),
+        ]
+        .map(|(setting, word)| (setting as usize, word))
     }
 
     /// The settings of a set with that much room; of those that follow from it, nothing is read.
@@ -92,9 +98,10 @@ impl Head {
 
     /// How hits are counted, where they are.
     pub fn counting(cells: &impl Cells, room: Room) -> Counting {
+        // What is neither is damage, and own copies are what most sets have.
         match (room.counting, cells.load(Part::Head, Setting::Shared as usize)) {
-            (Counting::Own(copies) | Counting::Shared(copies), 0) => Counting::Own(copies),
-            (Counting::Own(copies) | Counting::Shared(copies), _) => Counting::Shared(copies),
+            (Counting::Own(copies) | Counting::Shared(copies), 1) => Counting::Shared(copies),
+            (Counting::Own(copies) | Counting::Shared(copies), _) => Counting::Own(copies),
             (Counting::Off, _) => Counting::Off,
         }
     }

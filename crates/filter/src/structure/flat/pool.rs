@@ -37,7 +37,7 @@ impl Pool {
     }
 
     fn get(self, cells: &impl Cells, at: At) -> u32 {
-        u32::try_from(cells.load(Part::Head, self.word(at))).unwrap_or(0)
+        u32::try_from(cells.load(Part::Head, self.word(at))).unwrap_or(u32::MAX)
     }
 
     fn set(self, cells: &impl Cells, at: At, value: u32) {
