@@ -178,7 +178,8 @@ pub fn first_room(set: &palisade_filter::policy::Set) -> Room {
 fn hash([upper, lower]: [u64; 2]) -> u64 {
     let first = (upper ^ SEED).wrapping_mul(FACTORS[0]);
     let second = (first ^ first >> FOLDS[0] ^ lower).wrapping_mul(FACTORS[1]);
-    second ^ second >> FOLDS[1]
+    let third = (second ^ second >> FOLDS[1]).wrapping_mul(FACTORS[2]);
+    third ^ third >> FOLDS[2]
 }
 
 fn halves(bits: u128) -> [u64; 2] {

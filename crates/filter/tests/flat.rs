@@ -95,9 +95,12 @@ fn empty(room: Room) -> Flat<Owned> {
 /// Everything that can be asked, compared with the truth.
 fn check<C: Cells>(flat: &Flat<C>, truth: &Truth, random: &mut Random, what: &str) {
     let mut there = Truth::new();
-    flat.scan(|prefix, found| {
-        assert!(there.insert(prefix, found.value.ends).is_none(), "{what}: {prefix} twice");
-    });
+    flat.scan(
+        |_| true,
+        |prefix, found| {
+            assert!(there.insert(prefix, found.value.ends).is_none(), "{what}: {prefix} twice");
+        },
+    );
     assert_eq!(&there, truth, "{what}");
     for prefix in truth.keys() {
         let found = flat.get(prefix).unwrap_or_else(|| panic!("{what}: {prefix} is not found"));
@@ -270,6 +273,35 @@ fn what_does_not_fit_changes_nothing() {
 }
 
 #[test]
+fn addresses_that_differ_in_few_bits_spread_over_the_buckets() {
+    for shift in (0..112).step_by(8) {
+        let addrs = (0..2000u128).map(|n| 0x2001_0db8 << 96 | n << shift | 1 << 100);
+        let prefixes: Vec<Prefix> =
+            addrs.map(|bits| Prefix::host(IpAddr::V6(Ipv6Addr::from_bits(bits)))).collect();
+        let room = Room::holding(Need::of(&prefixes), 1 << 20, EntryCounters::Off, 1);
+        let flat = empty(room);
+        for prefix in &prefixes {
+            flat.insert(prefix, value(prefix, 0)).unwrap_or_else(|why| panic!("<< {shift}: {why}"));
+        }
+    }
+}
+
+#[test]
+fn what_a_program_has_found_says_what_it_said_when_it_has_been_taken_out() {
+    let flat = empty(room(8, 64));
+    let [outer, inner]: [Prefix; 2] =
+        ["10.0.0.0/8", "10.1.0.0/16"].map(|text| text.parse().expect("a prefix"));
+    for prefix in [&outer, &inner] {
+        flat.insert(prefix, value(prefix, 0)).expect("room");
+    }
+    let id = flat.id(&inner).expect("there").number() as usize;
+    let cover = |flat: &Flat<Owned>| flat.cells().load(Part::Entries, id * 6 + 5) as u32;
+    let before = cover(&flat);
+    assert!(flat.remove(&inner) && flat.get(&inner).is_none());
+    assert_eq!((cover(&flat), before != 0), (before, true));
+}
+
+#[test]
 fn hits_stay_with_their_entry_until_it_is_made_anew() {
     let flat = empty(room(8, 64));
     let prefix: Prefix = "192.0.2.0/24".parse().expect("a prefix");
@@ -347,9 +379,12 @@ fn an_edit_that_is_cut_short_anywhere_judges_as_before_or_behind_and_is_finished
             judged_as_one_of(&next, [&truth, &behind], &mut random, &what);
             next.repair();
             let mut there = Truth::new();
-            next.scan(|prefix, found| {
-                there.insert(prefix, found.value.ends);
-            });
+            next.scan(
+                |_| true,
+                |prefix, found| {
+                    there.insert(prefix, found.value.ends);
+                },
+            );
             assert!(there == truth || there == behind, "{what}");
             check(&next, &there, &mut random, &what);
             edit(&next, &mut there, &mut random);
@@ -408,7 +443,7 @@ fn tables_that_say_anything_end_nobody() {
             let _ = flat.insert(&prefix, value(&prefix, 5));
             flat.remove(&any(&mut random));
         }
-        flat.scan(|_, _| {});
+        flat.scan(|_| true, |_, _| {});
         flat.repair();
     }
 }

@@ -164,8 +164,8 @@ fn a_look_up_that_many_rules_begin_with_is_done_once() {
     let rules: String =
         (1..9).map(|n| format!("pass src in s ( ttl = {n} or ttl > 250 )\n")).collect();
     let text = listing(&format!("set s net\n{rules}default drop"), TARGET);
-    // Once for the answer, and once more to count the entry that was hit; in two buckets each.
-    assert_eq!((asks(&text, "s:hosts6"), asks(&text, "s:hits")), (4, 2), "{text}");
+    // Once, in two buckets; for counting it is known which entry was hit.
+    assert_eq!((asks(&text, "s:hosts6"), asks(&text, "s:hits")), (2, 2), "{text}");
 }
 
 #[test]

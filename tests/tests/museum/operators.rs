@@ -57,22 +57,32 @@ const ALLOWED: [(&str, Life); 12] = [
     ("2001:db8::48/127", Life::Lasting), ("2001:db8::4c/127", Life::Timed), ("2001:db8::50/127", Life::Over),
 ];
 
-/// Prefixes of one address of each family, each a node further inside the one before it: a look-up
-/// takes every step that there is.
+/// An address of each family, and beside it a prefix at every node that leads there: a look-up takes
+/// every step that there is, and a wrong one leads out of the set.
 #[rustfmt::skip] // A few per line.
-const NESTED: [(&str, Life); 34] = [
-    ("172.16.0.0/13", Life::Lasting), ("172.21.0.0/17", Life::Lasting), ("172.21.80.0/21", Life::Lasting),
-    ("172.21.85.0/25", Life::Lasting), ("172.21.85.88/29", Life::Lasting), ("2a50::/13", Life::Lasting),
-    ("2a55::/17", Life::Lasting), ("2a55:5800::/21", Life::Lasting), ("2a55:5a00::/25", Life::Lasting),
-    ("2a55:5a58::/29", Life::Lasting), ("2a55:5a5a:8000::/33", Life::Lasting), ("2a55:5a5a:a000::/37", Life::Lasting),
-    ("2a55:5a5a:a580::/41", Life::Lasting), ("2a55:5a5a:a5a0::/45", Life::Lasting), ("2a55:5a5a:a5a5::/49", Life::Lasting),
-    ("2a55:5a5a:a5a5:5000::/53", Life::Lasting), ("2a55:5a5a:a5a5:5500::/57", Life::Lasting), ("2a55:5a5a:a5a5:5550::/61", Life::Lasting),
-    ("2a55:5a5a:a5a5:5555:8000::/65", Life::Lasting), ("2a55:5a5a:a5a5:5555:a800::/69", Life::Lasting), ("2a55:5a5a:a5a5:5555:aa80::/73", Life::Lasting),
-    ("2a55:5a5a:a5a5:5555:aaa8::/77", Life::Lasting), ("2a55:5a5a:a5a5:5555:aaaa::/81", Life::Lasting), ("2a55:5a5a:a5a5:5555:aaaa:5800::/85", Life::Lasting),
-    ("2a55:5a5a:a5a5:5555:aaaa:5a00::/89", Life::Lasting), ("2a55:5a5a:a5a5:5555:aaaa:5a58::/93", Life::Lasting), ("2a55:5a5a:a5a5:5555:aaaa:5a5a:8000:0/97", Life::Lasting),
-    ("2a55:5a5a:a5a5:5555:aaaa:5a5a:a000:0/101", Life::Lasting), ("2a55:5a5a:a5a5:5555:aaaa:5a5a:a580:0/105", Life::Lasting), ("2a55:5a5a:a5a5:5555:aaaa:5a5a:a5a0:0/109", Life::Lasting),
-    ("2a55:5a5a:a5a5:5555:aaaa:5a5a:a5a5:0/113", Life::Lasting), ("2a55:5a5a:a5a5:5555:aaaa:5a5a:a5a5:5800/117", Life::Lasting), ("2a55:5a5a:a5a5:5555:aaaa:5a5a:a5a5:5a00/121", Life::Lasting),
-    ("2a55:5a5a:a5a5:5555:aaaa:5a5a:a5a5:5a58/125", Life::Lasting),
+const NESTED: [(&str, Life); 35] = [
+    ("172.19.0.0/16", Life::Lasting), ("172.21.48.0/20", Life::Lasting), ("172.21.92.0/24", Life::Lasting),
+    ("172.21.90.192/28", Life::Lasting), ("172.21.90.163", Life::Lasting), ("172.21.90.165", Life::Lasting),
+    ("2a53::/16", Life::Lasting), ("2a55:3000::/20", Life::Lasting), ("2a55:5c00::/24", Life::Lasting),
+    ("2a55:5a30::/28", Life::Lasting), ("2a55:5a5c::/32", Life::Lasting), ("2a55:5a5a:c000::/36", Life::Lasting),
+    ("2a55:5a5a:a300::/40", Life::Lasting), ("2a55:5a5a:a5c0::/44", Life::Lasting), ("2a55:5a5a:a5a3::/48", Life::Lasting),
+    ("2a55:5a5a:a5a5:3000::/52", Life::Lasting), ("2a55:5a5a:a5a5:5c00::/56", Life::Lasting), ("2a55:5a5a:a5a5:5a50::/60", Life::Lasting),
+    ("2a55:5a5a:a5a5:5a3a::/64", Life::Lasting), ("2a55:5a5a:a5a5:5a3c:c000::/68", Life::Lasting), ("2a55:5a5a:a5a5:5a3c:ac00::/72", Life::Lasting),
+    ("2a55:5a5a:a5a5:5a3c:aac0::/76", Life::Lasting), ("2a55:5a5a:a5a5:5a3c:aaac::/80", Life::Lasting), ("2a55:5a5a:a5a5:5a3c:aaaa:3000::/84", Life::Lasting),
+    ("2a55:5a5a:a5a5:5a3c:aaaa:5c00::/88", Life::Lasting), ("2a55:5a5a:a5a5:5a3c:aaaa:5a30::/92", Life::Lasting), ("2a55:5a5a:a5a5:5a3c:aaaa:5a5c::/96", Life::Lasting),
+    ("2a55:5a5a:a5a5:5a3c:aaaa:5a5a:c000:0/100", Life::Lasting), ("2a55:5a5a:a5a5:5a3c:aaaa:5a5a:a300:0/104", Life::Lasting), ("2a55:5a5a:a5a5:5a3c:aaaa:5a5a:a5a0:0/108", Life::Lasting),
+    ("2a55:5a5a:a5a5:5a3c:aaaa:5a5a:a5c5:0/112", Life::Lasting), ("2a55:5a5a:a5a5:5a3c:aaaa:5a5a:a5c3:3000/116", Life::Lasting), ("2a55:5a5a:a5a5:5a3c:aaaa:5a5a:a5c3:5c00/120", Life::Lasting),
+    ("2a55:5a5a:a5a5:5a3c:aaaa:5a5a:a5c3:5af0/124", Life::Lasting), ("2a55:5a5a:a5a5:5a3c:aaaa:5a5a:a5c3:5a96/127", Life::Lasting),
+];
+
+/// Prefixes alone in their region, with another one around them and without.
+#[rustfmt::skip] // A few per line.
+const ALONE: [(&str, Life); 15] = [
+    ("198.51.100.64/26", Life::Lasting), ("203.0.113.77", Life::Timed), ("223.255.128.0/18", Life::Over),
+    ("61.0.0.0/9", Life::Lasting), ("61.0.2.99", Life::Timed), ("61.64.2.0/23", Life::Lasting),
+    ("100.64.0.0/10", Life::Timed), ("100.65.1.128/25", Life::Over), ("100.81.7.7", Life::Lasting),
+    ("2a66:1234::/40", Life::Lasting), ("2a77:1:2:3:4::/80", Life::Timed), ("2a88:1:2:3::/64", Life::Lasting),
+    ("2b00::/10", Life::Lasting), ("2b01:1:2:3:8000::/66", Life::Timed), ("2b11:1234::/47", Life::Over),
 ];
 
 #[rustfmt::skip] // One protocol per line.
@@ -124,15 +134,16 @@ impl Subject {
         let mut entries = Vec::new();
         for set in self.sets {
             let items: &[(&str, Life)] = if *set == "ports" { &SERVICES } else { &NETS };
-            let nested: &[(&str, Life)] = if *set == "ports" { &[] } else { &NESTED };
-            entries.extend(items.iter().chain(nested).map(|(item, life)| Entry {
+            let [nested, alone]: [&[(&str, Life)]; 2] =
+                if *set == "ports" { [&[], &[]] } else { [&NESTED, &ALONE] };
+            entries.extend(items.iter().chain(nested).chain(alone).map(|(item, life)| Entry {
                 set: (*set).to_owned(),
                 item: (*item).to_owned(),
                 life: *life,
             }));
         }
         if self.name == "builtin" {
-            entries.extend(ALLOWED.iter().chain(&NESTED).map(|(item, life)| Entry {
+            entries.extend(ALLOWED.iter().chain(&NESTED).chain(&ALONE).map(|(item, life)| Entry {
                 set: "allow".to_owned(),
                 item: (*item).to_owned(),
                 life: *life,

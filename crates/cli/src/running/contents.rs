@@ -100,7 +100,8 @@ impl<'a> PlannedSet<'a> {
             Some(lists) => declared_anew(&from, before, declared, lists)?,
             None => Declared::default(),
         };
-        let alike = (before.max, before.timeout) == (declared.max, declared.timeout);
+        let kept = |set: &Set| (set.max, set.timeout, set.counters);
+        let alike = kept(before) == kept(declared);
         if alike && contents.is_none() && change == Declared::default() {
             let fate = Fate::Carried;
             return Ok(Self {

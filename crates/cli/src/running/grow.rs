@@ -61,9 +61,13 @@ fn replace(at: &PolicyDir, contents: BTreeMap<Name, Contents<'_>>) -> Outcome {
 
 /// What a set holds with these added: an entry that is there keeps all but its time.
 fn merged(old: &[Entry], new: impl Iterator<Item = Entry>) -> Vec<Entry> {
-    let mut all: BTreeMap<_, _> = old.iter().map(|entry| (entry.item, *entry)).collect();
+    let mut all: BTreeMap<_, _> = BTreeMap::new();
     for entry in new {
-        all.entry(entry.item).and_modify(|there| *there = there.again(entry)).or_insert(entry);
+        // Of an item that comes twice, the first stays.
+        all.entry(entry.item).or_insert(entry);
+    }
+    for there in old {
+        all.entry(there.item).and_modify(|new| *new = there.again(*new)).or_insert(*there);
     }
     all.into_values().collect()
 }

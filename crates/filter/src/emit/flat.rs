@@ -163,8 +163,8 @@ fn is_host(
     a.jump(hit);
 }
 
-/// Looks the address up among prefixes; goes to `hit` or falls through with the number of the entry
-/// in R0.
+/// Looks the address up among prefixes; goes to `hit` with the number of the entry in R0, or to
+/// `miss`.
 fn net6(
     a: &mut Assembler,
     control: MapId,

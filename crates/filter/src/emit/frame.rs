@@ -110,7 +110,7 @@ pub const SAVED: [Slot; 3] = {
     let second = Slot::below(first, Size::D);
     [first, second, Slot::below(second, Size::D)]
 };
-/// What a rule has hit so far: the pointer to the counters of an entry, or the slot of a service.
+/// What a rule has hit so far: the pointer to an entry, the number of one, or the slot of a service.
 pub const HITS: [Slot; MOST_HITS] = {
     let mut slots = [Slot::below(SAVED[2], Size::D); MOST_HITS];
     let mut i = 1;
@@ -150,7 +150,8 @@ pub const DST: AddressPlace = AddressPlace::below(SRC.bottom);
 pub const SRC_MAC: Slot = Slot::below(DST.bottom, Size::D);
 /// The same of the destination.
 pub const DST_MAC: Slot = Slot::below(SRC_MAC, Size::D);
-/// `u32`: the key of a look-up: a row, or the slot of a service.
+/// `u32`: the key of a look-up in an array: a row, the slot of a service, the number of an entry or
+/// of a node.
 pub const KEY: Slot = Slot::forgetful(DST_MAC);
 /// `u32`: results of look-ups, 1 for a hit.
 pub const REMEMBERED: [Slot; MOST_REMEMBERED] = {

@@ -2,9 +2,9 @@
 //!
 //! Entries are counted only when all conditions of the rule are true: until then a hit is kept in a
 //! slot. Where a hit is found in one of several alternatives, a word beside it says whether that
-//! alternative has been met. Of a look-up that is done once for many rules, only the answer is
-//! kept: a rule that matches by it goes through a block behind the rules, which looks up again and
-//! counts.
+//! alternative has been met. Of a look-up that is done once for many rules, the answer is kept: of
+//! an address the number of its entry, else that there is one. A rule that matches by it goes through
+//! a block behind the rules, which counts, and looks up again for that where it has to.
 
 use palisade_asm::{Assembler, Cond as If, Label, MapId, Note, R0, R1};
 
@@ -141,16 +141,23 @@ impl Rules<'_> {
 
     /// Emits the blocks that rules have asked for.
     pub fn countings(&self, a: &mut Assembler, state: State) {
-        for Counting { tests, verdict, label } in state.countings {
-            a.note(Note::new("entries hit")).place(label);
-            for test in &tests {
+        for Counting { tests, verdict, label } in &state.countings {
+            a.note(Note::new("entries hit")).place(*label);
+            for test in tests {
+                if let (Some(hit), Some((_, slot))) =
+                    (self.numbered(test), state.remembered.iter().find(|(t, _)| t == test))
+                {
+                    slot.load(a, R0);
+                    sets::count(a, hit);
+                    continue;
+                }
                 let gone = a.label("gone meanwhile");
                 if let Some(hit) = self.test(a, test, gone) {
                     sets::count(a, hit);
                 }
                 a.place(gone);
             }
-            a.jump(self.ends.verdict(verdict));
+            a.jump(self.ends.verdict(*verdict));
         }
     }
 
@@ -158,8 +165,22 @@ impl Rules<'_> {
     fn remember(&self, a: &mut Assembler, test: &Test, slot: Slot) {
         let miss = a.label("not in set");
         self.test(a, test, miss);
-        slot.store(a, 1);
+        if self.numbered(test).is_some() {
+            slot.store(a, R0);
+        } else {
+            slot.store(a, 1);
+        }
         a.place(miss);
+    }
+
+    /// What a look-up hits of which the number of the entry is all that counting needs.
+    fn numbered(&self, test: &Test) -> Option<Hit> {
+        match test {
+            Test::AddressIn(_, set) if self.counts(test) => {
+                Some(self.maps.sets[set.index()].numbered())
+            }
+            _ => None,
+        }
     }
 
     /// Where packets go whose row is named, by way of the entries that they have hit.

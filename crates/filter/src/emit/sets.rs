@@ -24,6 +24,11 @@ pub struct SetMaps {
 }
 
 impl SetMaps {
+    /// What is hit in a `net` set that counts hits.
+    pub fn numbered(&self) -> Hit {
+        Hit::Numbered { hits: self.part(Part::Hits), head: self.part(Part::Head) }
+    }
+
     /// The map of a part of a `net` set.
     pub fn part(&self, part: Part) -> MapId {
         self.maps[part.index()]
@@ -63,9 +68,7 @@ pub fn address_in(
         Family::V6 => flat::address6(a, control, set, slot, miss),
     }
     match set.counters {
-        EntryCounters::On => {
-            Hit::Numbered { hits: set.part(Part::Hits), head: set.part(Part::Head) }
-        }
+        EntryCounters::On => set.numbered(),
         EntryCounters::Off => Hit::Uncounted,
     }
 }

@@ -54,7 +54,8 @@ impl EntrySet {
     pub fn net(name: &str, maps: Vec<MapHandle>, flat: Arc<Flat<Memory>>) -> Outcome<Self> {
         let head = maps.get(Part::Head.index()).ok_or_else(|| Failure::bug("a set has a head"))?;
         let max = flat.max();
-        let (tables, ledger) = (View::all(&flat), Ledger::of(head.try_clone()?, max)?);
+        let (tables, ledger) =
+            (View::all(&flat), Ledger::of(head.try_clone()?, max)?.mapped(&flat));
         let (name, kind) = (name.to_owned(), SetKind::Net);
         Ok(Self { name, kind, max, maps, tables, flat: Some(flat), ledger })
     }
@@ -121,9 +122,7 @@ impl EntrySet {
         let (adds, all) = self.sorted(add)?;
         let deletes = self.sorted_items(delete)?;
         let now = Now::read()?;
-        if self.flat.as_ref().is_some_and(|flat| flat.repair()) {
-            self.recount(self.ledger.read()?)?;
-        }
+        self.repair()?;
         let mut before = self.ledger.read()?;
         let more: u64 = adds.iter().map(|add| add.len() as u64).sum();
         let tight = before.entries.iter().sum::<u64>() + more > self.max.into();
@@ -156,6 +155,14 @@ impl EntrySet {
         })
     }
 
+    /// Finishes what an editor has left half done.
+    fn repair(&self) -> Outcome {
+        match &self.flat {
+            Some(flat) if flat.repair() => self.recount(self.ledger.read()?),
+            Some(_) | None => Ok(()),
+        }
+    }
+
     /// Whether all entries of a table have to be read for an edit, or may well be.
     fn is_read_whole(&self, at: usize, fill: &Fill, add: &[(Item, Held)], delete: &[Item]) -> bool {
         let (entries, timed) = (count(fill.entries, at), count(fill.timed, at));
@@ -177,7 +184,9 @@ impl EntrySet {
     /// Makes the change: all of it, or none.
     pub fn carry_out(&self, edit: &Edit, after: Fill) -> Outcome<Carried> {
         let room = self.flat.as_ref().map_or(self.max, |flat| flat.room().entries.min(self.max));
-        if after.entries.iter().sum::<u64>() > room.into() {
+        // The counts are upper bounds: what adds nothing needs no room, whatever they say.
+        let adds = edit.differences.iter().any(|difference| !difference.new.is_empty());
+        if adds && after.entries.iter().sum::<u64>() > room.into() {
             return Ok(Carried::Cramped);
         }
         self.ledger.write(edit.bound(after.timeout))?;
@@ -226,6 +235,7 @@ impl EntrySet {
     /// Deletes every entry, and tells how many there were.
     pub fn clear(&self) -> Outcome<usize> {
         let (now, mut gone) = (Now::read()?, 0);
+        self.repair()?;
         for table in &self.tables {
             let mut all = Vec::new();
             table.scan(&mut |item, held| {

@@ -1,18 +1,17 @@
 //! The tables of a `net` set, mapped into memory: an edit is a store that the program sees at once.
 
-use std::net::IpAddr;
 use std::sync::Arc;
 
 use palisade_filter::Item;
 use palisade_filter::structure::NetPart;
-use palisade_filter::structure::flat::{Cells, Flat, Found, Hits, Part, Room, Value};
+use palisade_filter::structure::flat::{Cells, Flat, Found, Hits, Need, Part, Room, Value};
 use palisade_filter::value::Prefix;
 use palisade_loader::{MapHandle, MappedMut, wait_for_running_programs};
 
 use super::End;
 use super::difference::{Changed, Why};
 use super::held::Held;
-use super::table::{Table, TableError};
+use super::table::{Table, TableError, rank};
 
 /// The maps of a set, as its parts.
 pub struct Memory {
@@ -85,11 +84,8 @@ impl Table for View {
     }
 
     fn scan(&self, visit: &mut dyn FnMut(Item, Held)) -> Result<(), TableError> {
-        self.flat.scan(|prefix, found| {
-            if NetPart::of(&prefix) == self.part {
-                visit(Item::Net(prefix), held(found));
-            }
-        });
+        let wanted = |prefix: &Prefix| NetPart::of(prefix) == self.part;
+        self.flat.scan(wanted, |prefix, found| visit(Item::Net(prefix), held(found)));
         Ok(())
     }
 
@@ -139,13 +135,9 @@ fn held(found: Found) -> Held {
 }
 
 /// What certain items need of a set's maps; the items in any order, and perhaps twice.
-pub fn need(items: impl Iterator<Item = Item>) -> palisade_filter::structure::flat::Need {
+pub fn need(items: impl Iterator<Item = Item>) -> Need {
     let mut prefixes: Vec<Prefix> = items.filter_map(|item| prefix_of(&item)).collect();
-    let rank = |prefix: &Prefix| match prefix.addr() {
-        IpAddr::V4(addr) => (0, addr.to_bits().into(), prefix.len()),
-        IpAddr::V6(addr) => (1, addr.to_bits(), prefix.len()),
-    };
-    prefixes.sort_unstable_by_key(rank);
+    prefixes.sort_unstable_by_key(|prefix| rank(&Item::Net(*prefix)));
     prefixes.dedup();
-    palisade_filter::structure::flat::Need::of(&prefixes)
+    Need::of(&prefixes)
 }

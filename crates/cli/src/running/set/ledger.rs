@@ -3,23 +3,33 @@
 //! Whoever may edit a set may have written anything there, so no count is believed beyond what the
 //! set takes.
 
-use palisade_filter::structure::flat::HEAD_WORDS;
+use std::sync::Arc;
+
+use palisade_filter::structure::flat::{Flat, HEAD_WORDS};
 use palisade_filter::structure::{FILL_WORDS, Fill};
 use palisade_loader::{Insert, Map, MapHandle};
 
+use super::flat::Memory;
 use crate::failure::Outcome;
 
 /// The map of a set's fill.
 pub struct Ledger {
     map: Map<u32, [u64; HEAD_WORDS]>,
     max: u64,
+    /// The head of a `net` set, which programs read while it is written: word by word.
+    flat: Option<Arc<Flat<Memory>>>,
 }
 
 impl Ledger {
     /// The fill map of a set, from its declaration.
     pub fn of(head: MapHandle, max: u32) -> Outcome<Self> {
         let map = Map::new(head)?;
-        Ok(Self { map, max: max.into() })
+        Ok(Self { map, max: max.into(), flat: None })
+    }
+
+    /// That of a `net` set.
+    pub fn mapped(self, flat: &Arc<Flat<Memory>>) -> Self {
+        Self { flat: Some(Arc::clone(flat)), ..self }
     }
 
     /// The map.
@@ -38,6 +48,10 @@ impl Ledger {
 
     /// Writes it, and leaves what stands behind it as it is.
     pub fn write(&self, fill: Fill) -> Outcome {
+        if let Some(flat) = &self.flat {
+            fill.store(flat.cells());
+            return Ok(());
+        }
         let mut words = self.words()?;
         if let Some(first) = words.first_chunk_mut() {
             *first = fill.words();

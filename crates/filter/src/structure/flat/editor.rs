@@ -126,11 +126,18 @@ impl<C: Cells> Flat<C> {
         }
     }
 
-    /// Shows every entry, in the order of their numbers.
-    pub fn scan(&self, mut visit: impl FnMut(Prefix, Found)) {
+    /// Shows every entry that is wanted, in the order of their numbers.
+    pub fn scan(&self, wanted: impl Fn(&Prefix) -> bool, mut visit: impl FnMut(Prefix, Found)) {
         for id in Pool::Entries.used(&self.cells, &self.room).map(Id) {
-            if let Some(prefix) = self.entry(id).prefix() {
-                visit(prefix, self.found(id));
+            let mut there = self.entry(id).prefix();
+            while let Some(prefix) = there.filter(&wanted) {
+                let found = self.found(id);
+                there = self.entry(id).prefix();
+                // One that became another while it was read is read again.
+                if there == Some(prefix) {
+                    visit(prefix, found);
+                    break;
+                }
             }
         }
     }

@@ -31,6 +31,8 @@ pub const COVER: i16 = 40;
 /// Words of the counters of one CPU.
 const HITS_WORDS: usize = 2;
 
+/// The bits of the family.
+const FAMILY: u64 = 0xff << 40;
 const FAMILY4: u64 = 4;
 const FAMILY6: u64 = 6;
 
@@ -127,9 +129,9 @@ impl<'a, C: Cells> Entry<'a, C> {
         }
     }
 
-    /// Makes it free.
+    /// Makes it free. A program that has its number already still finds what it asks for.
     pub fn clear(&self) {
-        self.store(5, 0);
+        self.store(5, self.load(5) & !FAMILY);
     }
 
     /// Packets and bytes of all CPUs.

@@ -1,19 +1,23 @@
 //! Single IPv6 addresses: a hash table of buckets.
 //!
 //! A cell is a tag in its lower half and, above it, the number of an entry. The tag is 31 bits of the
-//! hash that choose no first bucket, and the lowest bit set, so that no tag is that of an empty cell. A bucket has each tag at most once, so that whoever finds a tag has one entry to
-//! compare. Cells keep their place for as long as they are used: a program that reads a bucket
-//! misses none that is there throughout.
+//! hash that choose no first bucket, and the lowest bit set, so that no tag is that of an empty cell.
+//! A bucket has each tag at most once, so that whoever finds a tag has one entry to compare. Cells
+//! keep their place for as long as they are used: a program that reads a bucket misses none that is
+//! there throughout.
 
 use super::entry::halves;
 use super::{Cells, Head, Id, Part};
 
 /// Cells of a bucket.
 pub const BUCKET_CELLS: usize = 8;
-/// What the halves of an address are multiplied by, odd numbers without a pattern.
-pub const FACTORS: [u64; 2] = [0x9e37_79b9_7f4a_7c15, 0xd6e8_feb8_6659_fd93];
-/// By how many bits each product is folded.
-pub const FOLDS: [u32; 2] = [32, 29];
+/// What is multiplied by, odd numbers without a pattern: the upper half of an address, that with the
+/// lower half, and the whole once more, without which addresses that differ in few bits would meet in
+/// few buckets.
+pub const FACTORS: [u64; 3] = [0x9e37_79b9_7f4a_7c15, 0xd6e8_feb8_6659_fd93, 0xa076_1d64_78bd_642f];
+/// By how many bits each product is folded; the last not by the bits of a tag, or a second bucket would
+/// follow from the lowest bits alone.
+pub const FOLDS: [u32; 3] = [32, 29, 29];
 
 /// Where an address is looked for.
 #[derive(Clone, Copy)]
@@ -29,7 +33,7 @@ impl Place {
             let product = word.wrapping_mul(FACTORS[at]);
             product ^ product >> FOLDS[at]
         };
-        let hash = fold(fold(upper ^ head.seed, 0) ^ lower, 1);
+        let hash = fold(fold(fold(upper ^ head.seed, 0) ^ lower, 1), 2);
         let [a, b, c, d, e, f, g, h] = hash.to_le_bytes();
         let tag = u32::from_le_bytes([a, b, c, d]) | 1;
         let choice = u32::from_le_bytes([e, f, g, h]);

@@ -17,6 +17,8 @@ const FIRST_ENTRIES: u32 = 1024;
 const FIRST_NODES: u32 = 512;
 /// Buckets of a set that begins empty.
 const FIRST_BUCKETS: u32 = 256;
+/// A set of that size has room for as much again.
+const MOST_DOUBLED: usize = 16_384;
 /// Cells that there are for each address at least.
 const CELLS_PER_HOST: u64 = 2;
 /// Bytes of counters of a set up to which every CPU has its own, however many there are.
@@ -76,7 +78,9 @@ impl Room {
     /// entries than `max`.
     pub fn holding(need: Need, max: u32, counters: EntryCounters, cpus: u32) -> Self {
         let first = Self::first(max, counters);
-        let spared = |count: usize| u32::try_from(count + count / 16 + 64).unwrap_or(u32::MAX);
+        // Small sets double, large ones grow by a sixteenth and some.
+        let spare = |count: usize| count / 16 + count.min(MOST_DOUBLED) + 64;
+        let spared = |count: usize| u32::try_from(count + spare(count)).unwrap_or(u32::MAX);
         let entries = spared(need.entries).min(max).max(first.entries);
         let cells = (need.hosts6 as u64 * CELLS_PER_HOST).div_ceil(super::BUCKET_CELLS as u64);
         let buckets = u32::try_from(cells.next_power_of_two()).unwrap_or(1 << 31);

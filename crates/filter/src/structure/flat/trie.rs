@@ -17,6 +17,8 @@ use crate::value::{Family, Prefix};
 
 /// Prefixes that hold an address are no more than the bits of one, with the empty one.
 const MOST_AROUND: usize = 129;
+/// Nodes behind each other, from the smallest root on.
+const MOST_NODES_DEEP: u8 = (128 - ROOT6_BITS) / STRIDE;
 /// Bits that a node decides.
 const STRIDE: u8 = 4;
 
@@ -25,6 +27,28 @@ const STRIDE: u8 = 4;
 struct Place {
     word: usize,
     end: u8,
+}
+
+/// How far a walk may still go.
+struct Left {
+    nodes: u32,
+    depth: u8,
+}
+
+impl Left {
+    /// Whether it may enter a node.
+    fn enter(&mut self) -> bool {
+        let may = self.nodes > 0 && self.depth > 0;
+        if may {
+            self.nodes -= 1;
+            self.depth -= 1;
+        }
+        may
+    }
+
+    fn leave(&mut self) {
+        self.depth += 1;
+    }
 }
 
 /// Where a prefix stands among the slots.
@@ -112,22 +136,22 @@ impl<C: Cells> Flat<C> {
     }
 
     /// Shows every slot without a node among some and below.
-    fn ends(&self, slots: Range<usize>, fuel: &mut u32, visit: &mut impl FnMut(usize, Slot)) {
+    fn ends(&self, slots: Range<usize>, left: &mut Left, visit: &mut impl FnMut(usize, Slot)) {
         for word in slots {
             match self.slot(word) {
-                Slot::Node(node) if *fuel > 0 => {
-                    *fuel -= 1;
+                Slot::Node(node) if left.enter() => {
                     let first = node as usize * SLOTS;
-                    self.ends(first..first + SLOTS, fuel, visit);
+                    self.ends(first..first + SLOTS, left, visit);
+                    left.leave();
                 }
                 slot @ (Slot::Node(_) | Slot::Leaf(_) | Slot::Lone(_)) => visit(word, slot),
             }
         }
     }
 
-    /// As many nodes as a walk meets at most.
-    fn fuel(&self) -> u32 {
-        self.room.nodes
+    /// As much as a walk meets at most.
+    fn left(&self) -> Left {
+        Left { nodes: self.room.nodes, depth: MOST_NODES_DEEP }
     }
 
     /// A slot with one entry alone inside.
@@ -144,7 +168,7 @@ impl<C: Cells> Flat<C> {
             let mut path = Vec::new();
             let place = match self.reach(prefix, &mut path) {
                 Reach::Around(slots) => {
-                    self.ends(slots, &mut self.fuel(), &mut |word, slot| {
+                    self.ends(slots, &mut self.left(), &mut |word, slot| {
                         self.cover(word, slot, id, prefix.len());
                     });
                     break;
@@ -183,7 +207,8 @@ impl<C: Cells> Flat<C> {
         for word in first..first + SLOTS {
             self.set_slot(word, Slot::Leaf(entry.cover()));
         }
-        if let Some(prefix) = entry.prefix() {
+        // A shorter one does not stand alone in the region; only damage says so.
+        if let Some(prefix) = entry.prefix().filter(|prefix| prefix.len() > place.end) {
             let Place { word, end } = Self::below(node, place.end, aligned(&prefix));
             if prefix.len() <= end {
                 let count = 1 << (end - prefix.len());
@@ -231,7 +256,7 @@ impl<C: Cells> Flat<C> {
         let (mut path, cover) = (Vec::new(), self.entry(id).cover());
         match self.reach(prefix, &mut path) {
             Reach::Around(slots) => {
-                self.ends(slots, &mut self.fuel(), &mut |word, slot| {
+                self.ends(slots, &mut self.left(), &mut |word, slot| {
                     self.uncover(word, slot, id, cover);
                 });
             }
@@ -313,7 +338,7 @@ impl<C: Cells> Flat<C> {
             }
         };
         match self.reach(prefix, &mut Vec::new()) {
-            Reach::Around(slots) => self.ends(slots, &mut self.fuel(), &mut visit),
+            Reach::Around(slots) => self.ends(slots, &mut self.left(), &mut visit),
             Reach::Inside(place) => visit(place.word, self.slot(place.word)),
         }
     }
@@ -337,18 +362,18 @@ impl<C: Cells> Flat<C> {
     /// Shows every node that a root leads to.
     pub(super) fn nodes(&self, visit: &mut impl FnMut(u32)) {
         let roots = 0..self.room.roots() as usize * SLOTS;
-        self.nodes_below(roots, &mut self.fuel(), visit);
+        self.nodes_below(roots, &mut self.left(), visit);
     }
 
-    fn nodes_below(&self, slots: Range<usize>, fuel: &mut u32, visit: &mut impl FnMut(u32)) {
+    fn nodes_below(&self, slots: Range<usize>, left: &mut Left, visit: &mut impl FnMut(u32)) {
         for word in slots {
             if let Slot::Node(node) = self.slot(word)
-                && *fuel > 0
+                && left.enter()
             {
-                *fuel -= 1;
                 visit(node);
                 let first = node as usize * SLOTS;
-                self.nodes_below(first..first + SLOTS, fuel, visit);
+                self.nodes_below(first..first + SLOTS, left, visit);
+                left.leave();
             }
         }
     }
