@@ -175,12 +175,9 @@ impl Rules<'_> {
 
     /// What a look-up hits of which the number of the entry is all that counting needs.
     fn numbered(&self, test: &Test) -> Option<Hit> {
-        match test {
-            Test::AddressIn(_, set) if self.counts(test) => {
-                Some(self.maps.sets[set.index()].numbered())
-            }
-            _ => None,
-        }
+        let numbered = matches!(test, Test::AddressIn(..)) && self.counts(test);
+        let set = test.set().filter(|_| numbered)?;
+        Some(self.maps.sets[set.index()].numbered())
     }
 
     /// Where packets go whose row is named, by way of the entries that they have hit.

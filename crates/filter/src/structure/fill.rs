@@ -118,6 +118,6 @@ mod tests {
             assert_eq!(Fill::of(fill.words()), fill);
         }
         assert_eq!(Fill::of([0, 0, 0, 0, 0, 0, 0, 0, u64::MAX]), Fill::default());
-        assert!(FILL_WORDS < flat::HEAD_WORDS);
+        const { assert!(FILL_WORDS < flat::HEAD_WORDS) };
     }
 }

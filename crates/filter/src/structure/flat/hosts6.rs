@@ -67,11 +67,10 @@ pub(super) fn find(
     is: impl Fn(Id) -> bool,
 ) -> Option<Id> {
     let place = Place::of(head, bits);
-    let found = place.buckets.into_iter().flat_map(Place::cells).find_map(|at| {
+    place.buckets.into_iter().flat_map(Place::cells).find_map(|at| {
         let cell = cells.load(Part::Hosts6, at);
         Place::id_of(cell).filter(|id| Place::tag_of(cell) == place.tag && is(*id))
-    });
-    found
+    })
 }
 
 /// Puts an entry in, in the emptier of its buckets; `None` if neither takes it.
