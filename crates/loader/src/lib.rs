@@ -76,7 +76,7 @@ pub use map::{
 pub use mapped::{Mapped, MappedMut};
 pub use netlink::{Ending, NetlinkError, Question};
 pub use object::{ObjectId, ObjectKind};
-pub use percpu::{CpuError, PerCpu, PerCpuIter, PerCpuMap, possible_cpus};
+pub use percpu::{CpuError, PerCpu, PerCpuIter, PerCpuMap, cpu_numbers, possible_cpus};
 pub use pin::{Access, Gid, Locked, PinDir, PinError, PinOp, Pinned};
 pub use program::{
     Blamed, Buffers, LiveRun, LoadError, LoadOptions, Program, ProgramInfo, Tag, TestRun,

@@ -48,6 +48,21 @@ pub fn possible_cpus() -> Result<usize, CpuError> {
     Ok(*COUNT.get_or_init(|| count))
 }
 
+/// One more than the greatest number of a CPU that may ever run on this machine: numbers may be left
+/// out.
+pub fn cpu_numbers() -> Result<usize, CpuError> {
+    let text = std::fs::read_to_string(Path::new(POSSIBLE))
+        .map_err(|error| CpuError::Unreadable { errno: Errno::from_io(&error) })?;
+    let malformed = || CpuError::Malformed { text: text.trim().to_owned() };
+    count_cpus(&text).and_then(|_| greatest(&text)?.checked_add(1)).ok_or_else(malformed)
+}
+
+/// The greatest number in such a list.
+fn greatest(list: &str) -> Option<usize> {
+    let last = |range: &str| range.rsplit('-').next()?.parse::<usize>().ok();
+    list.trim().split(',').filter_map(last).max()
+}
+
 /// The CPUs in a list such as `0-3,8-11`; `None` when it is not one.
 pub(crate) fn count_cpus(list: &str) -> Option<usize> {
     let mut count = 0usize;
@@ -222,6 +237,10 @@ mod tests {
         assert_eq!(count_cpus("0-3,8-11\n"), Some(8));
         assert_eq!(count_cpus("0"), Some(1));
         assert_eq!(count_cpus("0,2,4-5"), Some(4));
+        assert_eq!(
+            [greatest("0-3,8-11\n"), greatest("0"), greatest("4-5,2")],
+            [Some(11), Some(0), Some(5)]
+        );
         for odd in
             ["", "\n", "0-", "-3", "3-1", "0-3,", "a", "0-18446744073709551615", "0-99999999"]
         {

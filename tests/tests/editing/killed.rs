@@ -79,6 +79,25 @@ fn a_kill_at_any_time_of_an_edit_in_place_loses_nothing_and_the_next_one_repairs
     });
 }
 
+#[test]
+fn a_flush_behind_a_kill_leaves_no_ghost() {
+    Lab::run(|lab| {
+        lab.palisade(&["attach", NEAR]).ok();
+        let mut text = String::new();
+        many().iter().for_each(|item| writeln!(text, "{item}").expect("text"));
+        let whole = time(lab, &["import", "-"], &text);
+        lab.palisade(&["flush", "--set", "block"]).ok();
+        for kill in 0..KILLS / 2 {
+            struck(lab, &["import", "-"], &text, whole * (kill + 4) / KILLS * 2);
+            lab.palisade(&["flush", "--set", "block"]).ok();
+            assert!(items(lab, "block").is_empty(), "kill {kill}");
+            lab.palisade(&["add", "198.51.100.1"]).ok();
+            assert_eq!(items(lab, "block"), ["198.51.100.1"], "kill {kill}");
+            lab.palisade(&["del", "198.51.100.1"]).ok();
+        }
+    });
+}
+
 /// How long a command takes.
 fn time(lab: &Lab, args: &[&str], input: &str) -> Duration {
     let begin = Instant::now();

@@ -3,6 +3,7 @@
 
 mod edit;
 mod get;
+mod growth;
 mod killed;
 mod limits;
 mod mac;

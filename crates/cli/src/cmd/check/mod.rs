@@ -13,7 +13,7 @@ use palisade_asm::MapDecl;
 use palisade_filter::oracle::{self, Declared};
 use palisade_filter::policy::Rule;
 use palisade_filter::{Artifact, Dead, Policy, SetKind, structure};
-use palisade_loader::possible_cpus;
+use palisade_loader::cpu_numbers;
 
 use super::verified;
 use crate::args::Check;
@@ -124,7 +124,7 @@ fn proof(policy: &Policy, contents: &Declared, at: usize) -> Proof {
 /// The maps as they are made for what the text puts into its sets, on this machine.
 fn sized(policy: &Policy, lists: &Lists, maps: Vec<MapDecl>) -> Vec<MapDecl> {
     // Where the number cannot be read, one CPU is what counters cost at least.
-    let cpus = possible_cpus().unwrap_or(1);
+    let cpus = cpu_numbers().unwrap_or(1);
     let nets = policy.sets().iter().filter(|set| set.kind == SetKind::Net);
     let sized: Vec<MapDecl> = nets
         .flat_map(|set| {

@@ -197,7 +197,7 @@ impl OpenSet {
         let name = set.name.as_str();
         let maps = match set.kind {
             SetKind::Net => {
-                let cpus = palisade_loader::possible_cpus()
+                let cpus = palisade_loader::cpu_numbers()
                     .map_err(|why| Failure::refused(format!("cannot count the CPUs: {why}")))?;
                 let room = room(set, items, cpus);
                 let maps = Self::make(set, &structure::net_maps(set, room))?;
@@ -381,7 +381,8 @@ impl OpenSet {
     }
 }
 
-/// The room that a `net` set is made with for these items, on a machine of so many CPUs.
+/// The room that a `net` set is made with for these items, on a machine whose CPUs have so many
+/// numbers.
 pub fn room(set: &Set, items: impl Iterator<Item = Item>, cpus: usize) -> Room {
     let cpus = u32::try_from(cpus).unwrap_or(u32::MAX);
     Room::holding(flat::need(items), set.max, set.counters, cpus)
