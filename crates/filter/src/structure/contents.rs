@@ -18,6 +18,8 @@ use crate::value::{Item, Mac, Prefix, Service, SetKind};
 pub struct Contents {
     set: Set,
     entries: BTreeMap<Item, u64>,
+    /// The places of the entries in their order, from 1 on.
+    places: BTreeMap<Item, u32>,
 }
 
 /// A value to be written into one of the maps of a set.
@@ -57,7 +59,7 @@ pub enum NotTaken {
 impl Contents {
     /// A set without entries.
     pub fn new(set: &Set) -> Self {
-        Self { set: set.clone(), entries: BTreeMap::new() }
+        Self { set: set.clone(), entries: BTreeMap::new(), places: BTreeMap::new() }
     }
 
     /// Adds entries; one that is there gets the new time. The error leaves the set as it was.
@@ -72,6 +74,7 @@ impl Contents {
             return Err(NotTaken::Full { set: self.set.name.to_string(), max, entries });
         }
         self.entries.extend(more);
+        self.places = self.entries.keys().copied().zip(1..).collect();
         Ok(())
     }
 
@@ -118,8 +121,7 @@ impl Contents {
                     return None;
                 }
                 // Entries are put in in their order.
-                let number = u32::try_from(self.entries.range(..=item).count()).ok()?;
-                (Part::Hits.index(), order.bytes32(number).to_vec())
+                (Part::Hits.index(), order.bytes32(*self.places.get(item)?).to_vec())
             }
             Item::Mac(Mac(addr)) => (0, addr.to_vec()),
             Item::Service(_) => (2, order.bytes32(self.slot(item)?.into()).to_vec()),
@@ -195,7 +197,7 @@ impl Contents {
 
     /// The slot of a service: they are given in the order of the items.
     fn slot(&self, item: &Item) -> Option<u16> {
-        u16::try_from(self.entries.range(..=item).count()).ok()
+        u16::try_from(*self.places.get(item)?).ok()
     }
 
     /// The fill of a set with these entries in its parts, the map `at`.

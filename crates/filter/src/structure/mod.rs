@@ -30,7 +30,7 @@ use palisade_asm::{MapDecl, MapFlags, MapKind};
 
 use crate::policy::{EntryCounters, Set};
 use crate::value::{Family, Prefix, SetKind};
-use flat::{Part, Room};
+use flat::{Counting, Part, Room};
 
 /// Bytes of counters: packets, then bytes, each a `u64` of the machine.
 pub const HITS_SIZE: u32 = 16;
@@ -86,13 +86,21 @@ pub fn net_maps(set: &Set, room: Room) -> Vec<MapDecl> {
 }
 
 /// The maps of a set with the room that those have which are there, given how many elements a map of
-/// that name has; with the first room where they do not belong together.
+/// that name has; with the first room, for as many CPUs, where they do not belong together.
 pub fn maps_of_size(set: &Set, elements: impl Fn(&str) -> Option<u32>) -> Vec<MapDecl> {
-    let part = |part: Part| elements(&part.map_name(set.name.as_str()));
-    match Room::of_elements(part) {
-        Some(room) if set.kind == SetKind::Net => net_maps(set, room),
-        Some(_) | None => maps(set),
+    if set.kind != SetKind::Net {
+        return maps(set);
     }
+    let part = |part: Part| elements(&part.map_name(set.name.as_str()));
+    let first = || {
+        let room = first_room(set);
+        let copies = part(Part::Hits).map(|hits| hits / room.elements(Part::Entries));
+        match copies.filter(|copies| copies.is_power_of_two()) {
+            Some(copies) => Room { counting: Counting::Own(copies), ..room },
+            None => room,
+        }
+    };
+    net_maps(set, Room::of_elements(part).unwrap_or_else(first))
 }
 
 /// The room of a `net` set that begins empty, as it is compiled.
