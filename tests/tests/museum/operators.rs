@@ -85,6 +85,14 @@ const ALONE: [(&str, Life); 15] = [
     ("2b00::/10", Life::Lasting), ("2b01:1:2:3:8000::/66", Life::Timed), ("2b11:1234::/47", Life::Over),
 ];
 
+/// Addresses of which eight fill the first bucket of all of them, and the others are in their second.
+#[rustfmt::skip] // A few per line.
+const CROWD: [(&str, Life); 11] = [
+    ("3001::16a", Life::Lasting), ("3001::1e4", Life::Lasting), ("3001::23a", Life::Lasting), ("3001::240", Life::Lasting),
+    ("3001::28c", Life::Lasting), ("3001::2c5", Life::Lasting), ("3001::2e9", Life::Lasting), ("3001::31c", Life::Lasting),
+    ("3001::371", Life::Lasting), ("3001::39a", Life::Timed), ("3001::4a2", Life::Over),
+];
+
 #[rustfmt::skip] // One protocol per line.
 const SERVICES: [(&str, Life); 9] = [
     ("udp/53", Life::Lasting), ("udp/67", Life::Timed), ("udp/68", Life::Over),
@@ -134,20 +142,24 @@ impl Subject {
         let mut entries = Vec::new();
         for set in self.sets {
             let items: &[(&str, Life)] = if *set == "ports" { &SERVICES } else { &NETS };
-            let [nested, alone]: [&[(&str, Life)]; 2] =
-                if *set == "ports" { [&[], &[]] } else { [&NESTED, &ALONE] };
-            entries.extend(items.iter().chain(nested).chain(alone).map(|(item, life)| Entry {
-                set: (*set).to_owned(),
-                item: (*item).to_owned(),
-                life: *life,
-            }));
+            let [nested, alone, crowd]: [&[(&str, Life)]; 3] =
+                if *set == "ports" { [&[], &[], &[]] } else { [&NESTED, &ALONE, &CROWD] };
+            entries.extend(items.iter().chain(nested).chain(alone).chain(crowd).map(
+                |(item, life)| Entry {
+                    set: (*set).to_owned(),
+                    item: (*item).to_owned(),
+                    life: *life,
+                },
+            ));
         }
         if self.name == "builtin" {
-            entries.extend(ALLOWED.iter().chain(&NESTED).chain(&ALONE).map(|(item, life)| Entry {
-                set: "allow".to_owned(),
-                item: (*item).to_owned(),
-                life: *life,
-            }));
+            entries.extend(ALLOWED.iter().chain(&NESTED).chain(&ALONE).chain(&CROWD).map(
+                |(item, life)| Entry {
+                    set: "allow".to_owned(),
+                    item: (*item).to_owned(),
+                    life: *life,
+                },
+            ));
         }
         entries
     }
