@@ -61,6 +61,10 @@ fn replace(at: &PolicyDir, contents: BTreeMap<Name, Contents<'_>>) -> Outcome {
 
 /// What a set holds with these added: an entry that is there keeps all but its time.
 fn merged(old: &[Entry], new: impl Iterator<Item = Entry>) -> Vec<Entry> {
+    if old.is_empty() {
+        // Whoever fills the set sees to what comes twice.
+        return new.collect();
+    }
     let mut all: BTreeMap<_, _> = BTreeMap::new();
     for entry in new {
         // Of an item that comes twice, the first stays.
