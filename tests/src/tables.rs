@@ -7,8 +7,8 @@ use std::net::IpAddr;
 
 use palisade_filter::structure::flat::slot::{Life, Lone, Word};
 use palisade_filter::structure::flat::{
-    BUCKET_CELLS, Counting, FACTORS, FOLDS, HEAD_WORDS, Head, Id, Part, ROOT6_BITS, ROOT6_NODES,
-    Room, SLOTS, Slot,
+    BUCKET_CELLS, FACTORS, FOLDS, HEAD_WORDS, Head, Id, Part, ROOT6_BITS, ROOT6_NODES, Room, SLOTS,
+    Slot,
 };
 use palisade_filter::value::{Family, Prefix};
 
@@ -168,11 +168,7 @@ impl Tables {
 
 /// The room of a set's maps as they are compiled, where CPUs may share a copy of the counters.
 pub fn first_room(set: &palisade_filter::policy::Set) -> Room {
-    let room = palisade_filter::structure::first_room(set);
-    match room.counting {
-        Counting::Own(copies) => Room { counting: Counting::Shared(copies), ..room },
-        Counting::Off | Counting::Shared(_) => room,
-    }
+    palisade_filter::structure::first_room(set).shared()
 }
 
 fn hash([upper, lower]: [u64; 2]) -> u64 {

@@ -14,7 +14,7 @@ use palisade_asm::{
     Assembler, AtomicOp, Cond, Helper, Label, MapId, R0, R1, R2, R3, R5, Reg, Size, Swap,
 };
 
-use super::frame::{AddressSlot, KEY, LEN, SAVED, VERDICT};
+use super::frame::{AddressSlot, KEY, LEN, SAVED, Slot, VERDICT};
 use super::sets::{SetMaps, look_up, now};
 use super::verdict::add_to_counters;
 use crate::structure::NetPart;
@@ -95,27 +95,37 @@ fn host6(
     a.mov32(REST, R0).or(REST, 1).rsh(R0, 32);
     choice.store(a, R0);
     let second = a.label("second bucket");
-    for (other, next) in [(false, second), (true, nets)] {
-        if other {
-            a.place(second);
-            choice.load(a, R0);
-            a.xor(R0, REST);
-        }
-        let found = a.label("tag");
-        a.load_map_value(R1, set.part(Part::Head), 0);
-        a.load(Size::D, R1, R1 + Setting::BucketMask.offset()).and(R0, R1);
-        KEY.store(a, R0);
-        look_up(a, set.part(Part::Hosts6), KEY);
-        a.jump_if(R0, Cond::Eq, 0, nets);
-        for cell in 0..BUCKET_CELLS {
-            let offset = i16::try_from(cell * 8).expect("a bucket is small");
-            let another = a.label("another tag");
-            a.load(Size::D, R1, R0 + offset).jump32_if(R1, Cond::Ne, REST, another);
-            a.jump(found).place(another);
-        }
-        a.jump(next).place(found);
-        is_host(a, control, set, slot, (next, nets), hit);
+    bucket(a, control, set, slot, (second, nets), hit);
+    a.place(second);
+    choice.load(a, R0);
+    a.xor(R0, REST);
+    bucket(a, control, set, slot, (nets, nets), hit);
+}
+
+/// Looks for the address in the bucket that R0 chooses; goes to `hit` as above, to `other` where it is
+/// not, and to `past` where its entry has ended.
+fn bucket(
+    a: &mut Assembler,
+    control: MapId,
+    set: &SetMaps,
+    slot: AddressSlot,
+    (other, past): (Label, Label),
+    hit: Label,
+) {
+    let found = a.label("tag");
+    a.load_map_value(R1, set.part(Part::Head), 0);
+    a.load(Size::D, R1, R1 + Setting::BucketMask.offset()).and(R0, R1);
+    KEY.store(a, R0);
+    look_up(a, set.part(Part::Hosts6), KEY);
+    a.jump_if(R0, Cond::Eq, 0, past);
+    for cell in 0..BUCKET_CELLS {
+        let offset = i16::try_from(cell * 8).expect("a bucket is small");
+        let another = a.label("another tag");
+        a.load(Size::D, R1, R0 + offset).jump32_if(R1, Cond::Ne, REST, another);
+        a.jump(found).place(another);
     }
+    a.jump(other).place(found);
+    is_host(a, control, set, slot, (other, past), hit);
 }
 
 /// The hash of the address into R0.
@@ -142,8 +152,7 @@ fn is_host(
     (other, past): (Label, Label),
     hit: Label,
 ) {
-    let [until, _, number] = SAVED;
-    let alive = a.label("alive");
+    let [_, _, number] = SAVED;
     a.rsh(R1, 32);
     number.store(a, R1);
     KEY.store(a, R1);
@@ -153,6 +162,13 @@ fn is_host(
         half(a, slot, at, R1);
         a.load(Size::D, R2, R0 + offset).jump_if(R1, Cond::Ne, R2, other);
     }
+    unless_past(a, control, number, past, hit);
+}
+
+/// Goes to `hit` with the number in R0 that is kept in `number`, or to `past` if the entry at R0, of
+/// which it is, has ended.
+fn unless_past(a: &mut Assembler, control: MapId, number: Slot, past: Label, hit: Label) {
+    let ([until, ..], alive) = (SAVED, a.label("alive"));
     a.load(Size::D, R1, R0 + UNTIL).jump_if(R1, Cond::Eq, 0, alive);
     until.store(a, R1);
     now(a, control);
@@ -225,21 +241,13 @@ fn step(a: &mut Assembler, set: &SetMaps, miss: Label, leaf: Label) {
 /// Goes to `hit` with the number of the entry that the word in R0 names, unless there is none or
 /// none any more.
 fn entry_of(a: &mut Assembler, control: MapId, set: &SetMaps, miss: Label, hit: Label) {
-    let [until, number, _] = SAVED;
-    let (timed, alive) = (a.label("timed"), a.label("alive"));
+    let ([_, number, _], timed) = (SAVED, a.label("timed"));
     a.jump_if(R0, Cond::Set, imm(TIMED), timed);
     a.and(R0, imm(ID_MASK)).jump_if(R0, Cond::Ne, 0, hit).jump(miss);
     a.place(timed).and(R0, imm(ID_MASK));
     number.store(a, R0);
     entry(a, set, miss);
-    a.load(Size::D, R1, R0 + UNTIL).jump_if(R1, Cond::Eq, 0, alive);
-    until.store(a, R1);
-    now(a, control);
-    until.load(a, R1);
-    a.jump_if(R1, Cond::Le, R0, miss);
-    a.place(alive);
-    number.load(a, R0);
-    a.jump(hit);
+    unless_past(a, control, number, miss, hit);
 }
 
 /// The pointer to the entry whose number is in R0.

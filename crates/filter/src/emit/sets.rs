@@ -134,7 +134,7 @@ fn slot_of_protocol(a: &mut Assembler, lanes: &[Lane]) {
 }
 
 /// Goes to `hit` unless the entry at R0 is past its time, which stands at `until` in it.
-pub fn alive(a: &mut Assembler, control: MapId, until: i16, hit: Label) {
+fn alive(a: &mut Assembler, control: MapId, until: i16, hit: Label) {
     a.load(Size::D, R1, R0 + until);
     a.jump_if(R1, Cond::Eq, 0, hit);
     let [entry, ..] = SAVED;

@@ -8,7 +8,7 @@
 use palisade_asm::btf::{Layout, MapLayout};
 use palisade_asm::{MapDecl, MapFlags, MapKind};
 
-use super::flat::{self, Cells, Counting, Head, Part, Room};
+use super::flat::{self, Cells, Head, Part};
 use crate::policy::Set;
 use crate::value::{SetKind, Timeout};
 
@@ -40,7 +40,7 @@ impl Fill {
     /// that it is compiled with.
     pub fn anything(set: &Set) -> [u64; flat::HEAD_WORDS] {
         let mut words = match set.kind {
-            SetKind::Net => Head::first(shared(super::first_room(set)), set.max, 0),
+            SetKind::Net => Head::first(super::first_room(set).shared(), set.max, 0),
             SetKind::Service | SetKind::Mac => [0; flat::HEAD_WORDS],
         };
         words[..FILL_WORDS].copy_from_slice(&Self::ANYTHING.words());
@@ -65,14 +65,6 @@ impl Fill {
     pub fn of([a, b, c, d, e, f, g, h, seconds]: [u64; FILL_WORDS]) -> Self {
         let timeout = u32::try_from(seconds).ok().and_then(Timeout::seconds);
         Self { entries: [a, b, c, d], timed: [e, f, g, h], timeout }
-    }
-}
-
-/// A room whose counters all CPUs of a machine can use, however many there are.
-fn shared(room: Room) -> Room {
-    match room.counting {
-        Counting::Own(copies) => Room { counting: Counting::Shared(copies), ..room },
-        Counting::Off | Counting::Shared(_) => room,
     }
 }
 

@@ -115,15 +115,9 @@ impl<C: Cells> Flat<C> {
 
     fn found(&self, id: Id) -> Found {
         let entry = self.entry(id);
-        let value = Value { hits: self.hits(id), stamp: entry.stamp(), ends: entry.ends() };
+        let hits = entry.hits(&self.head);
+        let value = Value { hits, stamp: entry.stamp(), ends: entry.ends() };
         Found { value, until: entry.until() }
-    }
-
-    fn hits(&self, id: Id) -> [u64; 2] {
-        match self.room.counting {
-            Counting::Off => [0, 0],
-            Counting::Own(_) | Counting::Shared(_) => self.entry(id).hits(&self.head),
-        }
     }
 
     /// Shows every entry that is wanted, in the order of their numbers.
@@ -157,9 +151,7 @@ impl<C: Cells> Flat<C> {
         let id = Pool::Entries.take(&self.cells, &self.room).map(Id);
         let id = id.ok_or(NoRoom::Entries(self.room.entries))?;
         let entry = self.entry(id);
-        if self.room.counting != Counting::Off {
-            entry.set_hits(&self.head, value.hits);
-        }
+        entry.set_hits(&self.head, value.hits);
         self.note_end(value.ends);
         let around = match is_host6(prefix) {
             true => None,
@@ -200,7 +192,7 @@ impl<C: Cells> Flat<C> {
         if entry.stamp() != value.stamp {
             entry.set_stamp(value.stamp);
         }
-        if hits == Hits::Anew && self.room.counting != Counting::Off {
+        if hits == Hits::Anew {
             entry.set_hits(&self.head, value.hits);
         }
         if entry.ends() != value.ends {

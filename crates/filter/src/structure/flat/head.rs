@@ -90,7 +90,7 @@ impl Head {
         }
     }
 
-    /// Where the counters of an entry stand, in elements.
+    /// Where the counters of an entry stand, in elements; nowhere if hits are not counted.
     pub(super) fn counters(&self, id: Id) -> impl Iterator<Item = usize> + use<> {
         let stride = self.stride;
         (0..self.copies).map(move |copy| copy * stride + id.index())

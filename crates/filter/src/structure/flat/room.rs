@@ -94,6 +94,14 @@ impl Room {
         Self { nodes: spared(nodes).max(first.nodes), ..room }
     }
 
+    /// The same with counters that all CPUs of a machine can use, however many there are.
+    pub const fn shared(self) -> Self {
+        match self.counting {
+            Counting::Own(copies) => Self { counting: Counting::Shared(copies), ..self },
+            Counting::Off | Counting::Shared(_) => self,
+        }
+    }
+
     /// The room that maps of these numbers of elements have; `None` if they do not belong together.
     pub fn of_elements(elements: impl Fn(Part) -> Option<u32>) -> Option<Self> {
         let entries = elements(Part::Entries)?.checked_sub(1)?;
