@@ -99,7 +99,7 @@ fn declare(a: &mut Assembler, plan: &Plan<'_>) -> (Maps, Option<[palisade_asm::M
         .map(|set| SetMaps {
             maps: structure::maps(set).iter().map(|_| next()).collect(),
             counters: set.counters,
-            function: a.label(format!("look up in {}", set.name)),
+            function: a.function(format!("look up in {}", set.name), 2),
         })
         .collect();
     let tables = plan.tables.map().map(|_| next());
