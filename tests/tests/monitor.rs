@@ -9,6 +9,7 @@ use std::collections::BTreeSet;
 use std::io::{BufRead, BufReader};
 use std::process::{Child, ChildStdout, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
 use nix::sys::signal::{Signal, kill};
@@ -40,6 +41,10 @@ fn strange() -> u32 {
     let process = std::process::id() % 10_000;
     0x1000_0000 + process * 100_000 + NEXT.fetch_add(1, Ordering::Relaxed) * 10_000
 }
+
+/// Held to write by the test that fills the rows of every monitor on the machine, and to read by those
+/// that look for an action of their own in one.
+static ROWS: RwLock<()> = RwLock::new(());
 
 /// A running monitor.
 struct Monitor {
@@ -249,6 +254,7 @@ fn gone(objects: &BTreeSet<ObjectId>) {
 
 #[test]
 fn exceptions_are_counted_by_the_action_that_the_program_returned() {
+    let _rows = ROWS.read().unwrap_or_else(PoisonError::into_inner);
     Lab::run(|lab| {
         set_out(lab, &obedient());
         let mut monitors = [Monitor::start(lab, &[]), Monitor::start(lab, &["--per-cpu"])];
@@ -282,6 +288,7 @@ fn exceptions_are_counted_by_the_action_that_the_program_returned() {
 
 #[test]
 fn rates_are_those_of_the_interval_and_totals_those_since_the_beginning() {
+    let _rows = ROWS.read().unwrap_or_else(PoisonError::into_inner);
     Lab::run(|lab| {
         if !may_be_strange() {
             return;
@@ -310,6 +317,7 @@ fn rates_are_those_of_the_interval_and_totals_those_since_the_beginning() {
 
 #[test]
 fn actions_without_end_fill_the_rows_and_are_still_counted() {
+    let _rows = ROWS.write().unwrap_or_else(PoisonError::into_inner);
     Lab::run(|lab| {
         if !may_be_strange() {
             return;
@@ -330,7 +338,11 @@ fn actions_without_end_fill_the_rows_and_are_still_counted() {
         };
         let document = monitor.until("700 packets", |document| ours(document) >= 700);
         assert!(rows(&document).any(|row| row["others"] == true && row["action"].is_null()));
-        assert!(rows(&document).count() <= 512 + 9, "{document}");
+        let exceptions = rows(&document).filter(|row| row["event"] == "xdp_exception").count();
+        assert!(exceptions <= 256, "{exceptions} rows");
+        // The verdicts that there are have rows whatever comes before them.
+        send(lab, 0);
+        monitor.until_counted(&Wanted::new("xdp_exception", "aborted"), FRAMES);
     });
 }
 
@@ -393,7 +405,7 @@ fn however_it_ends_nothing_of_it_stays_in_the_kernel() {
             let of = |kind| objects.iter().filter(|object| object.kind == kind).count();
             assert!(of(ObjectKind::Program) >= 7, "{objects:?}");
             assert_eq!(of(ObjectKind::Program), of(ObjectKind::Link), "{objects:?}");
-            assert_eq!(of(ObjectKind::Map), 2, "{objects:?}");
+            assert_eq!(of(ObjectKind::Map), of(ObjectKind::Link), "{objects:?}");
             monitor.signal(signal);
             let status = monitor.child.wait().expect("it ends");
             let code = (signal != Signal::SIGKILL).then_some(0);

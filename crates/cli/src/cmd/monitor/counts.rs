@@ -6,8 +6,8 @@
 use std::collections::BTreeMap;
 
 use palisade_loader::{
-    CpuError, Errno, LoadError, MapError, MapHandle, PerCpu, PerCpuMap, TraceError, TraceProgram,
-    Tracing, cpu_list,
+    CpuError, Errno, Insert, LoadError, MapError, MapHandle, PerCpu, PerCpuMap, TraceError,
+    TraceProgram, Tracing, cpu_list,
 };
 
 use super::events::{Event, Subject, action_word};
@@ -33,10 +33,10 @@ pub struct About {
 }
 
 impl Row {
-    fn of(key: Key) -> Option<Self> {
+    fn of(event: Event, key: Key) -> Self {
         let error = key.error.cast_signed().unsigned_abs();
-        let about = Some(About { subject: key.subject, error });
-        Some(Self { event: Event::from_number(key.event)?, about })
+        let about = (key != Key::OTHERS).then_some(About { subject: key.subject, error });
+        Self { event, about }
     }
 
     /// The verdict that it is about: a number where it has no word.
@@ -65,11 +65,16 @@ impl Row {
 /// What has been counted, by row and CPU.
 pub type Reading = BTreeMap<Row, PerCpu<Counts>>;
 
+/// An event that is counted.
+struct Counted {
+    event: Event,
+    rows: PerCpuMap<Key, Counts>,
+    _program: Tracing,
+}
+
 /// The programs at the tracepoints, with their maps.
 pub struct Watch {
-    rows: PerCpuMap<Key, Counts>,
-    others: PerCpuMap<u32, Counts>,
-    tracing: Vec<(Event, Tracing)>,
+    counted: Vec<Counted>,
     /// The tracepoints that this kernel lacks.
     pub missing: Vec<Event>,
     /// The numbers of the CPUs, in the order in which a reading has them.
@@ -80,46 +85,34 @@ impl Watch {
     /// Begins to count.
     pub fn begin() -> Outcome<Self> {
         let cpus = cpu_list().map_err(no_cpus)?;
-        let [rows, others] = programs::maps().each_ref().map(MapHandle::create);
-        let maps = [rows.map_err(no_map)?, others.map_err(no_map)?];
-        let (mut tracing, mut missing) = (Vec::new(), Vec::new());
+        let (mut counted, mut missing) = (Vec::new(), Vec::new());
         for event in Event::ALL {
-            match attach(event, &maps)? {
-                Some(link) => tracing.push((event, link)),
+            match count(event)? {
+                Some(one) => counted.push(one),
                 None => missing.push(event),
             }
         }
-        if tracing.is_empty() {
+        if counted.is_empty() {
             return Err(Failure::refused("this kernel has none of the XDP tracepoints")
                 .note("help", "it takes a kernel with CONFIG_BPF_EVENTS and CONFIG_TRACEPOINTS, which those of the distributions are"));
         }
-        let [rows, others] = maps;
-        Ok(Self {
-            rows: PerCpuMap::new(rows)?,
-            others: PerCpuMap::new(others)?,
-            tracing,
-            missing,
-            cpus,
-        })
+        Ok(Self { counted, missing, cpus })
     }
 
     /// The events that are counted.
     pub fn events(&self) -> impl Iterator<Item = Event> {
-        self.tracing.iter().map(|(event, _)| *event)
+        self.counted.iter().map(|one| one.event)
     }
 
     /// What has been counted since the beginning.
     pub fn read(&self) -> Outcome<Reading> {
         let mut reading = Reading::new();
-        for entry in self.rows.iter() {
-            let (key, counts) = entry?;
-            if let Some(row) = Row::of(key) {
-                reading.insert(row, counts);
-            }
-        }
-        for (event, counts) in (0..).map_while(Event::from_number).zip(self.others.get_all()?) {
-            if counts.sum() != [0; 3] {
-                reading.insert(Row { event, about: None }, counts);
+        for one in &self.counted {
+            for entry in one.rows.iter() {
+                let (key, counts) = entry?;
+                if counts.sum() != [0; 3] {
+                    reading.insert(Row::of(one.event, key), counts);
+                }
             }
         }
         Ok(reading)
@@ -127,12 +120,17 @@ impl Watch {
 }
 
 /// Runs the program of an event at its tracepoint; `None` where the kernel has no such event.
-fn attach(event: Event, [rows, others]: &[MapHandle; 2]) -> Outcome<Option<Tracing>> {
+fn count(event: Event) -> Outcome<Option<Counted>> {
     let image = programs::program(event)?;
-    let maps = [rows.try_clone()?, others.try_clone()?];
+    let map = MapHandle::create(&programs::rows(event)).map_err(no_map)?;
+    let maps = [map.try_clone()?];
+    let rows = PerCpuMap::new(map)?;
+    for key in programs::first(event) {
+        rows.set(&key, &PerCpu::of([0; 3]).map_err(no_cpus)?, Insert::New)?;
+    }
     let program = TraceProgram::load(&image, &maps, event.name(), c"Dual MIT/GPL");
     match program.map_err(not_loaded)?.attach(event.name()) {
-        Ok(tracing) => Ok(Some(tracing)),
+        Ok(tracing) => Ok(Some(Counted { event, rows, _program: tracing })),
         Err(TraceError::Missing { .. }) => Ok(None),
         Err(TraceError::Refused { errno: Errno::EINVAL, .. }) => Err(Failure::bug(format!(
             "`{event}` of this kernel has fewer arguments than palisade knows"
@@ -183,10 +181,7 @@ mod tests {
 
     #[test]
     fn a_row_says_what_its_key_means() {
-        let row = |event: Event, subject, error| {
-            let key = Key { event: event.number().into(), subject, error };
-            Row::of(key).expect("an event")
-        };
+        let row = |event: Event, subject, error| Row::of(event, Key { subject, error });
         let odd = row(Event::Exception, 42, 0);
         assert_eq!((odd.action(), odd.error(), odd.to_cpu()), (Some(Err(42)), None, None));
         let aborted = row(Event::Exception, 0, 0);
@@ -195,7 +190,8 @@ mod tests {
         assert_eq!((failed.action(), failed.error()), (Some(Ok("redirect")), Some(Errno::EINVAL)));
         let queued = row(Event::CpumapEnqueue, 3, 0);
         assert_eq!((queued.action(), queued.to_cpu()), (Some(Ok("redirect")), Some(3)));
-        assert_eq!(Row::of(Key { event: 99, subject: 0, error: 0 }), None);
+        let others = Row::of(Event::Exception, Key::OTHERS);
+        assert_eq!((others.action(), others.error(), others.about), (None, None, None));
     }
 
     #[test]

@@ -1,8 +1,9 @@
 //! The program for each tracepoint: it adds what the event tells to a row of the counters.
 //!
-//! A row is named by event, subject and error ([`Key`]) and made when it is first met. The map has
-//! room for [`ROOM`] of them, so that a program which returns whatever it finds in its packets
-//! fills no memory; what finds no room is counted in a row of its own for each event ([`OTHERS`]).
+//! Each event has a map of its own, whose rows are named by subject and error ([`Key`]) and made when
+//! they are first met. It has room for [`ROOM`] of them, so that a program which returns whatever it
+//! finds in its packets fills no memory; what finds no room is counted in a row that is there from the
+//! start ([`Key::OTHERS`]), as are the verdicts that there are ([`first`]).
 //! Counters are per CPU, and added to atomically, as a newer kernel may interrupt the program.
 
 use palisade_asm::{
@@ -11,15 +12,11 @@ use palisade_asm::{
 };
 use palisade_loader::Wire;
 
-use super::events::{Event, Meaning, Number};
+use super::events::{Event, Number, VERDICTS};
 use crate::failure::{Failure, Outcome};
 
-/// The map of the rows, and the map of what found no room in it; the programs declare them in this
-/// order.
-pub const ROWS: &str = "monitor_rows";
-pub const OTHERS: &str = "monitor_others";
-/// How many rows there can be.
-pub const ROOM: u32 = 512;
+/// How many rows an event can have.
+pub const ROOM: u32 = 256;
 
 /// What is counted in each row: packets, drops, and how often the event was met.
 pub type Counts = [u64; 3];
@@ -27,19 +24,22 @@ pub type Counts = [u64; 3];
 /// The name of a row.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Key {
-    /// The event's number.
-    pub event: u32,
-    /// What it was about.
+    /// What the event was about.
     pub subject: u32,
     /// The error, as the kernel has it.
     pub error: u32,
 }
 
+impl Key {
+    /// The row of all that finds no room; no event has such an error.
+    pub const OTHERS: Self = Self { subject: u32::MAX, error: i32::MIN.cast_unsigned() };
+}
+
 impl Wire for Key {
-    const SIZE: usize = 12;
+    const SIZE: usize = 8;
 
     fn put(&self, out: &mut [u8]) {
-        for (to, number) in out.chunks_exact_mut(4).zip([self.event, self.subject, self.error]) {
+        for (to, number) in out.chunks_exact_mut(4).zip([self.subject, self.error]) {
             number.put(to);
         }
     }
@@ -47,40 +47,44 @@ impl Wire for Key {
     fn get(bytes: &[u8]) -> Self {
         let mut numbers = bytes.chunks_exact(4).map(u32::get);
         let mut next = || numbers.next().unwrap_or_default();
-        Self { event: next(), subject: next(), error: next() }
+        Self { subject: next(), error: next() }
     }
 }
 
-/// The maps that all programs share, as each declares them.
-pub fn maps() -> [MapDecl; 2] {
-    let decl = |name: &str, kind, key_size, max_entries| MapDecl {
-        name: name.to_owned(),
-        kind,
-        key_size,
+/// The map of an event's rows.
+pub fn rows(event: Event) -> MapDecl {
+    MapDecl {
+        name: event.name().to_owned(),
+        kind: MapKind::PerCpuHash,
+        key_size: 8,
         value_size: 24,
-        max_entries,
+        max_entries: ROOM,
         flags: MapFlags::NONE,
-    };
-    [
-        decl(ROWS, MapKind::PerCpuHash, 12, ROOM),
-        decl(OTHERS, MapKind::PerCpuArray, 4, Event::ALL.len().try_into().unwrap_or(u32::MAX)),
-    ]
+    }
+}
+
+/// The rows that are there from the start, so that nothing takes their room.
+pub fn first(event: Event) -> Vec<Key> {
+    let verdicts = if event == Event::Exception { 0..VERDICTS } else { 0..0 };
+    let rows = verdicts.map(|subject| Key { subject, error: 0 });
+    rows.chain([Key::OTHERS]).collect()
 }
 
 /// Where the key stands on the stack, and below it what a new row begins with.
-const KEY: i16 = 16;
-const FRESH: i16 = 40;
+const KEY: i16 = 8;
+const FRESH: i16 = 32;
 /// `BPF_NOEXIST`: what another CPU has made meanwhile stays as it is.
 const ONLY_NEW: i32 = 1;
 
 /// The program for an event; it runs on any kernel that has raw tracepoints.
 pub fn program(event: Event) -> Outcome<Image> {
     let mut a = Assembler::new();
-    let [rows, others] = maps().map(|decl| a.map(decl));
+    let rows = a.map(rows(event));
     let (count, out) = (a.label("count"), a.label("out"));
     let meaning = event.meaning();
     a.note(Note::new("key")).mov(R6, R1);
-    key(&mut a, event, meaning);
+    store(&mut a, FP - KEY, meaning.subject);
+    store(&mut a, FP - (KEY - 4), meaning.error);
     a.note(Note::new("row"));
     look_up(&mut a, rows);
     a.jump_if(R0, Cond::Ne, 0, count);
@@ -89,8 +93,10 @@ pub fn program(event: Event) -> Outcome<Image> {
     look_up(&mut a, rows);
     a.jump_if(R0, Cond::Ne, 0, count);
     a.note(Note::new("no room"));
-    // The key begins with the number of the event, which is the index here.
-    look_up(&mut a, others);
+    let Key { subject, error } = Key::OTHERS;
+    store(&mut a, FP - KEY, Number::Always(subject.cast_signed()));
+    store(&mut a, FP - (KEY - 4), Number::Always(error.cast_signed()));
+    look_up(&mut a, rows);
     a.jump_if(R0, Cond::Eq, 0, out);
     a.place(count).note(Note::new("count"));
     for (place, number) in [(0, meaning.packets), (8, meaning.drops), (16, Number::Always(1))] {
@@ -101,16 +107,12 @@ pub fn program(event: Event) -> Outcome<Image> {
     program.encode(Isa::V1).map_err(|error| Failure::bug(error.to_string()))
 }
 
-/// Writes the key.
-fn key(a: &mut Assembler, event: Event, meaning: Meaning) {
-    a.store(Size::W, FP - KEY, i32::from(event.number()));
-    for (place, number) in [(4, meaning.subject), (8, meaning.error)] {
-        let to = FP - (KEY - place);
-        match number {
-            Number::Always(value) => a.store(Size::W, to, value),
-            Number::Argument(at) => argument(a, R2, at).store(Size::W, to, R2),
-        };
-    }
+/// Writes a half of the key.
+fn store(a: &mut Assembler, to: Mem, number: Number) {
+    match number {
+        Number::Always(value) => a.store(Size::W, to, value),
+        Number::Argument(at) => argument(a, R2, at).store(Size::W, to, R2),
+    };
 }
 
 /// Reads an argument: the kernel passes all of them as 64 bits, numbers of 32 bits with zeros above.
@@ -147,40 +149,40 @@ mod tests {
     use super::*;
 
     const REDIRECT_ERR: &str = "\
-.map monitor_rows percpu_hash key 12 value 24 max 512
-.map monitor_others percpu_array key 4 value 24 max 9
+.map xdp_redirect_err percpu_hash key 8 value 24 max 256
 ; key
   r6 = r1
-  *(u32 *)(r10 -16) = 2
-  *(u32 *)(r10 -12) = 4
+  *(u32 *)(r10 -8) = 4
   r2 = *(u64 *)(r6 +24)
-  *(u32 *)(r10 -8) = r2
+  *(u32 *)(r10 -4) = r2
 ; row
-  r1 = map[monitor_rows]
+  r1 = map[xdp_redirect_err]
   r2 = r10
-  r2 += -16
+  r2 += -8
   call bpf_map_lookup_elem#1
   if r0 != 0x0 goto count
 ; new row
-  *(u64 *)(r10 -40) = 0
   *(u64 *)(r10 -32) = 0
   *(u64 *)(r10 -24) = 0
-  r1 = map[monitor_rows]
+  *(u64 *)(r10 -16) = 0
+  r1 = map[xdp_redirect_err]
   r2 = r10
-  r2 += -16
+  r2 += -8
   r3 = r10
-  r3 += -40
+  r3 += -32
   r4 = 1
   call bpf_map_update_elem#2
-  r1 = map[monitor_rows]
+  r1 = map[xdp_redirect_err]
   r2 = r10
-  r2 += -16
+  r2 += -8
   call bpf_map_lookup_elem#1
   if r0 != 0x0 goto count
 ; no room
-  r1 = map[monitor_others]
+  *(u32 *)(r10 -8) = -1
+  *(u32 *)(r10 -4) = -2147483648
+  r1 = map[xdp_redirect_err]
   r2 = r10
-  r2 += -16
+  r2 += -8
   call bpf_map_lookup_elem#1
   if r0 == 0x0 goto out
 count:
@@ -215,16 +217,15 @@ out:
                 let read = text.contains(&format!("*(u64 *)(r6 +{})", at * 8));
                 assert!(!read || at < count, "{event} reads argument {at}:\n{text}");
             }
-            assert!(text.contains(&format!("*(u32 *)(r10 -16) = {}", event.number())), "{text}");
         }
     }
 
     #[test]
     fn a_key_comes_back_from_its_bytes() {
-        let key = Key { event: 1, subject: 42, error: 22u32.wrapping_neg() };
+        let key = Key { subject: 42, error: 22u32.wrapping_neg() };
         let mut bytes = [0; Key::SIZE];
         key.put(&mut bytes);
         assert_eq!(Key::get(&bytes), key);
-        assert_eq!(bytes[4..8], 42u32.to_ne_bytes());
+        assert_eq!(bytes[..4], 42u32.to_ne_bytes());
     }
 }
