@@ -4,11 +4,11 @@
 //! they are first met. It has room for [`ROOM`] of them, so that a program which returns whatever it
 //! finds in its packets fills no memory; what finds no room is counted in a row that is there from the
 //! start ([`Key::OTHERS`]), as are the verdicts that there are ([`first`]).
-//! Counters are per CPU, and added to atomically, as a newer kernel may interrupt the program.
+//! Counters are per CPU and belong to one program, which the kernel does not run twice at once on a CPU.
 
 use palisade_asm::{
-    Assembler, AtomicOp, Cond, FP, Helper, Image, Isa, MapDecl, MapFlags, MapId, MapKind, Mem,
-    Note, R0, R1, R2, R3, R4, R6, Reg, Size,
+    Assembler, Cond, FP, Helper, Image, Isa, MapDecl, MapFlags, MapId, MapKind, Mem, Note, R0, R1,
+    R2, R3, R4, R6, Reg, Size,
 };
 use palisade_loader::Wire;
 
@@ -136,10 +136,10 @@ fn make(a: &mut Assembler, rows: MapId) {
 fn add(a: &mut Assembler, to: Mem, number: Number) {
     match number {
         Number::Always(0) => return,
-        Number::Always(value) => a.mov(R1, value),
-        Number::Argument(at) => argument(a, R1, at),
+        Number::Always(value) => a.load(Size::D, R1, to).add(R1, value),
+        Number::Argument(at) => argument(a, R2, at).load(Size::D, R1, to).add(R1, R2),
     };
-    a.atomic(AtomicOp::Add, Size::D, to, R1);
+    a.store(Size::D, to, R1);
 }
 
 #[cfg(test)]
@@ -187,10 +187,12 @@ mod tests {
   if r0 == 0x0 goto out
 count:
 ; count
-  r1 = 1
-  lock *(u64 *)(r0 +0) += r1
-  r1 = 1
-  lock *(u64 *)(r0 +16) += r1
+  r1 = *(u64 *)(r0 +0)
+  r1 += 1
+  *(u64 *)(r0 +0) = r1
+  r1 = *(u64 *)(r0 +16)
+  r1 += 1
+  *(u64 *)(r0 +16) = r1
 out:
 ; end
   r0 = 0
