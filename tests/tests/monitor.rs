@@ -84,11 +84,17 @@ impl Monitor {
         }
     }
 
-    /// Waits until a row has at least so many packets and drops.
+    /// Waits until a row has at least so many packets.
     #[track_caller]
     fn until_counted(&mut self, row: &Wanted, packets: u64) {
+        self.until_row(row, "packets", packets);
+    }
+
+    /// Waits until a number of a row is at least so large.
+    #[track_caller]
+    fn until_row(&mut self, row: &Wanted, what: &str, least: u64) {
         self.until(row.event, |document| {
-            rows(document).filter(|found| row.is(found)).any(|found| sum(&found) >= packets)
+            rows(document).filter(|found| row.is(found)).any(|found| number(&found, what) >= least)
         });
     }
 
@@ -155,11 +161,6 @@ fn number(row: &Value, what: &str) -> u64 {
     row[what].as_u64().unwrap_or_else(|| panic!("no {what} in {row}"))
 }
 
-/// Packets and drops: a bulk may be dropped in part where others keep the machine busy.
-fn sum(row: &Value) -> u64 {
-    number(row, "packets") + number(row, "drops")
-}
-
 /// A program with at most one map, in the kernel.
 fn load(
     maps: &[MapHandle],
@@ -210,8 +211,8 @@ fn send(lab: &Lab, action: u32) {
     (0..FRAMES).for_each(|_| sender.send(&frame));
 }
 
-/// A program that redirects every frame to the first entry of a map.
-fn redirecting(kind: MapKind, target: u32) -> Program {
+/// A program that puts so many bytes before every frame and redirects it to the first entry of a map.
+fn redirecting(kind: MapKind, target: u32, longer: i32) -> Program {
     let decl = MapDecl {
         name: "targets".to_owned(),
         kind,
@@ -222,6 +223,7 @@ fn redirecting(kind: MapKind, target: u32) -> Program {
     };
     let map = MapHandle::create(&decl).expect("a map");
     let program = load(&[map.try_clone().expect("cloned")], Some(decl), |a, map| {
+        a.mov(R2, -longer).call(Helper::XDP_ADJUST_HEAD);
         a.load_map(R1, map.expect("a map")).mov(R2, 0).mov(R3, 0);
         a.call(Helper::REDIRECT_MAP).exit();
     });
@@ -364,7 +366,7 @@ fn a_redirect_to_an_interface_that_is_not_there_is_an_error_with_its_number() {
 #[test]
 fn a_redirect_into_a_device_map_is_counted_where_it_is_asked_and_where_it_is_sent() {
     Lab::run(|lab| {
-        set_out(lab, &redirecting(MapKind::DevMap, lab.near_index().number()));
+        set_out(lab, &redirecting(MapKind::DevMap, lab.near_index().number(), 0));
         let mut monitor = Monitor::start(lab, &[]);
         send(lab, 0);
         monitor.until_counted(&Wanted::new("xdp_redirect", "redirect"), FRAMES);
@@ -373,10 +375,22 @@ fn a_redirect_into_a_device_map_is_counted_where_it_is_asked_and_where_it_is_sen
 }
 
 #[test]
+fn what_the_interface_does_not_take_is_counted_as_dropped() {
+    Lab::run(|lab| {
+        // The sending interface lets it pass, its peer takes no more than its own MTU.
+        lab.far().set_mtu(lab.far_index(), 100).expect("a small MTU");
+        set_out(lab, &redirecting(MapKind::DevMap, lab.near_index().number(), 128));
+        let mut monitor = Monitor::start(lab, &[]);
+        send(lab, 0);
+        monitor.until_row(&Wanted::new("xdp_devmap_xmit", "redirect"), "drops", FRAMES);
+    });
+}
+
+#[test]
 fn a_redirect_into_a_cpu_map_is_counted_by_the_cpu_and_where_that_takes_it() {
     Lab::run(|lab| {
         // The value is the length of the queue; the key, the CPU.
-        set_out(lab, &redirecting(MapKind::CpuMap, 192));
+        set_out(lab, &redirecting(MapKind::CpuMap, 192, 0));
         let mut monitor = Monitor::start(lab, &[]);
         send(lab, 0);
         let to_cpu = 0.into();
