@@ -5,7 +5,7 @@
 //! pinned.
 
 use std::ffi::{CStr, CString};
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 use palisade_asm::Image;
 
@@ -42,7 +42,7 @@ pub struct TraceProgram {
 /// A program that runs at a tracepoint, until this is dropped.
 #[derive(Debug)]
 pub struct Tracing {
-    _link: OwnedFd,
+    link: OwnedFd,
 }
 
 impl TraceProgram {
@@ -67,9 +67,21 @@ impl TraceProgram {
         let missing = || TraceError::Missing { tracepoint: tracepoint.to_owned() };
         let name = CString::new(tracepoint).map_err(|_| missing())?;
         match sys::raw_tracepoint_open(&name, self.fd.as_fd()) {
-            Ok(link) => Ok(Tracing { _link: link }),
+            Ok(link) => Ok(Tracing { link }),
             Err(Errno::ENOENT) => Err(missing()),
             Err(errno) => Err(TraceError::Refused { tracepoint: tracepoint.to_owned(), errno }),
         }
+    }
+}
+
+impl AsFd for TraceProgram {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.fd.as_fd()
+    }
+}
+
+impl AsFd for Tracing {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.link.as_fd()
     }
 }
