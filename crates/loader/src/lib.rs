@@ -8,7 +8,8 @@
 //!
 //! What holds throughout:
 //! - Nothing detaches or unpins itself. Dropping any value here closes a descriptor and changes
-//!   nothing that filters packets.
+//!   nothing that filters packets; only an [`xdp::Hold`], and an [`xsk::Socket`], are there to end
+//!   with whoever has them.
 //! - An error says what was asked and what the kernel said, in the kernel's own words where it has
 //!   any.
 //! - Bytes from the kernel are foreign: their lengths are checked, and no text is taken for UTF-8.
@@ -62,6 +63,7 @@ mod verifier;
 mod walk;
 mod wire;
 pub mod xdp;
+pub mod xsk;
 
 pub use clock::{ClockError, Ticks};
 pub use error::Errno;
