@@ -4,23 +4,19 @@
 //! policy is replaced meanwhile, it goes on with the new one.
 
 use std::io::{IsTerminal, Write};
-use std::os::fd::AsFd;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
-use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
-use nix::sys::signal::{SigSet, Signal};
-use nix::sys::signalfd::{SfdFlags, SignalFd};
 use palisade_filter::plan::Decider;
 use palisade_filter::{Row, Verdict};
-use palisade_loader::Errno;
 use serde_json::{Map, Value, json};
 
 use super::status::{by_verdict, row_name, would_drop};
 use crate::args::{Global, Stats};
-use crate::failure::{Failure, Outcome};
+use crate::failure::Outcome;
 use crate::output::{Form, Output, human};
 use crate::running::home::{Count, Counters, PolicyDir, Reading, Running};
 use crate::running::look::look;
+use crate::stop::Stop;
 
 /// Measures until told to stop.
 pub fn run(global: &Global, args: &Stats, out: &mut Output) -> Outcome {
@@ -44,57 +40,6 @@ pub fn run(global: &Global, args: &Stats, out: &mut Output) -> Outcome {
         })?;
     }
     Ok(())
-}
-
-/// SIGINT and SIGTERM as something to wait for.
-struct Stop {
-    set: SigSet,
-    signals: SignalFd,
-}
-
-impl Drop for Stop {
-    fn drop(&mut self) {
-        // The signals do again what they did before; there is nobody to tell if not.
-        let _ = self.set.thread_unblock();
-    }
-}
-
-impl Stop {
-    fn new() -> Outcome<Self> {
-        let mut set = SigSet::empty();
-        set.add(Signal::SIGINT);
-        set.add(Signal::SIGTERM);
-        let made = set.thread_block().and_then(|()| {
-            SignalFd::with_flags(&set, SfdFlags::SFD_CLOEXEC | SfdFlags::SFD_NONBLOCK)
-        });
-        let signals = made.map_err(|errno| refused("wait for signals", errno))?;
-        Ok(Self { set, signals })
-    }
-
-    /// Waits; true if one of the signals came.
-    fn within(&self, time: Duration) -> Outcome<bool> {
-        let end = Instant::now() + time;
-        loop {
-            let left = end.saturating_duration_since(Instant::now());
-            let timeout = PollTimeout::try_from(left).unwrap_or(PollTimeout::MAX);
-            let mut fds = [PollFd::new(self.signals.as_fd(), PollFlags::POLLIN)];
-            match poll(&mut fds, timeout) {
-                Ok(0) if Instant::now() < end => {}
-                Ok(0) => return Ok(false),
-                Ok(_) => {
-                    // Taken, so that it does not come again when signals do what they did before.
-                    let taken = self.signals.read_signal();
-                    return taken.map(|_| true).map_err(|errno| refused("take a signal", errno));
-                }
-                Err(nix::errno::Errno::EINTR) => {}
-                Err(errno) => return Err(refused("wait for the next measurement", errno)),
-            }
-        }
-    }
-}
-
-fn refused(what: &str, errno: nix::errno::Errno) -> Failure {
-    Failure::refused(format!("cannot {what}: {}", Errno::from(errno)))
 }
 
 /// The policy that is measured, and its last reading.
