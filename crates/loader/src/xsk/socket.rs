@@ -1,7 +1,7 @@
 //! A socket on a queue of an interface, with its rings.
 
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::socket::{getsockopt, sockopt};
@@ -10,6 +10,12 @@ use super::{Fault, Frame, Packet, Ring, Statistics, Transfer, Umem, XskError};
 use crate::link::IfIndex;
 use crate::sys::xsk::{self as sys, Bind, Kernel, Port, Refusal};
 use crate::{Errno, memlock};
+
+/// How long the kernel may take to let go of a queue whose socket was closed.
+const BUSY: Duration = Duration::from_secs(1);
+const PAUSE: Duration = Duration::from_millis(10);
+/// Packets that the kernel sends a call at least, if it can (`TX_BATCH_SIZE`, until Linux 6.17).
+const SENT_AT_ONCE: usize = 32;
 
 /// What a socket is bound to, and how.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -63,10 +69,22 @@ pub struct Socket<'u> {
 }
 
 impl<'u> Socket<'u> {
-    /// Makes a socket with that memory and binds it. Kernels before 5.11 count the memory of those
-    /// without CAP_IPC_LOCK against the memory lock limit, as newer ones do: it is raised once, for
-    /// this process, when that is what stands in the way.
+    /// Makes a socket with that memory and binds it. Where the memory lock limit stands in the way,
+    /// it is raised once, for this process. A queue that is busy is asked for again for a while: the
+    /// kernel lets go of one some time after its socket was closed (`xp_put_pool`).
     pub fn bind(umem: &'u Umem, binding: &Binding) -> Result<Self, XskError> {
+        let start = Instant::now();
+        loop {
+            match Self::try_bind(umem, binding) {
+                Err(XskError::Bind { errno: Errno::EBUSY, .. }) if start.elapsed() < BUSY => {
+                    std::thread::sleep(PAUSE);
+                }
+                other => return other,
+            }
+        }
+    }
+
+    fn try_bind(umem: &'u Umem, binding: &Binding) -> Result<Self, XskError> {
         let fd = sys::socket().map_err(|errno| XskError::Socket { errno })?;
         let port = connect(fd.as_fd(), umem, binding.slots)?;
         let Binding { interface, queue, transfer, .. } = *binding;
@@ -117,16 +135,21 @@ impl<'u> Socket<'u> {
         Ok(sent)
     }
 
-    /// Has the kernel go on to send, where it sleeps: it sends some at a time.
+    /// Has the kernel send what it was given, where it sleeps until it is told.
     pub fn push_on(&self) -> Result<(), XskError> {
-        if self.port.sending() == 0 || self.port.sender() == Kernel::Awake {
-            return Ok(());
+        // Where it copies, it sends some packets a call and says that there are more; whatever else
+        // makes it say so, it is not asked without end.
+        let mut calls = self.port.sending().div_ceil(SENT_AT_ONCE);
+        while calls > 0 && self.port.sender() == Kernel::Sleeps {
+            calls -= 1;
+            match sys::wake(self.as_fd()) {
+                Ok(()) => break,
+                Err(Errno::EAGAIN | Errno::EBUSY | Errno::EINTR) => {}
+                Err(Errno::ENOBUFS) => break,
+                Err(errno) => return Err(XskError::Wake { errno }),
+            }
         }
-        match sys::wake(self.as_fd()) {
-            // It has more to do, or cannot at the moment: whoever has packets to send comes again.
-            Ok(()) | Err(Errno::EAGAIN | Errno::EBUSY | Errno::ENOBUFS | Errno::EINTR) => Ok(()),
-            Err(errno) => Err(XskError::Wake { errno }),
-        }
+        Ok(())
     }
 
     /// Takes the frames of packets that have been sent; how many.
@@ -211,17 +234,12 @@ pub fn wait<'u: 's, 's>(
     let fds = sockets.iter().map(|socket| socket.as_fd()).chain(other);
     let mut wanted: Vec<PollFd<'_>> = fds.map(|fd| PollFd::new(fd, PollFlags::POLLIN)).collect();
     let timeout = PollTimeout::try_from(within).unwrap_or(PollTimeout::MAX);
-    match poll(&mut wanted, timeout) {
-        Ok(0) => return Ok(Waited::Over),
-        Ok(_) => {}
+    let ready = match poll(&mut wanted, timeout) {
+        Ok(ready) => ready,
         Err(nix::errno::Errno::EINTR) => return Ok(Waited::Ready),
         Err(errno) => return Err(XskError::Wait { errno: errno.into() }),
-    }
-    let broken = PollFlags::POLLERR | PollFlags::POLLHUP | PollFlags::POLLNVAL;
-    for (socket, polled) in sockets.iter().zip(&wanted) {
-        if polled.revents().is_some_and(|events| events.intersects(broken)) {
-            socket.check()?;
-        }
-    }
-    Ok(Waited::Ready)
+    };
+    // Of a socket whose interface is gone poll(2) says nothing, whatever it says of others.
+    sockets.iter().try_for_each(|socket| socket.check())?;
+    Ok(if ready == 0 { Waited::Over } else { Waited::Ready })
 }

@@ -18,3 +18,4 @@ mod programs;
 #[allow(dead_code, reason = "the other tests name features that these do not")]
 #[path = "../../../../tests/src/skip.rs"]
 mod skip;
+mod xsk;

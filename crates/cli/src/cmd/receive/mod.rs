@@ -121,10 +121,10 @@ fn unbound(error: XskError, link: &Link) -> Failure {
     );
     let failure =
         Failure::from(error).because(format!("cannot receive on {}", human::printable(&link.name)));
-    match without_copies {
-        true => failure.note("help", "`--transfer auto` copies where the driver needs it"),
-        false => failure,
+    if !without_copies {
+        return failure;
     }
+    failure.note("help", "`--transfer auto` copies where the driver needs it")
 }
 
 /// Attaches the program in the first mode that the driver takes.

@@ -112,14 +112,11 @@ fn sent_words(sent: u64, unsent: u64) -> String {
 /// What the kernel did not bring; a number that it does not tell is left out.
 fn kernel_words(kernel: &Statistics) -> String {
     let mut words = format!("dropped: {}", human::grouped(kernel.rx_dropped));
-    let more = [
-        ("receive ring full", kernel.rx_ring_full),
-        ("no frame free", kernel.rx_fill_ring_empty_descs),
-    ];
-    for (what, number) in more {
-        if let Some(number) = number {
-            words.push_str(&format!(", {what}: {}", human::grouped(number)));
-        }
+    if let Some(number) = kernel.rx_fill_ring_empty_descs {
+        words.push_str(&format!(" (no frame free: {})", human::grouped(number)));
+    }
+    if let Some(number) = kernel.rx_ring_full {
+        words.push_str(&format!(", receive ring full: {}", human::grouped(number)));
     }
     words
 }

@@ -237,14 +237,13 @@ pub(super) fn word([first, second]: [u32; 2]) -> u64 {
 /// `struct xdp_statistics`: what the kernel counts of a socket.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Statistics {
-    /// Packets that were dropped for another reason than a full or an empty ring: most often they
-    /// were too long for a frame.
+    /// Packets that were dropped because they were too long for a frame, or no frame was free.
     pub rx_dropped: u64,
     /// Descriptors in the fill ring that the kernel did not take.
     pub rx_invalid_descs: u64,
     /// Descriptors in the transmit ring that the kernel did not take.
     pub tx_invalid_descs: u64,
-    /// Packets that were dropped because the receive ring was full; `None` before Linux 5.9.
+    /// Packets that were dropped, besides, because the receive ring was full; `None` before Linux 5.9.
     pub rx_ring_full: Option<u64>,
     /// How often the fill ring was empty when a packet came; `None` before Linux 5.9.
     pub rx_fill_ring_empty_descs: Option<u64>,
