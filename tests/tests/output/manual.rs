@@ -6,7 +6,7 @@ use std::process::{Command, Stdio};
 use super::{plain, wait};
 
 /// The commands of DESIGN.md that there are.
-const COMMANDS: [&str; 23] = [
+const COMMANDS: [&str; 24] = [
     "attach",
     "detach",
     "apply",
@@ -25,6 +25,7 @@ const COMMANDS: [&str; 23] = [
     "check",
     "diff",
     "dump",
+    "receive",
     "try",
     "bench",
     "doctor",
@@ -54,6 +55,7 @@ fn every_command_has_help_that_names_its_options() {
         ("export", &["--set", "--format"]),
         ("stats", &["--interval", "--count"]),
         ("add", &["--set"]),
+        ("receive", &["--queue", "--pcap", "--echo", "--count", "--mode", "--transfer"]),
         ("bench", &["--against", "--sizes", "--rounds", "--quick", "--out"]),
     ] {
         let help = plain(&[command, "--help"]).ok();

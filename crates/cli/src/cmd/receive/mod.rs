@@ -6,8 +6,8 @@
 //! program goes first, and what it had brought by then is still taken.
 
 mod capture;
-mod lane;
 mod program;
+mod queue;
 mod report;
 
 use std::os::fd::AsFd;
@@ -24,7 +24,7 @@ use crate::running::exchange::is_about_the_driver;
 use crate::running::home::describe_program;
 use crate::stop::Stop;
 use capture::Capture;
-use lane::{Lane, Sink};
+use queue::{Queue, Sink};
 use report::Report;
 
 /// Frames of a queue.
@@ -35,6 +35,8 @@ const HEADER: u32 = 14 + 2 * 4;
 const INTERVAL: Duration = Duration::from_secs(1);
 /// How long it may take to see that it is to stop while packets come without a pause.
 const LOOK: Duration = Duration::from_millis(20);
+/// How soon it is looked whether packets have been sent.
+const UNSENT: Duration = Duration::from_millis(1);
 /// How long packets may take to be sent once none come any more.
 const PATIENCE: Duration = Duration::from_secs(1);
 
@@ -42,28 +44,28 @@ const PATIENCE: Duration = Duration::from_secs(1);
 pub fn run(args: &Receive, out: &mut Output) -> Outcome {
     let link = link::by_name(&args.device)?;
     refuse_occupied(&link)?;
-    let queues = queues(args, &link)?;
+    let numbers = numbers(args, &link)?;
     let stop = Stop::new()?;
     let size = frame_size(&link, out)?;
     let umems: Vec<Umem> =
-        queues.iter().map(|_| Umem::new(FRAMES, size)).collect::<Result<_, XskError>>()?;
-    let mut lanes = Vec::new();
-    for (queue, umem) in queues.iter().zip(&umems) {
-        let lane = Lane::new(umem, link.index, *queue, args.transfer.into());
-        lanes.push(lane.map_err(|error| unbound(error, &link))?);
+        numbers.iter().map(|_| Umem::new(FRAMES, size)).collect::<Result<_, XskError>>()?;
+    let mut queues = Vec::new();
+    for (number, umem) in numbers.iter().zip(&umems) {
+        let queue = Queue::new(umem, link.index, *number, args.transfer.into());
+        queues.push(queue.map_err(|error| unbound(error, &link))?);
     }
     let sink =
         Sink { capture: args.pcap.as_deref().map(Capture::create).transpose()?, echo: args.echo };
-    let program = program::load(&lanes)?;
+    let program = program::load(&queues)?;
     let hold = attach(&link, &program, args, out)?;
     let report = Report { link: &link, mode: hold.mode(), live: args.pcap.is_none() };
-    report.begin(&lanes, out)?;
-    let mut receiver = Receiver { lanes, sink, left: args.count.unwrap_or(u64::MAX) };
+    report.begin(&queues, out)?;
+    let mut receiver = Receiver { queues, sink, left: args.count.unwrap_or(u64::MAX) };
     let received = receiver.receive(&stop, &hold, &report, out);
     drop(hold);
     let settled = receiver.settle();
-    report.end(&receiver.lanes, out)?;
-    received.and(settled)
+    let ended = report.end(&receiver.queues, out);
+    received.and(settled).and(ended)
 }
 
 /// An interface with a program is left alone, whoever's it is.
@@ -77,7 +79,7 @@ fn refuse_occupied(link: &Link) -> Outcome {
 }
 
 /// The queues that are meant, in order and each once.
-fn queues(args: &Receive, link: &Link) -> Outcome<Vec<u32>> {
+fn numbers(args: &Receive, link: &Link) -> Outcome<Vec<u32>> {
     let name = human::printable(&link.name);
     let there = link::receive_queues(link).map_err(|errno| {
         Failure::refused(format!("cannot ask how many queues {name} has: {errno}"))
@@ -147,7 +149,7 @@ fn attach(link: &Link, program: &Program, args: &Receive, out: &mut Output) -> O
 
 /// What receives.
 struct Receiver<'u> {
-    lanes: Vec<Lane<'u>>,
+    queues: Vec<Queue<'u>>,
     sink: Sink,
     /// How many packets are still wanted.
     left: u64,
@@ -167,16 +169,19 @@ impl Receiver<'_> {
             let taken = self.turn()?;
             let now = Instant::now();
             if now - measured >= INTERVAL {
-                report.measurement(&mut self.lanes, now - measured, out)?;
+                report.measurement(&mut self.queues, now - measured, out)?;
                 measured = now;
                 if !hold.is_in_place()? {
                     return Err(taken_off(report.link));
                 }
             }
             if taken == 0 {
-                let left = INTERVAL.saturating_sub(measured.elapsed());
-                let sockets = self.lanes.iter().map(Lane::socket);
-                xsk::wait(sockets, Some(stop.as_fd()), left)?;
+                let most = INTERVAL.saturating_sub(measured.elapsed());
+                let sockets = || self.queues.iter().map(Queue::socket);
+                // Nobody says when the last packets have been sent.
+                let sending = sockets().any(|socket| socket.sending() > 0);
+                let most = if sending { most.min(UNSENT) } else { most };
+                xsk::wait(sockets(), Some(stop.as_fd()), most)?;
             }
             if taken == 0 || now - looked >= LOOK {
                 looked = now;
@@ -191,8 +196,8 @@ impl Receiver<'_> {
     /// Takes what has come to each queue, some packets at a time; how many.
     fn turn(&mut self) -> Outcome<u64> {
         let mut taken = 0;
-        for lane in &mut self.lanes {
-            let some = lane.turn(self.left, &mut self.sink)?;
+        for queue in &mut self.queues {
+            let some = queue.turn(self.left, &mut self.sink)?;
             self.left -= some;
             taken += some;
         }
@@ -205,8 +210,8 @@ impl Receiver<'_> {
         let _ = wait_for_running_programs();
         while self.left > 0 && self.turn()? > 0 {}
         let start = Instant::now();
-        for lane in &mut self.lanes {
-            while lane.is_sending()? && start.elapsed() < PATIENCE {
+        for queue in &mut self.queues {
+            while queue.is_sending()? && start.elapsed() < PATIENCE {
                 std::thread::yield_now();
             }
         }

@@ -6,7 +6,7 @@ use palisade_asm::{
 use palisade_filter::Verdict;
 use palisade_loader::{LoadOptions, MapHandle, Program};
 
-use super::lane::Lane;
+use super::queue::Queue;
 use crate::failure::{Failure, Outcome};
 use crate::machine;
 
@@ -14,16 +14,16 @@ use crate::machine;
 const RX_QUEUE_INDEX: i16 = 16;
 
 /// Loads it, with the sockets in its map.
-pub fn load(lanes: &[Lane<'_>]) -> Outcome<Program> {
-    let queues = lanes.iter().map(|lane| lane.socket().queue());
-    let entries = queues.max().unwrap_or(0).saturating_add(1);
+pub fn load(queues: &[Queue<'_>]) -> Outcome<Program> {
+    let numbers = queues.iter().map(|queue| queue.socket().queue());
+    let entries = numbers.max().unwrap_or(0).saturating_add(1);
     let code = code(entries)?;
     let image =
         code.encode(Isa::V3).map_err(|error| Failure::bug(format!("the program: {error}")))?;
     let maps: Vec<MapHandle> =
         image.maps.iter().map(MapHandle::create).collect::<Result<_, _>>()?;
-    for (lane, map) in lanes.iter().flat_map(|lane| maps.iter().map(move |map| (lane, map))) {
-        map.set_socket(lane.socket().queue(), lane.socket())?;
+    for (queue, map) in queues.iter().flat_map(|queue| maps.iter().map(move |map| (queue, map))) {
+        map.set_socket(queue.socket().queue(), queue.socket())?;
     }
     let (license, buffers) = (c"Dual MIT/GPL", machine::buffers());
     let options = LoadOptions { name: "palisade_recv", license, buffers };

@@ -7,7 +7,7 @@ use palisade_loader::xdp::Mode;
 use palisade_loader::xsk::Statistics;
 use serde_json::{Value, json};
 
-use super::lane::{Count, Lane};
+use super::queue::{Count, Queue};
 use crate::failure::Outcome;
 use crate::output::{Output, human};
 
@@ -23,28 +23,28 @@ pub struct Report<'a> {
 
 impl Report<'_> {
     /// Says what is received on, and how.
-    pub fn begin(&self, lanes: &[Lane<'_>], out: &mut Output) -> Outcome {
-        let mut queues = Vec::new();
-        for lane in lanes {
-            let zero_copy = lane.socket().is_zero_copy()?;
-            let queue = lane.socket().queue();
-            queues.push(json!({"queue": queue, "zero_copy": zero_copy}));
+    pub fn begin(&self, queues: &[Queue<'_>], out: &mut Output) -> Outcome {
+        let mut documents = Vec::new();
+        for queue in queues {
+            let zero_copy = queue.socket().is_zero_copy()?;
+            let number = queue.socket().queue();
+            documents.push(json!({"queue": number, "zero_copy": zero_copy}));
             let how = if zero_copy { "without a copy" } else { "copied" };
             out.say(format_args!(
-                "receiving on {} in {} mode, queue {queue}, packets are {how}",
+                "receiving on {} in {} mode, queue {number}, packets are {how}",
                 human::printable(&self.link.name),
                 self.mode
             ))?;
         }
         let mode = self.mode.to_string();
-        out.json(&json!({"interface": self.link.name, "mode": mode, "queues": queues}))?;
+        out.json(&json!({"interface": self.link.name, "mode": mode, "queues": documents}))?;
         out.flush()
     }
 
     /// Says what has come since the last time.
     pub fn measurement(
         &self,
-        lanes: &mut [Lane<'_>],
+        queues: &mut [Queue<'_>],
         period: Duration,
         out: &mut Output,
     ) -> Outcome {
@@ -52,48 +52,48 @@ impl Report<'_> {
             return Ok(());
         }
         let seconds = period.as_secs_f64();
-        let (mut words, mut queues) = (Vec::new(), Vec::new());
-        for lane in lanes {
-            let queue = lane.socket().queue();
-            let new = lane.count.since(std::mem::replace(&mut lane.told, lane.count));
+        let (mut words, mut documents) = (Vec::new(), Vec::new());
+        for queue in queues {
+            let number = queue.socket().queue();
+            let new = queue.count.since(std::mem::replace(&mut queue.told, queue.count));
             let [pps, bytes] =
                 [new.packets, new.bytes].map(|n| (n as f64 / seconds).round() as u64);
             let (packets, grouped) = (human::grouped(pps), human::grouped(bytes));
-            words.push(format!("queue {queue}: {packets} packets/s, {grouped} bytes/s"));
-            let Count { packets, bytes: all } = lane.count;
-            queues.push(json!({
-                "queue": queue, "packets": packets, "bytes": all, "pps": pps, "bps": bytes * 8,
+            words.push(format!("queue {number}: {packets} packets/s, {grouped} bytes/s"));
+            let Count { packets, bytes: all } = queue.count;
+            documents.push(json!({
+                "queue": number, "packets": packets, "bytes": all, "pps": pps, "bps": bytes * 8,
             }));
         }
         let interval = (seconds * 1000.0).round() / 1000.0;
-        out.json(&json!({"interval": interval, "queues": queues}))?;
+        out.json(&json!({"interval": interval, "queues": documents}))?;
         out.say(words.join("; "))?;
         out.flush()
     }
 
     /// Says what has come in all, and what the kernel did not bring.
-    pub fn end(&self, lanes: &[Lane<'_>], out: &mut Output) -> Outcome {
+    pub fn end(&self, queues: &[Queue<'_>], out: &mut Output) -> Outcome {
         let mut all = Count::default();
-        let (mut lines, mut queues) = (Vec::new(), Vec::new());
-        for lane in lanes {
-            let Lane { count, sent, unsent, .. } = lane;
-            let kernel = lane.socket().statistics()?;
+        let (mut lines, mut documents) = (Vec::new(), Vec::new());
+        for queue in queues {
+            let Queue { count, sent, unsent, .. } = queue;
+            let kernel = queue.socket().statistics()?;
             all.packets += count.packets;
             all.bytes += count.bytes;
             lines.push(format!(
                 "queue {}: {}, {}{}; {}",
-                lane.socket().queue(),
+                queue.socket().queue(),
                 human::counted(count.packets, "packet", "packets"),
                 human::counted(count.bytes, "byte", "bytes"),
                 sent_words(*sent, *unsent),
                 kernel_words(&kernel)
             ));
-            queues.push(json!({
-                "queue": lane.socket().queue(), "packets": count.packets, "bytes": count.bytes,
+            documents.push(json!({
+                "queue": queue.socket().queue(), "packets": count.packets, "bytes": count.bytes,
                 "sent": sent, "unsent": unsent, "kernel": kernel_json(&kernel),
             }));
         }
-        out.json(&json!({"packets": all.packets, "bytes": all.bytes, "queues": queues}))?;
+        out.json(&json!({"packets": all.packets, "bytes": all.bytes, "queues": documents}))?;
         lines.iter().try_for_each(|line| out.say(line))
     }
 }

@@ -36,7 +36,7 @@ impl Count {
 }
 
 /// A queue.
-pub struct Lane<'u> {
+pub struct Queue<'u> {
     socket: Socket<'u>,
     free: Vec<Frame<'u>>,
     packets: Vec<Packet<'u>>,
@@ -50,7 +50,7 @@ pub struct Lane<'u> {
     pub unsent: u64,
 }
 
-impl<'u> Lane<'u> {
+impl<'u> Queue<'u> {
     /// Binds the queue and gives the kernel all frames.
     pub fn new(
         umem: &'u Umem,
