@@ -216,12 +216,12 @@ pub fn rx_vlan_offload(name: &str) -> Result<VlanOffload, Errno> {
     Ok(if flags & sys::ETH_FLAG_RXVLAN != 0 { VlanOffload::On } else { VlanOffload::Off })
 }
 
-/// How many queues an interface receives on now, at least one: as its driver tells, else as many as
-/// it can at most.
+/// How many queues an interface receives on now, at least one: as its driver tells, and where it
+/// does not, or not to whoever asks, as many as it can at most.
 #[doc(alias = "ethtool -l")]
 pub fn receive_queues(link: &Link) -> Result<u32, Errno> {
     match sys::ethtool_receive_queues(any_socket()?.as_fd(), link.name.as_bytes()) {
-        Ok(0) | Err(Errno::EOPNOTSUPP) => Ok(link.rx_queues.max(1)),
+        Ok(0) | Err(Errno::EOPNOTSUPP | Errno::EPERM) => Ok(link.rx_queues.max(1)),
         other => other,
     }
 }

@@ -149,3 +149,36 @@ impl XskError {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_refusal_says_what_was_asked_what_the_kernel_said_and_what_to_do() {
+        let interface = IfIndex::new(3).expect("a number");
+        let bind = |errno, transfer| XskError::Bind { interface, queue: 1, transfer, errno };
+        #[rustfmt::skip] // One refusal a line.
+        let refusals = [
+            (XskError::Socket { errno: Errno::EAFNOSUPPORT }, "cannot make an AF_XDP socket: EAFNOSUPPORT", "CONFIG_XDP_SOCKETS"),
+            (XskError::Socket { errno: Errno::EPERM }, "cannot make an AF_XDP socket: EPERM", "CAP_NET_RAW"),
+            (XskError::Register { frames: 64, bytes: 2048, errno: Errno::ENOBUFS }, "64 frames of 2048 bytes", "ulimit -l"),
+            (bind(Errno::EBUSY, Transfer::Auto), "cannot bind a socket to queue 1 of interface 3: EBUSY", "another socket"),
+            (bind(Errno::EINVAL, Transfer::Auto), "queue 1 of interface 3: EINVAL", "no queue of that number"),
+            (bind(Errno::EOPNOTSUPP, Transfer::ZeroCopy), "interface 3, without copies: EOPNOTSUPP", "with copies every driver works"),
+            (bind(Errno::ENODEV, Transfer::Copy), "interface 3, with copies: ENODEV", "the interface is gone"),
+        ];
+        for (error, said, help) in refusals {
+            assert!(error.to_string().contains(said), "{error}");
+            assert!(error.help().is_some_and(|text| text.contains(help)), "{error}");
+        }
+        let fault = Fault::Stray { address: 4096, len: 60 };
+        let error = XskError::Fault { ring: Ring::Rx, fault };
+        assert_eq!(
+            error.to_string(),
+            "the receive ring is broken: a descriptor names 60 bytes at 0x1000, where no frame is \
+             that the kernel has"
+        );
+        assert_eq!((error.help(), error.errno()), (None, None));
+    }
+}

@@ -1,7 +1,7 @@
 //! The file that `receive --pcap` writes.
 
 use std::fs::File;
-use std::io::{self, BufWriter, ErrorKind, Write};
+use std::io::{self, BufWriter, ErrorKind};
 use std::path::Path;
 use std::time::Duration;
 
@@ -33,8 +33,8 @@ impl Capture {
     }
 
     /// Writes what is held back.
-    pub fn finish(self) -> Outcome {
-        self.writer.into_inner().flush().map_err(|error| unwritten(&self.name, &error))
+    pub fn flush(&mut self) -> Outcome {
+        self.writer.flush().map_err(|error| unwritten(&self.name, &error))
     }
 }
 

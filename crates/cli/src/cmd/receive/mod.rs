@@ -117,16 +117,16 @@ fn frame_size(link: &Link, out: &mut Output) -> Outcome<FrameSize> {
 
 /// Why there is no socket, with the interface by its name.
 fn unbound(error: XskError, link: &Link) -> Failure {
-    let without_copies = matches!(
-        error,
-        XskError::Bind { transfer: Transfer::ZeroCopy, errno: Errno::EOPNOTSUPP, .. }
-    );
-    let failure =
-        Failure::from(error).because(format!("cannot receive on {}", human::printable(&link.name)));
-    if !without_copies {
-        return failure;
-    }
-    failure.note("help", "`--transfer auto` copies where the driver needs it")
+    let failure = match error {
+        XskError::Bind { transfer: Transfer::ZeroCopy, errno: Errno::EOPNOTSUPP, .. } => {
+            Failure::refused(error.to_string()).note(
+                "help",
+                "the driver cannot do without copies; `--transfer auto` copies where it must",
+            )
+        }
+        other => other.into(),
+    };
+    failure.because(format!("cannot receive on {}", human::printable(&link.name)))
 }
 
 /// Attaches the program in the first mode that the driver takes.
@@ -171,6 +171,7 @@ impl Receiver<'_> {
             if now - measured >= INTERVAL {
                 report.measurement(&mut self.queues, now - measured, out)?;
                 measured = now;
+                self.sink.flush()?;
                 if !hold.is_in_place()? {
                     return Err(taken_off(report.link));
                 }
@@ -215,10 +216,7 @@ impl Receiver<'_> {
                 std::thread::yield_now();
             }
         }
-        match self.sink.capture.take() {
-            Some(capture) => capture.finish(),
-            None => Ok(()),
-        }
+        self.sink.flush()
     }
 }
 

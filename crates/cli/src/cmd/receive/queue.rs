@@ -22,6 +22,13 @@ pub struct Sink {
     pub echo: bool,
 }
 
+impl Sink {
+    /// Writes what is held back.
+    pub fn flush(&mut self) -> Outcome {
+        self.capture.as_mut().map_or(Ok(()), Capture::flush)
+    }
+}
+
 /// What was counted.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Count {
