@@ -8,6 +8,7 @@
 
 mod abi;
 mod area;
+mod mapped;
 mod port;
 mod ring;
 

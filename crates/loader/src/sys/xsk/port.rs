@@ -8,7 +8,8 @@ use std::sync::atomic::{Ordering, fence};
 
 use super::abi::{Facts, Ring, XDP_RING_NEED_WAKEUP, halves, register, set_ring, word};
 use super::area::{Area, Frame, Ledger, Packet};
-use super::ring::{ADDRESS, Consumer, DESCRIPTOR, Memory, Producer, RingMap};
+use super::mapped::RingMap;
+use super::ring::{ADDRESS, Consumer, DESCRIPTOR, Memory, Producer};
 use crate::Errno;
 
 /// What has been done to a ring that must not be.
