@@ -7,7 +7,8 @@
 
 mod sets;
 
-use palisade_asm::Image;
+use palisade_asm::btf::ProgramBtf;
+use palisade_asm::{ByteOrder, Image};
 use palisade_filter::plan::{CONTROL, COUNTERS, Control, Mode};
 use palisade_filter::{Artifact, Buffers, Policy, Row, Target, Verdict, compile, parse};
 use palisade_loader::{
@@ -59,7 +60,8 @@ impl Engine {
             Buffers::Multi => palisade_loader::Buffers::Multi,
         };
         let options = LoadOptions { name: "palisade_test", license: c"Dual MIT/GPL", buffers };
-        let program = Program::load(&image, &maps, &options)?;
+        let btf = ProgramBtf::new(&image, "test.pal", ByteOrder::HOST).expect("small");
+        let program = Program::load_described(&image, &maps, &options, &btf)?;
         let counters = PerCpuMap::new(map_named(&maps, COUNTERS)).expect("the counters' shape");
         let seen = vec![[0, 0]; artifact.rows.len() * 2];
         let sets = Sets::default();

@@ -27,6 +27,7 @@ struct Known {
     at: Option<usize>,
     again: Option<usize>,
     wanted: Option<usize>,
+    takes: Option<u8>,
 }
 
 /// A program in the making.
@@ -48,7 +49,18 @@ impl Assembler {
 
     /// A new label; the name is for listings and errors and need not be unique.
     pub fn label(&mut self, name: impl Into<Cow<'static, str>>) -> Label {
-        self.labels.push(Known { name: name.into(), at: None, again: None, wanted: None });
+        self.known(name.into(), None)
+    }
+
+    /// A new label for a function that takes so many numbers in R1 and on, and no pointer. Kernels that
+    /// are told the program's types judge it once, for any numbers, and not anew at every call; such
+    /// a function is called global (Documentation/bpf/verifier.rst).
+    pub fn function(&mut self, name: impl Into<Cow<'static, str>>, numbers: u8) -> Label {
+        self.known(name.into(), Some(numbers))
+    }
+
+    fn known(&mut self, name: Cow<'static, str>, takes: Option<u8>) -> Label {
+        self.labels.push(Known { name, at: None, again: None, wanted: None, takes });
         Label(self.labels.len() - 1)
     }
 
@@ -322,7 +334,7 @@ fn places(labels: Vec<Known>, end: usize) -> Result<Vec<Place>, AsmError> {
         Known { name, at: None, wanted: Some(at), .. } => {
             Err(AsmError::Unplaced { label: name, at })
         }
-        Known { name, at, .. } => Ok(Place { name, at: at.unwrap_or(end) }),
+        Known { name, at, takes, .. } => Ok(Place { name, at: at.unwrap_or(end), takes }),
     };
     labels.into_iter().map(place).collect()
 }

@@ -230,7 +230,7 @@ impl<'a> Decoder<'a> {
         let (places, names) = (&mut self.places, self.names);
         Ok(*label.get_or_insert_with(|| {
             let name = names.get(&slot).cloned().unwrap_or_else(|| format!("L{slot}").into());
-            places.push(Place { name, at: target });
+            places.push(Place { name, at: target, takes: None });
             Label(places.len() - 1)
         }))
     }

@@ -55,6 +55,7 @@ impl<'a> Writer<'a> {
             maps,
             notes: Notes::default(),
             labels: labels(program, &layout),
+            takes: takes(program, &layout),
         };
         Self { program, layout, image }
     }
@@ -287,6 +288,16 @@ fn labels(program: &Program, layout: &Layout<'_>) -> BTreeMap<usize, Cow<'static
         labels.entry(slot).or_insert_with(|| program.places[label.0].name.clone());
     }
     labels
+}
+
+/// What is said of functions, by their slots.
+fn takes(program: &Program, layout: &Layout<'_>) -> BTreeMap<usize, u8> {
+    let said = |insn: &Insn| {
+        let Insn::Call(Call::Sub(label)) = insn else { return None };
+        let takes = program.places[label.0].takes?;
+        Some((layout.slot(program.target(*label)), takes))
+    };
+    program.insns().iter().filter_map(said).collect()
 }
 
 fn alu_class(width: Width) -> u8 {

@@ -54,6 +54,8 @@ pub struct Image {
     pub notes: Notes,
     /// What the places are called that jumps and calls lead to, by slot.
     pub labels: BTreeMap<usize, Cow<'static, str>>,
+    /// How many numbers the functions take that take nothing else, by slot, where that is said.
+    pub takes: BTreeMap<usize, u8>,
 }
 
 impl Image {
@@ -74,7 +76,8 @@ impl Image {
             };
             relocs.push(Reloc { slot, kind });
         }
-        Self { code, relocs, maps, notes: Notes::default(), labels: BTreeMap::new() }
+        let (notes, labels, takes) = (Notes::default(), BTreeMap::new(), BTreeMap::new());
+        Self { code, relocs, maps, notes, labels, takes }
     }
 
     /// The code with descriptors in place of map numbers, as `bpf(2)` takes it.

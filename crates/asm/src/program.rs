@@ -18,6 +18,8 @@ pub(crate) struct Place {
     pub(crate) name: Cow<'static, str>,
     /// The instruction it stands before; one past the last for a label nobody uses.
     pub(crate) at: usize,
+    /// The numbers that a function takes which begins here, where that is said.
+    pub(crate) takes: Option<u8>,
 }
 
 /// A program, checked and not yet encoded.

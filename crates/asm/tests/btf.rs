@@ -128,6 +128,20 @@ fn functions_are_named_after_their_labels_and_begin_at_their_slots() {
 }
 
 #[test]
+fn a_function_that_takes_numbers_alone_is_global() {
+    let mut a = Assembler::new();
+    let sum = a.function("sum", 2);
+    a.mov(R1, 1).mov(R2, 2).call_sub(sum).exit();
+    a.place(sum).mov(R0, R1).add(R0, R2).exit();
+    let image = a.finish().expect("a program").encode(Isa::V3).expect("an image");
+    for order in ORDERS {
+        let btf = ProgramBtf::new(&image, "sum.pal", order).expect("small");
+        let read = Read::new(order, btf.bytes());
+        assert_eq!(read.show(btf.functions()[1].of), "global sum: (r1, r2) -> u64");
+    }
+}
+
+#[test]
 fn a_line_begins_where_its_note_does_and_at_every_function() {
     for order in ORDERS {
         let btf = ProgramBtf::new(&image(), "main.pal", order).expect("small");

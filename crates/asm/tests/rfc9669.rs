@@ -686,7 +686,8 @@ fn an_image_that_names_a_map_it_lacks_is_refused() {
         flags: MapFlags::NONE,
     };
     let (relocs, maps, labels) = (vec![], vec![decl], BTreeMap::new());
-    let image = Image { code, relocs, maps, notes: Notes::default(), labels };
+    let (notes, takes) = (Notes::default(), BTreeMap::new());
+    let image = Image { code, relocs, maps, notes, labels, takes };
     let error = DecodeError::UnknownMap { at: 0, index: 3, declared: 1 };
     assert_eq!(decode_image(&image), Err(error));
 }

@@ -2,6 +2,7 @@
 
 mod bench;
 mod code;
+mod monitor;
 mod packets;
 mod receive;
 
@@ -16,6 +17,7 @@ use palisade_loader::xdp::Mode;
 
 pub use bench::{Bench, Peer, Subject};
 pub use code::{Asm, CodeFormat, Disasm, Dump, DumpFormat, DumpTarget, Exec, bytes_of_hex};
+pub use monitor::Monitor;
 pub use packets::{Explain, Replay};
 pub use receive::Receive;
 
@@ -93,6 +95,11 @@ pub enum Command {
     Status(Status),
     /// Show packets per second by verdict and by rule
     Stats(Stats),
+    /// Count what the kernel tells of XDP: exceptions, redirects and their errors, what bulks lose
+    ///
+    /// Of every XDP program on this machine, in all network namespaces, whoever loaded it. Programs at
+    /// the kernel's tracepoints count until the command ends; nothing stays behind. See docs/monitor.md.
+    Monitor(Monitor),
     /// Show or set what the program does with its verdicts
     Mode(ModeArgs),
     /// Compile a policy offline, run its own tests, and say what it would cost

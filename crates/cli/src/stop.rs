@@ -1,4 +1,5 @@
-//! The end of a command that goes on until it is told to stop, as something to wait for.
+//! The signals that end a live command cleanly: they are waited for, instead of killing it in the
+//! middle of what it prints.
 
 use std::os::fd::{AsFd, BorrowedFd};
 use std::time::{Duration, Instant};
@@ -24,7 +25,7 @@ impl Drop for Stop {
 }
 
 impl Stop {
-    /// Takes the signals of this thread.
+    /// Holds the two signals back from here on, as long as this lives.
     pub fn new() -> Outcome<Self> {
         let mut set = SigSet::empty();
         set.add(Signal::SIGINT);

@@ -15,8 +15,6 @@ use crate::Errno;
 use crate::map::{MapError, MapHandle};
 use crate::program::{Buffers, LiveRun, LoadOptions, Program};
 
-/// More instructions than a short jump reaches over.
-const FAR: usize = 33_000;
 /// `XDP_DROP` and `XDP_PASS`.
 const DROP: i32 = 1;
 const PASS: i32 = 2;
@@ -71,7 +69,7 @@ pub struct Features {
 }
 
 impl Features {
-    /// Tries everything; takes some ten milliseconds.
+    /// Tries everything; takes a few milliseconds.
     pub fn probe() -> Self {
         let plain = load(pass, Buffers::Single);
         // Without this one loaded, no refusal below would mean anything.
@@ -228,16 +226,14 @@ fn jump_on_a_half(a: &mut Assembler) {
     a.exit();
 }
 
-/// Every kind of instruction that version 4 brought. The long jump, which becomes of one over more
-/// than 16 bits reach, does not stand for the others: updates of Linux 6.1 have it alone.
+/// Every kind of instruction that version 4 brought. The long jump does not stand for the others:
+/// updates of Linux 6.1 have it alone.
 fn all_of_version_4(a: &mut Assembler) {
-    let out = a.label("out");
+    let [on, out] = ["on", "out"].map(|name| a.label(name));
     a.mov(R0, PASS).store(Size::D, FP - 8, R0).load_signed(Size::B, R3, FP - 8);
     a.mov_signed(Size::H, R4, R3).sdiv(R4, 3).swap(Swap::Bswap32, R4);
-    a.load(Size::W, R2, R1 + 12).jump_if(R2, Cond::Eq, 0, out);
-    for _ in 0..FAR {
-        a.mov(R0, DROP);
-    }
+    a.load(Size::W, R2, R1 + 12).jump_if(R2, Cond::Eq, 0, on).jump_long(out);
+    a.place(on).mov(R0, DROP);
     a.place(out);
     a.exit();
 }

@@ -4,12 +4,13 @@
 //! first: a [`Wire`] type is a key or a value as bytes; a [`Map`] holds such pairs in the kernel, a
 //! [`PerCpuMap`] one value for every CPU, and a [`Mapped`] is an array in this process's memory; a [`Program`] is an image that the verifier accepted,
 //! with its maps; [`xdp::attach`] puts a program on a network interface, expecting to find there
-//! what it says; a [`PinDir`] is a directory in a bpffs whose names keep maps and programs alive.
+//! what it says; a [`PinDir`] is a directory in a bpffs whose names keep maps and programs alive; a
+//! [`TraceProgram`] watches events of the kernel.
 //!
 //! What holds throughout:
 //! - Nothing detaches or unpins itself. Dropping any value here closes a descriptor and changes
-//!   nothing that filters packets; only an [`xdp::Hold`], and an [`xsk::Socket`], are there to end
-//!   with whoever has them.
+//!   nothing that filters packets. A [`Tracing`], an [`xdp::Hold`] and an [`xsk::Socket`] alone end
+//!   with their value: the first filters none, the others are of no use without their process.
 //! - An error says what was asked and what the kernel said, in the kernel's own words where it has
 //!   any.
 //! - Bytes from the kernel are foreign: their lengths are checked, and no text is taken for UTF-8.
@@ -58,6 +59,7 @@ mod program;
 mod sys;
 mod tag;
 mod tail;
+mod tracepoint;
 pub mod translated;
 mod verifier;
 mod walk;
@@ -78,7 +80,7 @@ pub use map::{
 pub use mapped::{Mapped, MappedMut};
 pub use netlink::{Ending, NetlinkError, Question};
 pub use object::{ObjectId, ObjectKind};
-pub use percpu::{CpuError, PerCpu, PerCpuIter, PerCpuMap, cpu_numbers, possible_cpus};
+pub use percpu::{CpuError, PerCpu, PerCpuIter, PerCpuMap, cpu_list, cpu_numbers, possible_cpus};
 pub use pin::{Access, Gid, Locked, PinDir, PinError, PinOp, Pinned};
 pub use program::{
     Blamed, Buffers, LiveRun, LoadError, LoadOptions, Program, ProgramInfo, Tag, TestRun,
@@ -86,5 +88,6 @@ pub use program::{
 };
 pub use sys::{Word, WordMut, kept_name};
 pub use tag::TagDigest;
+pub use tracepoint::{TraceError, TraceProgram, Tracing};
 pub use verifier::VerifierLog;
 pub use wire::Wire;

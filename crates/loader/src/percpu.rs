@@ -57,6 +57,25 @@ pub fn cpu_numbers() -> Result<usize, CpuError> {
     count_cpus(&text).and_then(|_| greatest(&text)?.checked_add(1)).ok_or_else(malformed)
 }
 
+/// The numbers of the CPUs that may ever run on this machine, in the order in which a [`PerCpu`] has
+/// their values.
+pub fn cpu_list() -> Result<Vec<usize>, CpuError> {
+    let text = std::fs::read_to_string(Path::new(POSSIBLE))
+        .map_err(|error| CpuError::Unreadable { errno: Errno::from_io(&error) })?;
+    listed(&text).ok_or_else(|| CpuError::Malformed { text: text.trim().to_owned() })
+}
+
+/// The numbers in such a list.
+fn listed(list: &str) -> Option<Vec<usize>> {
+    let mut numbers = Vec::with_capacity(count_cpus(list)?);
+    for range in list.trim().split(',') {
+        let (first, last) = range.split_once('-').unwrap_or((range, range));
+        let (first, last): (usize, usize) = (first.parse().ok()?, last.parse().ok()?);
+        numbers.extend(first..=last);
+    }
+    Some(numbers)
+}
+
 /// The greatest number in such a list.
 fn greatest(list: &str) -> Option<usize> {
     let last = |range: &str| range.rsplit('-').next()?.parse::<usize>().ok();
@@ -237,6 +256,7 @@ mod tests {
         assert_eq!(count_cpus("0-3,8-11\n"), Some(8));
         assert_eq!(count_cpus("0"), Some(1));
         assert_eq!(count_cpus("0,2,4-5"), Some(4));
+        assert_eq!(listed("0,2,4-5"), Some(vec![0, 2, 4, 5]));
         assert_eq!(
             [greatest("0-3,8-11\n"), greatest("0"), greatest("4-5,2")],
             [Some(11), Some(0), Some(5)]
@@ -245,6 +265,7 @@ mod tests {
             ["", "\n", "0-", "-3", "3-1", "0-3,", "a", "0-18446744073709551615", "0-99999999"]
         {
             assert_eq!(count_cpus(odd), None, "{odd:?}");
+            assert_eq!(listed(odd), None, "{odd:?}");
         }
     }
 

@@ -165,3 +165,40 @@ fn blinded_constants_and_unknown_code_in_place_of_a_call_accuse_nobody() {
     found[9] = RawInsn::new(0xb7, 0, 0, 0, 9);
     assert_eq!(unknown(&found), (9, Reason::Rewriting));
 }
+
+/// A function is called twice; the kernel shows its number, and the distance as an offset.
+fn calling() -> (Image, Vec<RawInsn>) {
+    let mut a = Assembler::new();
+    let (sub, out) = (a.label("sub"), a.label("out"));
+    a.mov(R1, 1).call_sub(sub).jump_if(R0, Cond::Eq, 0, out).mov(R1, 2).call_sub(sub); // 0 to 4
+    a.place(out);
+    a.mov(R0, 2).exit(); // 5, 6
+    a.place(sub).mov(R0, R1).exit(); // 7, 8
+    let image = a.finish().expect("a program").encode(Isa::V3).expect("an image");
+    let mut shown = image.link(|_| 0);
+    for (at, off) in [(1, 5), (4, 2)] {
+        (shown[at].off, shown[at].imm) = (off, 1);
+    }
+    (image, shown)
+}
+
+#[test]
+fn a_call_of_a_function_leads_to_its_first_instruction() {
+    let (image, shown) = calling();
+    let judged = |found: &[RawInsn]| compare(&image, &[], found);
+    assert!(matches!(judged(&shown), Comparison::Same(_)), "{:x?}", judged(&shown));
+    let mut moved = shown.clone();
+    moved.insert(3, NOSPEC);
+    moved[1].off += 1;
+    moved[2].off += 1;
+    assert!(matches!(judged(&moved), Comparison::Same(_)), "{:x?}", judged(&moved));
+    for (at, change) in [(1, 1), (4, -1)] {
+        let mut astray = shown.clone();
+        astray[at].off += change;
+        let Comparison::Differs(found) = judged(&astray) else { panic!("{:x?}", judged(&astray)) };
+        assert_eq!((found.slot, found.reason), (at, Reason::Target));
+    }
+    let mut helper = shown.clone();
+    helper[4].regs = 0;
+    assert!(matches!(judged(&helper), Comparison::Differs(Difference { slot: 4, .. })));
+}

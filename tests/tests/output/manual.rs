@@ -6,7 +6,7 @@ use std::process::{Command, Stdio};
 use super::{plain, wait};
 
 /// The commands of DESIGN.md that there are.
-const COMMANDS: [&str; 24] = [
+const COMMANDS: [&str; 25] = [
     "attach",
     "detach",
     "apply",
@@ -21,6 +21,7 @@ const COMMANDS: [&str; 24] = [
     "export",
     "status",
     "stats",
+    "monitor",
     "mode",
     "check",
     "diff",
@@ -54,6 +55,7 @@ fn every_command_has_help_that_names_its_options() {
         ("import", &["--set", "--format", "--replace", "--dry-run"]),
         ("export", &["--set", "--format"]),
         ("stats", &["--interval", "--count"]),
+        ("monitor", &["--interval", "--count", "--per-cpu"]),
         ("add", &["--set"]),
         ("receive", &["--queue", "--pcap", "--echo", "--count", "--mode", "--transfer"]),
         ("bench", &["--against", "--sizes", "--rounds", "--quick", "--out"]),

@@ -83,7 +83,7 @@ impl ProgramBtf {
     pub fn new(image: &Image, file: &str, order: ByteOrder) -> Result<Self, BtfError> {
         let mut types = Types::new(order);
         let found = program::functions(image);
-        let functions = program::func_info(&mut types, &found);
+        let functions = program::func_info(&mut types, image, &found);
         let lines = program::line_info(&mut types, image, &found, file);
         Ok(Self { order, bytes: write::write(&types)?, functions, lines })
     }

@@ -68,7 +68,7 @@ pub(crate) fn describe(of: &Contents<'_>, order: ByteOrder) -> Result<ObjectBtf,
     for section in of.vars {
         variables(&mut types, section);
     }
-    let functions = program::func_info(&mut types, of.functions);
+    let functions = program::func_info(&mut types, of.image, of.functions);
     let lines = program::line_info(&mut types, of.image, of.functions, of.file);
     let functions = functions.into_iter().map(|f| (f.slot, vec![f.of])).collect();
     let lines = lines.into_iter().map(|l| (l.slot, vec![l.file, l.text, l.line])).collect();

@@ -92,10 +92,18 @@ pub(crate) fn unique(name: &str, taken: &mut Taken) -> String {
 }
 
 /// A record for each function.
-pub(super) fn func_info(types: &mut Types, functions: &BTreeMap<usize, String>) -> Vec<FuncInfo> {
+pub(super) fn func_info(
+    types: &mut Types,
+    image: &Image,
+    functions: &BTreeMap<usize, String>,
+) -> Vec<FuncInfo> {
     let mut records = Vec::with_capacity(functions.len());
     for (start, name) in functions {
-        let of = if *start == 0 { main(types, name) } else { function(types, name) };
+        let of = match (start, image.takes.get(start)) {
+            (0, _) => main(types, name),
+            (_, None) => function(types, name),
+            (_, Some(numbers)) => global(types, name, *numbers),
+        };
         records.push(FuncInfo { slot: u32::try_from(*start).unwrap_or(u32::MAX), of });
     }
     records
@@ -126,6 +134,15 @@ fn function(types: &mut Types, name: &str) -> TypeId {
     let proto = types.add(Type::FuncProto { returns, params: Vec::new() });
     let name = types.string(name);
     types.add(Type::Func { name, proto, linkage: Linkage::Static })
+}
+
+/// A function that takes so many numbers and gives one.
+fn global(types: &mut Types, name: &str, numbers: u8) -> TypeId {
+    let number = types.int("u64", 8, Encoding::Unsigned);
+    let params = (1..=numbers).map(|at| (types.string(&format!("r{at}")), number)).collect();
+    let proto = types.add(Type::FuncProto { returns: number, params });
+    let name = types.string(name);
+    types.add(Type::Func { name, proto, linkage: Linkage::Global })
 }
 
 /// A record for each place where a note begins to hold, and for the first slot of each function.

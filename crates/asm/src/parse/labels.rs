@@ -116,7 +116,8 @@ impl<'t> Labels<'t> {
                 Aim::Name(name) => name.into_owned(),
                 Aim::Slot(slot) => format!("L{slot}"),
             };
-            places.push(Place { name: name.into(), at: *found.as_ref().unwrap_or(&0) });
+            let at = *found.as_ref().unwrap_or(&0);
+            places.push(Place { name: name.into(), at, takes: None });
             if let (Err(wrong), Some((_, span))) = (found, known.used)
                 && (counted || !matches!(wrong, Wrong::Target { .. }))
             {

@@ -3,10 +3,13 @@
 //! Where paths meet, the states that came there are kept, as far as they are still read; a path
 //! whose state is covered by one of them ends there. That is right without loops, since whatever
 //! the kept one leads to is looked into in any case.
+//!
+//! Functions are followed before what calls them, each once; [`super::functions`] says for what.
 
 use super::branch::{Ways, branch};
+use super::functions::{self, Functions};
 use super::kept::{Constants, Kept, Same};
-use super::live::{Live, live};
+use super::live::{Live, Survey};
 use super::refusal::{Decision, Reason, Refusal, Scope};
 use super::rules::Rules;
 use super::stack::STACK;
@@ -28,6 +31,7 @@ struct Open {
 /// The program in exploration.
 struct Explorer<'a> {
     machine: Machine<'a>,
+    functions: Functions,
     live: Vec<Live>,
     /// The instructions where paths meet.
     meets: Vec<bool>,
@@ -61,30 +65,33 @@ pub(super) fn explore(program: &Program, rules: Rules) -> Result<Report, Box<Ref
 fn follow_all(program: &Program, rules: Rules, memory: Memory) -> Result<Report, Box<Refusal>> {
     let next = |at: usize| successors(program, at);
     let machine = Machine::new(program, rules, memory);
-    let refused = |at: usize, why: Reason| Box::new(plain(program, at, why));
-    scope(program, &machine).map_err(|(at, why)| refused(at, why))?;
-    let order = order(program).map_err(|at| refused(at, Reason::OutOfScope(Scope::Loop)))?;
-    let jumps = longest(program, &order, |insn| matches!(insn, Insn::Jump { when: Some(_), .. }));
+    let refused = |(at, why): (usize, Reason)| Box::new(plain(program, at, why));
+    scope(program, &machine).map_err(refused)?;
+    let functions = Functions::of(program, next).map_err(refused)?;
+    let order = functions.order();
+    let jumps = longest(program, order, |insn| matches!(insn, Insn::Jump { when: Some(_), .. }));
     if jumps > MOST_JUMPS {
-        return Err(refused(0, Reason::Jumps { jumps, most: MOST_JUMPS }));
+        return Err(refused((0, Reason::Jumps { jumps, most: MOST_JUMPS })));
     }
-    let longest_path = longest(program, &order, |_| true);
+    let longest_path = longest(program, order, |_| true);
     let mut ways_in = vec![0_usize; program.insns().len()];
     for at in 0..program.insns().len() {
         next(at).into_iter().flatten().for_each(|to| ways_in[to] += 1);
     }
-    let live = live(program, &order, next);
+    let survey = Survey::of(program, functions.starts(), order, next);
+    functions.stacks(program, |range| survey.stack(program, range)).map_err(refused)?;
     Explorer {
         machine,
-        live,
+        functions,
+        live: survey.live,
         meets: ways_in.into_iter().map(|ways| ways > 1).collect(),
         kept: program.insns().iter().map(|_| Vec::new()).collect(),
         same: Same::default(),
         branches: Vec::new(),
-        open: vec![Open { at: 0, state: Box::new(State::start()), path: None }],
+        open: Vec::new(),
         report: Report { jumps, longest_path, ..Report::default() },
     }
-    .run()
+    .run_all()
 }
 
 /// The instructions that come right after one; the second is where it jumps.
@@ -96,71 +103,48 @@ fn successors(program: &Program, at: usize) -> [Option<usize>; 2] {
 /// Refuses what is not judged here, and what the oldest kernel lacks.
 fn scope(program: &Program, machine: &Machine<'_>) -> Result<(), (usize, Reason)> {
     for (at, insn) in program.insns().iter().enumerate() {
-        let out = if matches!(insn, Insn::Call(Call::Kfunc { .. })) {
-            Some(Scope::Kfuncs)
-        } else {
-            let names = insn.label().is_some() && insn.jump().is_none();
-            names.then_some(Scope::Functions)
-        };
-        if let Some(scope) = out {
-            return Err((at, Reason::OutOfScope(scope)));
+        if matches!(insn, Insn::Call(Call::Kfunc { .. })) {
+            return Err((at, Reason::OutOfScope(Scope::Kfuncs)));
         }
         machine.in_time(at).map_err(|why| (at, why))?;
     }
     Ok(())
 }
 
-/// How far an instruction has been put into the order.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Mark {
-    Unseen,
-    Open,
-    Done,
-}
-
-/// Every instruction before those that come after it; the error is one that jumps back.
-fn order(program: &Program) -> Result<Vec<usize>, usize> {
-    let mut marks = vec![Mark::Unseen; program.insns().len()];
-    let mut order = Vec::with_capacity(marks.len());
-    let mut stack = vec![0];
-    while let Some(&at) = stack.last() {
-        match marks[at] {
-            Mark::Unseen => {
-                marks[at] = Mark::Open;
-                for to in successors(program, at).into_iter().flatten() {
-                    match marks[to] {
-                        Mark::Unseen => stack.push(to),
-                        Mark::Open => return Err(at),
-                        Mark::Done => {}
-                    }
-                }
-            }
-            Mark::Open => {
-                marks[at] = Mark::Done;
-                order.push(at);
-                stack.pop();
-            }
-            Mark::Done => {
-                stack.pop();
-            }
-        }
-    }
-    order.reverse();
-    Ok(order)
-}
-
-/// The most instructions on one path of those that count.
+/// The most instructions on one path from the start of those that count.
 fn longest(program: &Program, order: &[usize], counts: impl Fn(&Insn) -> bool) -> usize {
     let mut most = vec![0; program.insns().len()];
     for &at in order.iter().rev() {
+        let insn = &program.insns()[at];
         let on = successors(program, at).into_iter().flatten().map(|to| most[to]).max();
-        most[at] = usize::from(counts(&program.insns()[at])) + on.unwrap_or(0);
+        let inside = functions::callee(program, insn).map_or(0, |start| most[start]);
+        most[at] = usize::from(counts(insn)) + inside + on.unwrap_or(0);
     }
     most.first().copied().unwrap_or(0)
 }
 
 impl Explorer<'_> {
-    fn run(mut self) -> Result<Report, Box<Refusal>> {
+    /// Follows each function, and the program itself last.
+    fn run_all(mut self) -> Result<Report, Box<Refusal>> {
+        for start in self.functions.starts().iter().rev().copied().collect::<Vec<_>>() {
+            let state = match start {
+                0 => State::start(),
+                _ => State::function(&self.live[start]),
+            };
+            self.open.push(Open { at: start, state: Box::new(state), path: None });
+            let (processed, pending) = (self.report.processed, self.report.pending);
+            (self.report.processed, self.report.pending) = (0, 0);
+            self.run()?;
+            let report = self.report;
+            self.functions.walked(start, report.processed, report.pending);
+            if start != 0 {
+                (self.report.processed, self.report.pending) = (processed, pending);
+            }
+        }
+        Ok(self.report)
+    }
+
+    fn run(&mut self) -> Result<(), Box<Refusal>> {
         while let Some(Open { mut at, mut state, mut path }) = self.open.pop() {
             loop {
                 if self.meets[at] && self.is_known(at, &mut state) {
@@ -178,7 +162,7 @@ impl Explorer<'_> {
                 }
             }
         }
-        Ok(self.report)
+        Ok(())
     }
 
     /// Whether a state kept at a meeting covers this one, which is kept if not.
@@ -228,6 +212,13 @@ impl Explorer<'_> {
         }
         if let Some(to) = program.insns()[at].jump() {
             return Ok(Some(program.target(to)));
+        }
+        if let Some(start) = functions::callee(program, &program.insns()[at]) {
+            functions::call(state, &self.live[start])?;
+            let walk = self.functions.walk(start);
+            self.report.processed += walk.processed;
+            self.report.pending = self.report.pending.max(self.open.len() + walk.pending);
+            return Ok(Some(at + 1));
         }
         Ok(match self.machine.step(at, state)? {
             Step::On => Some(at + 1),

@@ -3,7 +3,10 @@
 //! Found backwards, once, as there is no loop. Before that, forwards: where registers point to on
 //! the stack, so that the bytes are known which a helper reads. What is not known counts as read.
 
+use std::ops::Range;
+
 use super::call::{Arg, Signature};
+use super::functions::{self, ARGS};
 use super::stack::{STACK, length};
 use crate::insn::{AluOp, AtomicOp, Call, Imm64, Insn, PacketAt, Size, Src, Width};
 use crate::map::MapId;
@@ -105,46 +108,84 @@ enum Spills {
 
 type Roughs = [Rough; 11];
 
+/// What is found before paths are followed.
+pub(super) struct Survey {
+    /// What is read from each instruction on, itself included.
+    pub(super) live: Vec<Live>,
+    roughs: Vec<Roughs>,
+}
+
 fn rough(regs: &Roughs, reg: Reg) -> Rough {
     regs[usize::from(reg.number())]
 }
 
-/// What is read from each instruction on, itself included; `order` has every instruction before
-/// those that come after it.
-pub(super) fn live(
-    program: &Program,
-    order: &[usize],
-    next: impl Fn(usize) -> [Option<usize>; 2],
-) -> Vec<Live> {
-    // If no pointer to the stack is stored as long as none is loaded, none ever is.
-    let mut roughs = roughs_if(Spills::Never, program, order, &next);
-    if stores_frame(program, &roughs) {
-        roughs = roughs_if(Spills::Perhaps, program, order, &next);
-    }
-    let mut live = vec![Live::NONE; program.insns().len()];
-    for &at in order.iter().rev() {
-        let mut here = Live::NONE;
-        for to in next(at).into_iter().flatten() {
-            here.join(&live[to]);
+impl Survey {
+    /// Of functions that start there; `order` has every instruction before those that come after it,
+    /// and before those that it calls.
+    pub(super) fn of(
+        program: &Program,
+        starts: &[usize],
+        order: &[usize],
+        next: impl Fn(usize) -> [Option<usize>; 2],
+    ) -> Self {
+        // If no pointer to the stack is stored as long as none is loaded, none ever is.
+        let mut roughs = roughs_if(Spills::Never, program, (starts, order), &next);
+        if stores_frame(program, &roughs) {
+            roughs = roughs_if(Spills::Perhaps, program, (starts, order), &next);
         }
-        before(program, &program.insns()[at], &roughs[at], &mut here);
-        live[at] = here;
+        let mut live = vec![Live::NONE; program.insns().len()];
+        for &at in order.iter().rev() {
+            let mut here = Live::NONE;
+            for to in next(at).into_iter().flatten() {
+                here.join(&live[to]);
+            }
+            let insn = &program.insns()[at];
+            before(program, insn, &roughs[at], &mut here);
+            if let Some(start) = functions::callee(program, insn) {
+                ARGS.iter().filter(|reg| live[start].has_number(reg.number())).for_each(|reg| {
+                    here.read(*reg);
+                });
+            }
+            live[at] = here;
+        }
+        Self { live, roughs }
     }
-    live
+
+    /// The most bytes of the stack that some instructions may use.
+    pub(super) fn stack(&self, program: &Program, range: Range<usize>) -> i64 {
+        let mut most = 0;
+        for at in range {
+            let base = if let Insn::Load { mem, .. }
+            | Insn::Store { mem, .. }
+            | Insn::Atomic { mem, .. } = program.insns()[at]
+            {
+                Some(mem)
+            } else {
+                None
+            };
+            for (reg, rough) in (0_u8..).zip(&self.roughs[at]) {
+                let off = base.filter(|mem| mem.base.number() == reg).map_or(0, |mem| mem.off);
+                most = most.max(match rough {
+                    Rough::Frame(from) => -(from + i64::from(off)),
+                    Rough::Any => STACK,
+                    Rough::None | Rough::Number(_) | Rough::Map(_) | Rough::Else => 0,
+                });
+            }
+        }
+        most
+    }
 }
 
 fn roughs_if(
     spills: Spills,
     program: &Program,
-    order: &[usize],
+    (starts, order): (&[usize], &[usize]),
     next: &impl Fn(usize) -> [Option<usize>; 2],
 ) -> Vec<Roughs> {
     let mut roughs = vec![[Rough::None; 11]; program.insns().len()];
     let mut start = [Rough::Else; 11];
     start[usize::from(FP.number())] = Rough::Frame(0);
-    if let Some(&first) = order.first() {
-        roughs[first] = start;
-    }
+    starts.iter().for_each(|first| roughs[*first] = start);
     for &at in order {
         let mut regs = roughs[at];
         after(&program.insns()[at], &mut regs, spills);

@@ -9,8 +9,8 @@
 //! followed here, and nothing is said. What is refused, a kernel may still accept, and the
 //! [`Refusal`] says what was not known.
 //!
-//! Not judged, and refused as such: loops, functions of the program and callbacks, functions of the
-//! kernel that are no helpers, helpers that give other things than numbers and values of maps. The
+//! Not judged, and refused as such: loops, callbacks, functions of the program that call others or
+//! are given pointers, functions of the kernel that are no helpers, helpers that give other things than numbers and values of maps. The
 //! million instructions that a kernel follows at most are counted as they are followed here: that
 //! count is near a kernel's for code whose paths meet early, and no bound for code whose paths do
 //! not.
@@ -37,6 +37,7 @@ mod branch;
 mod call;
 mod compare;
 mod explore;
+mod functions;
 mod helper;
 mod interval;
 mod kept;

@@ -13,7 +13,7 @@ use crate::reg::Reg;
 pub enum Scope {
     /// A jump back.
     Loop,
-    /// Functions of the program.
+    /// Functions of the program that are called back, call others or are given pointers.
     Functions,
     /// Functions of the kernel that are no helpers.
     Kfuncs,
@@ -81,6 +81,13 @@ pub enum Reason {
         off: i64,
         /// Bytes.
         size: i64,
+    },
+    /// A function and the program need more of the stack than there is.
+    Stacks {
+        /// Bytes of both, as kernels count them.
+        bytes: i64,
+        /// Bytes that there are.
+        most: i64,
     },
     /// Bytes of the stack that were not written.
     StackUnwritten {
@@ -195,6 +202,7 @@ impl Reason {
             Self::MapAccess { .. } => "map flags",
             Self::Context { .. } => "context",
             Self::StackRange { .. } => "stack range",
+            Self::Stacks { .. } => "stacks together",
             Self::StackUnwritten { .. } => "unwritten stack",
             Self::StackPointer { .. } => "part of a pointer on the stack",
             Self::StackVariable { .. } => "unknown place on the stack",
@@ -220,7 +228,7 @@ impl fmt::Display for Scope {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Loop => "loops",
-            Self::Functions => "functions of the program",
+            Self::Functions => "callbacks, and functions that call others or are given pointers,",
             Self::Kfuncs => "functions of the kernel that are no helpers",
             Self::Variables => "variables of the kernel",
             Self::UndeclaredMaps => "maps that are not declared",
@@ -266,6 +274,9 @@ impl fmt::Display for Reason {
             }
             Self::StackRange { off, size } => {
                 write!(f, "invalid access to stack off={off} size={size}: it has 512 bytes")
+            }
+            Self::Stacks { bytes, most } => {
+                write!(f, "combined stack size of 2 calls is {bytes}: there are {most} bytes")
             }
             Self::StackUnwritten { off, size } => {
                 write!(f, "invalid read from stack off={off} size={size}: not written on this path")

@@ -2,6 +2,7 @@
 
 use std::rc::Rc;
 
+use super::functions::ARGS;
 use super::live::Live;
 use super::scalar::{Link, Scalar};
 use super::stack::{Slot, Stack};
@@ -20,6 +21,16 @@ impl State {
     pub(super) fn start() -> Self {
         let mut state = Self { regs: [Value::Unwritten; 11], stack: Rc::new(Stack::EMPTY) };
         state.set(R1, Value::Pointer(Pointer::to(Kind::Ctx, 0)));
+        state.set(FP, Value::Pointer(Pointer::to(Kind::Stack, 0)));
+        state
+    }
+
+    /// What a function begins with that reads those registers: numbers of which nothing is known.
+    pub(super) fn function(reads: &Live) -> Self {
+        let mut state = Self { regs: [Value::Unwritten; 11], stack: Rc::new(Stack::EMPTY) };
+        for reg in ARGS.into_iter().filter(|reg| reads.has_number(reg.number())) {
+            state.set(reg, Value::Number(Scalar::UNKNOWN));
+        }
         state.set(FP, Value::Pointer(Pointer::to(Kind::Stack, 0)));
         state
     }

@@ -1,7 +1,7 @@
 //! One claim a test: what makes an access, a call or an end good, and its near misses.
 
 use palisade_asm::verify::{Kernel, Reason, Rules, Scope};
-use palisade_asm::{R0, R2, R3, R9};
+use palisade_asm::{R0, R2, R3, R6, R9};
 
 use super::{NEW, accepted, accepted_by, refused, refused_by};
 
@@ -186,9 +186,52 @@ fn what_is_newer_than_the_oldest_kernel_is_refused_with_the_kernel_that_has_it()
 }
 
 #[test]
-fn functions_are_not_judged() {
-    let text = "call sub\n exit\nsub:\n r0 = 2\n exit";
-    assert_eq!(refused(text), Reason::OutOfScope(Scope::Functions));
+fn a_function_is_given_numbers_and_gives_one() {
+    let sum = "\nsum:\n r0 = r1\n r0 += r2\n exit";
+    accepted(&format!("r1 = 1\n r2 = 2\n call sum\n r0 &= 3\n exit{sum}"));
+    let unwritten = refused(&format!("r1 = 1\n call sum\n exit{sum}"));
+    assert_eq!(unwritten, Reason::Unwritten { reg: R2 });
+    let pointer = refused(&format!("r2 = 1\n call sum\n exit{sum}"));
+    assert_eq!(pointer, Reason::OutOfScope(Scope::Functions), "the context");
+    let gives = refused("call sub\n r0 = 2\n exit\nsub:\n r0 = r10\n exit");
+    assert!(matches!(gives, Reason::Leak { .. }), "{gives}");
+}
+
+#[test]
+fn a_function_knows_nothing_of_what_calls_it() {
+    let with = |body: &str| format!("r6 = 1\n call sub\n exit\nsub:\n{body}\n exit");
+    assert_eq!(refused(&with("r0 = r6")), Reason::Unwritten { reg: R6 });
+    let stack = "*(u64 *)(r10 -8) = 1\n call sub\n exit\nsub:\n r0 = *(u64 *)(r10 -8)\n exit";
+    assert!(matches!(refused(stack), Reason::StackUnwritten { off: -8, .. }));
+    // Nor does what calls it keep its scratch registers.
+    assert_eq!(
+        refused("r3 = 1\n call sub\n r0 = r3\n exit\nsub:\n r0 = 2\n exit"),
+        Reason::Unwritten { reg: R3 }
+    );
+    accepted("r6 = 1\n call sub\n r0 = r6\n exit\nsub:\n r0 = 2\n exit");
+}
+
+#[test]
+fn function_and_program_share_the_stack() {
+    let text = |outer: i32, inner: i32| {
+        format!(
+            "*(u64 *)(r10 {outer:+}) = 1\n call sub\n exit\nsub:\n *(u64 *)(r10 {inner:+}) = 1\n r0 = 2\n exit"
+        )
+    };
+    accepted(&text(-352, -160));
+    let refused = refused(&text(-352, -168));
+    assert_eq!(refused, Reason::Stacks { bytes: 544, most: 512 });
+}
+
+#[test]
+fn functions_that_call_others_and_callbacks_are_not_judged() {
+    for text in [
+        "call sub\n exit\nsub:\n call next\n exit\nnext:\n r0 = 2\n exit",
+        "call sub\n exit\nsub:\n call sub\n exit",
+        "r2 = subprog[back]\n r0 = 2\n exit\nback:\n r0 = 0\n exit",
+    ] {
+        assert_eq!(refused(text), Reason::OutOfScope(Scope::Functions), "{text}");
+    }
 }
 
 #[test]

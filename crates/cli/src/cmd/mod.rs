@@ -22,6 +22,7 @@ pub mod list;
 pub mod load;
 pub mod manual;
 pub mod mode;
+pub mod monitor;
 pub mod receive;
 pub mod replay;
 pub mod rollback;

@@ -100,6 +100,25 @@ const fn bytes(size: Size) -> i16 {
     }
 }
 
+/// The slots of a frame that look-ups in tables use.
+pub struct Scratch {
+    /// `u32`: the key.
+    pub key: Slot,
+    /// A register across a call.
+    pub saved: Slot,
+    /// The number of an entry, across calls.
+    pub number: Slot,
+}
+
+/// Those of the program itself.
+pub const MAIN: Scratch = Scratch { key: KEY, saved: SAVED[0], number: SAVED[1] };
+/// Those of a function, which has nothing else on the stack.
+pub const FUNCTION: Scratch = {
+    let key = Slot::forgetful(TOP);
+    let saved = Slot::below(key, Size::D);
+    Scratch { key, saved, number: Slot::below(saved, Size::D) }
+};
+
 const TOP: Slot = Slot { off: 0, size: Size::D };
 
 /// The context, `struct xdp_md`.

@@ -7,6 +7,7 @@
 
 mod ethernet;
 mod flat;
+mod flat6;
 mod frame;
 mod ip4;
 mod ip6;
@@ -72,6 +73,12 @@ pub fn emit(plan: &Plan<'_>) -> Program {
     ends.decide(&mut a, plan.row_of(Decider::Off));
     a.note(Note::new("verdict"));
     ends.tail(&mut a, &maps);
+    for set in &maps.sets {
+        if a.wanted(set.function) {
+            a.note(Note::new("look up")).place(set.function);
+            flat6::function(&mut a, maps.control, set);
+        }
+    }
     a.finish().expect("the generator places every label and emits no part that is unreachable")
 }
 
@@ -92,6 +99,7 @@ fn declare(a: &mut Assembler, plan: &Plan<'_>) -> (Maps, Option<[palisade_asm::M
         .map(|set| SetMaps {
             maps: structure::maps(set).iter().map(|_| next()).collect(),
             counters: set.counters,
+            function: a.function(format!("look up in {}", set.name), 2),
         })
         .collect();
     let tables = plan.tables.map().map(|_| next());

@@ -6,6 +6,7 @@
 use palisade_asm::{Assembler, AtomicOp, Cond, FP, Helper, Label, MapId, R0, R1, R2, R3, Size};
 
 use super::flat;
+use super::flat6;
 use super::frame::{AddressSlot, DPORT, KEY, LEN, PROTOCOL, SAVED, Slot};
 use super::verdict::add_to_counters;
 use crate::plan::Control;
@@ -21,6 +22,8 @@ pub struct SetMaps {
     pub maps: Vec<MapId>,
     /// Whether hits are counted.
     pub counters: EntryCounters,
+    /// The function that looks IPv6 addresses up in a `net` set.
+    pub function: Label,
 }
 
 impl SetMaps {
@@ -65,7 +68,7 @@ pub fn address_in(
 ) -> Hit {
     match family {
         Family::V4 => flat::address4(a, control, set, slot, miss),
-        Family::V6 => flat::address6(a, control, set, slot, miss),
+        Family::V6 => flat6::address6(a, control, set, slot, miss),
     }
     match set.counters {
         EntryCounters::On => set.numbered(),

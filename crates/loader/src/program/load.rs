@@ -71,24 +71,33 @@ impl Program {
         options: &LoadOptions<'_>,
         btf: Option<&ProgramBtf>,
     ) -> Result<Self, LoadError> {
-        if image.maps.len() != maps.len() {
-            return Err(LoadError::Maps { wanted: image.maps.len(), given: maps.len() });
-        }
-        let fds: Vec<BorrowedFd<'_>> = maps.iter().map(AsFd::as_fd).collect();
-        let insns = sys::link(image, &fds);
+        let insns = linked(image, maps)?;
         let loaded = match btf.and_then(Described::new) {
             Some(described) => described.load(&insns, options),
             None => load_linked(&insns, options, None),
         };
-        loaded.map(|fd| Program { fd }).map_err(|(errno, log)| {
-            let blamed = log.blamed().map(|slot| Blamed {
-                slot,
-                text: log.instruction(slot).map(str::to_owned),
-                note: image.note_at(slot).cloned(),
-            });
-            LoadError::Refused { name: options.name.to_owned(), errno, log, blamed }
-        })
+        let fd = loaded.map_err(|refusal| refused(image, options.name, refusal))?;
+        Ok(Program { fd })
     }
+}
+
+/// The image's code with its maps, which stand in the order in which it declares them.
+pub(crate) fn linked(image: &Image, maps: &[MapHandle]) -> Result<Vec<RawInsn>, LoadError> {
+    if image.maps.len() != maps.len() {
+        return Err(LoadError::Maps { wanted: image.maps.len(), given: maps.len() });
+    }
+    let fds: Vec<BorrowedFd<'_>> = maps.iter().map(AsFd::as_fd).collect();
+    Ok(sys::link(image, &fds))
+}
+
+/// What the kernel said of the program of an image.
+pub(crate) fn refused(image: &Image, name: &str, (errno, log): (Errno, VerifierLog)) -> LoadError {
+    let blamed = log.blamed().map(|slot| Blamed {
+        slot,
+        text: log.instruction(slot).map(str::to_owned),
+        note: image.note_at(slot).cloned(),
+    });
+    LoadError::Refused { name: name.to_owned(), errno, log, blamed }
 }
 
 /// Type information that the kernel has taken, and its records for one program.
@@ -129,7 +138,7 @@ impl Described {
     }
 }
 
-/// Loads silently, and once more with a log when that is refused by the verifier.
+/// Loads an XDP program.
 fn load_linked(
     insns: &[RawInsn],
     options: &LoadOptions<'_>,
@@ -139,16 +148,21 @@ fn load_linked(
         Buffers::Single => 0,
         Buffers::Multi => sys::BPF_F_XDP_HAS_FRAGS,
     };
-    let load = Load { name: options.name, license: options.license, flags, insns, debug };
-    let loaded = match sys::prog_load(&load, Log::Silent) {
-        Err((Errno::EPERM, _)) if memlock::raise() => sys::prog_load(&load, Log::Silent),
+    let (kind, name, license) = (sys::BPF_PROG_TYPE_XDP, options.name, options.license);
+    load_or_explain(&Load { kind, name, license, flags, insns, debug })
+}
+
+/// Loads silently, and once more with a log when that is refused by the verifier.
+pub(crate) fn load_or_explain(load: &Load<'_>) -> Result<OwnedFd, (Errno, VerifierLog)> {
+    let loaded = match sys::prog_load(load, Log::Silent) {
+        Err((Errno::EPERM, _)) if memlock::raise() => sys::prog_load(load, Log::Silent),
         other => other,
     };
     match loaded {
         Ok(fd) => Ok(fd),
         // Permission is decided before anything is verified.
         Err((errno @ Errno::EPERM, _)) => Err((errno, VerifierLog::default())),
-        Err((errno, _)) => explain(&load, errno),
+        Err((errno, _)) => explain(load, errno),
     }
 }
 

@@ -129,6 +129,21 @@ unsafe impl Attr for ProgLoad<'_> {
     const CMD: libc::c_int = BPF_PROG_LOAD;
 }
 
+/// `BPF_RAW_TRACEPOINT_OPEN`.
+#[repr(C)]
+pub(crate) struct RawTracepointOpen<'a> {
+    pub(crate) name: Ptr<'a>,
+    pub(crate) prog_fd: u32,
+    pub(crate) pad: u32,
+}
+const _: () = assert!(size_of::<RawTracepointOpen<'_>>() == 16);
+const _: () = assert!(offset_of!(RawTracepointOpen<'_>, prog_fd) == 8);
+// SAFETY: field for field the `raw_tracepoint` member, up to `prog_fd`; the gap behind that is the
+// zeroed `pad`.
+unsafe impl Attr for RawTracepointOpen<'_> {
+    const CMD: libc::c_int = BPF_RAW_TRACEPOINT_OPEN;
+}
+
 /// `BPF_BTF_LOAD`.
 #[repr(C)]
 pub(crate) struct BtfLoad<'a> {

@@ -37,7 +37,7 @@ pub(crate) fn lift(fd: OwnedFd) -> Result<OwnedFd, Errno> {
 }
 
 /// Takes the descriptor that a bpf(2) command returned.
-fn owned(returned: libc::c_long) -> Result<OwnedFd, Errno> {
+pub(super) fn owned(returned: libc::c_long) -> Result<OwnedFd, Errno> {
     let raw = i32::try_from(returned).map_err(|_| Errno::EBADF)?;
     // SAFETY: every caller passes the result of a command that returns a fresh descriptor.
     lift(unsafe { OwnedFd::from_raw_fd(raw) })
@@ -147,6 +147,7 @@ pub(crate) fn link(image: &palisade_asm::Image, maps: &[BorrowedFd<'_>]) -> Vec<
 
 /// What to load: the instructions and what is said about them.
 pub(crate) struct Load<'a> {
+    pub(crate) kind: u32,
     pub(crate) name: &'a str,
     pub(crate) license: &'a CStr,
     pub(crate) flags: u32,
@@ -193,7 +194,7 @@ pub(crate) enum Log<'a> {
     Reason(&'a mut [u8]),
 }
 
-/// Loads an XDP program. The second part of the error is the size that the whole log needs, where
+/// Loads a program. The second part of the error is the size that the whole log needs, where
 /// the kernel tells it (6.4 and later).
 pub(crate) fn prog_load(load: &Load<'_>, log: Log<'_>) -> Result<OwnedFd, (Errno, u32)> {
     let plain = |errno| (errno, 0);
@@ -206,7 +207,7 @@ pub(crate) fn prog_load(load: &Load<'_>, log: Log<'_>) -> Result<OwnedFd, (Errno
     let functions = load.debug.map_or(Records::NONE, |debug| debug.functions);
     let lines = load.debug.map_or(Records::NONE, |debug| debug.lines);
     let mut attr = ProgLoad {
-        prog_type: BPF_PROG_TYPE_XDP,
+        prog_type: load.kind,
         insn_cnt: length(load.insns.len()).map_err(plain)?,
         insns: Ptr::insns(load.insns),
         license: Ptr::text(load.license),

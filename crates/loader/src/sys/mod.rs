@@ -23,6 +23,7 @@ mod ethtool;
 mod map;
 mod mapping;
 mod ptr;
+mod tracepoint;
 mod uapi;
 mod xlated;
 pub(crate) mod xsk;
@@ -39,6 +40,7 @@ pub(crate) use map::{BatchRead, MapFd, Start, Update};
 pub(crate) use mapping::Mapping;
 pub use mapping::{Word, WordMut};
 pub(crate) use ptr::length;
+pub(crate) use tracepoint::raw_tracepoint_open;
 pub(crate) use uapi::*;
 pub(crate) use xlated::{Xlated, prog_xlated};
 

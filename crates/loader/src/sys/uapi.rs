@@ -16,6 +16,7 @@ pub(crate) const BPF_MAP_GET_NEXT_ID: c_int = 12;
 pub(crate) const BPF_PROG_GET_FD_BY_ID: c_int = 13;
 pub(crate) const BPF_MAP_GET_FD_BY_ID: c_int = 14;
 pub(crate) const BPF_OBJ_GET_INFO_BY_FD: c_int = 15;
+pub(crate) const BPF_RAW_TRACEPOINT_OPEN: c_int = 17;
 pub(crate) const BPF_BTF_LOAD: c_int = 18;
 pub(crate) const BPF_MAP_FREEZE: c_int = 22;
 pub(crate) const BPF_MAP_LOOKUP_BATCH: c_int = 24;
@@ -25,6 +26,7 @@ pub(crate) const BPF_LINK_CREATE: c_int = 28;
 pub(crate) const BPF_LINK_GET_NEXT_ID: c_int = 31;
 
 pub(crate) const BPF_PROG_TYPE_XDP: u32 = 6;
+pub(crate) const BPF_PROG_TYPE_RAW_TRACEPOINT: u32 = 17;
 /// The place that links attach XDP programs at (`enum bpf_attach_type`).
 pub(crate) const BPF_XDP: u32 = 37;
 /// The path and the reason; from `include/linux/bpf_verifier.h`.

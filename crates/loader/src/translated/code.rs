@@ -33,6 +33,8 @@ pub(super) const NOSPEC: u8 = 0xc2;
 /// The register that the kernel has for itself (`BPF_REG_AX`): the one behind those of programs, and
 /// in Linux 7.2 the next.
 pub(super) const OWN: [u8; 2] = [11, 12];
+/// What a call says where it leads to a function of the program.
+pub(super) const PSEUDO_CALL: u8 = 1;
 /// What a 64-bit load says where it names a map, or a place in its value.
 pub(super) const MAP_FD: u8 = 1;
 pub(super) const MAP_VALUE: u8 = 2;

@@ -10,8 +10,8 @@ use std::collections::BTreeMap;
 use palisade_asm::{Helper, Image, MapDecl, RawInsn, RelocKind};
 
 use super::code::{
-    CALL, EXIT, LD_IMM64, MAP_FD, MAP_VALUE, OWN, is_goto, is_inserted, is_jump, target,
-    without_target,
+    CALL, EXIT, LD_IMM64, MAP_FD, MAP_VALUE, OWN, PSEUDO_CALL, is_goto, is_inserted, is_jump,
+    target, without_target,
 };
 use super::runs::Run;
 use super::{Agreement, Comparison, Difference, Reason, runs};
@@ -48,6 +48,15 @@ struct Leap {
     lands: Option<usize>,
 }
 
+/// A call of a function of the program, with the offset that the kernel shows.
+#[derive(Clone, Copy)]
+struct FunctionCall {
+    slot: usize,
+    found: usize,
+    to: usize,
+    off: i16,
+}
+
 /// Which function a call leads to: the helper, and the kind of map that it is for.
 type Callee = (u32, Option<u32>);
 
@@ -61,6 +70,7 @@ pub(super) struct Walk<'a> {
     reached: Vec<bool>,
     places: Vec<Option<Place>>,
     leaps: Vec<Leap>,
+    calls: Vec<FunctionCall>,
     callees: BTreeMap<Callee, i32>,
     /// What the kernel puts into the runs of a helper, for a kind of map and a size of keys.
     numbers: BTreeMap<(u32, Option<u32>, Option<u32>), Vec<i32>>,
@@ -94,6 +104,7 @@ impl<'a> Walk<'a> {
             places: vec![None; ours.len()],
             ours,
             leaps: Vec::new(),
+            calls: Vec::new(),
             callees: BTreeMap::new(),
             numbers: BTreeMap::new(),
             contexts: BTreeMap::new(),
@@ -126,9 +137,11 @@ impl<'a> Walk<'a> {
         if self.at < self.found.len() {
             return self.verdict(slot, self.at, Reason::Left);
         }
-        let astray = self.leaps.iter().find(|leap| !self.lands(leap));
-        match astray {
-            Some(leap) => self.verdict(leap.slot, leap.found, Reason::Target),
+        let leap = self.leaps.iter().find(|leap| !self.lands(leap));
+        let call = self.calls.iter().find(|call| !self.leads(call));
+        let astray = leap.map(|leap| (leap.slot, leap.found));
+        match astray.or(call.map(|call| (call.slot, call.found))) {
+            Some((slot, found)) => self.verdict(slot, found, Reason::Target),
             None => Comparison::Same(self.agreement),
         }
     }
@@ -209,7 +222,8 @@ impl<'a> Walk<'a> {
         match raw.op {
             LD_IMM64 => self.imm64(slot, &raw)?,
             CALL if raw.src() == 0 => self.call(slot, &raw)?,
-            // Functions of a program, and of the kernel by type, are no part of ours.
+            CALL if raw.src() == PSEUDO_CALL => self.function(slot, &raw)?,
+            // Functions of the kernel by type are no part of ours.
             CALL => return Err(Reason::Rewriting),
             _ => self.plain(&raw)?,
         }
@@ -335,6 +349,33 @@ impl<'a> Walk<'a> {
             (None, None) => return Err(Reason::Missing),
         }
         Ok(())
+    }
+
+    /// A call of a function of the program: the kernel has its number where the distance was, and of
+    /// the distance the lower half where an offset stands (`jit_subprogs`).
+    fn function(&mut self, slot: usize, raw: &RawInsn) -> Result<(), Reason> {
+        let distance = isize::try_from(raw.imm).ok();
+        let to = distance.and_then(|distance| (slot + 1).checked_add_signed(distance));
+        let (Some(to), Some(there)) = (to, self.rest().first()) else { return Err(self.other()) };
+        if (there.op, there.src(), there.dst()) != (CALL, PSEUDO_CALL, 0) {
+            return Err(self.other());
+        }
+        self.calls.push(FunctionCall { slot, found: self.at, to, off: there.off });
+        self.reach(to);
+        self.kept(1);
+        Ok(())
+    }
+
+    /// Whether a call leads to where ours does, as far as the kernel shows.
+    fn leads(&self, call: &FunctionCall) -> bool {
+        let place = self.places.get(call.to).copied().flatten();
+        let off = |lands: usize| {
+            let distance = i64::try_from(lands).ok()? - i64::try_from(call.found + 1).ok()?;
+            distance.to_le_bytes().first_chunk().copied().map(i16::from_le_bytes)
+        };
+        place.is_some_and(|Place { first, at }| {
+            (first..=at).any(|lands| off(lands) == Some(call.off))
+        })
     }
 
     /// One helper leads to one function for each kind of map, and two helpers to two, where the

@@ -18,4 +18,5 @@ mod programs;
 #[allow(dead_code, reason = "the other tests name features that these do not")]
 #[path = "../../../../tests/src/skip.rs"]
 mod skip;
+mod tracepoints;
 mod xsk;

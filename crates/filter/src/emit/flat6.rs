@@ -1,0 +1,135 @@
+//! The function that looks an IPv6 address up in a `net` set: single addresses first, then prefixes.
+//!
+//! One for each set, whoever asks: in line, its thirty steps would be most of every program. It takes
+//! the halves of the address as numbers in R1 and R2 and gives the number of the entry in R0, or 0.
+
+use palisade_asm::{
+    Assembler, Cond, Label, MapId, R0, R1, R2, R3, R5, R6, R7, R9, Reg, Size, Swap,
+};
+
+use super::flat::{REST, Table, imm};
+use super::frame::{AddressSlot, FUNCTION};
+use super::sets::SetMaps;
+use crate::structure::NetPart;
+use crate::structure::flat::slot::{ID_MASK, LONE, OPEN_SHIFT};
+use crate::structure::flat::{
+    ADDRESS_LOWER, ADDRESS_UPPER, BUCKET_CELLS, COVER, FACTORS, FOLDS, Part, ROOT6_BITS, Setting,
+};
+
+/// The upper half of the address, all along.
+const UPPER: Reg = R6;
+/// The lower half.
+const LOWER: Reg = R7;
+/// The tag of a single address, which has no bits left to choose slots.
+const TAG: Reg = REST;
+/// What chooses its first bucket.
+const CHOICE: Reg = R9;
+/// The most steps: the root, then four bits each.
+const STEPS: usize = 30;
+
+/// Looks an IPv6 address up; falls through with the number of its entry in R0.
+pub fn address6(a: &mut Assembler, control: MapId, set: &SetMaps, slot: AddressSlot, miss: Label) {
+    let table = Table { set, control, frame: &FUNCTION };
+    table.unless_empty(a, [NetPart::Host6, NetPart::Net6], miss);
+    for (at, to) in [(0, R1), (8, R2)] {
+        a.load(Size::D, to, slot.addr.at(at)).swap(Swap::Be64, to);
+    }
+    a.call_sub(set.function).jump_if(R0, Cond::Eq, 0, miss);
+}
+
+/// The function of a set.
+pub fn function(a: &mut Assembler, control: MapId, set: &SetMaps) {
+    let table = Table { set, control, frame: &FUNCTION };
+    let [nets, hit, miss] = ["no such host", "in set", "not in set"].map(|name| a.label(name));
+    a.mov(UPPER, R1).mov(LOWER, R2);
+    table.count_of(a, NetPart::Host6, R1);
+    a.jump_if(R1, Cond::Eq, 0, nets);
+    host(a, table, nets, hit);
+    a.place(nets);
+    table.count_of(a, NetPart::Net6, R1);
+    a.jump_if(R1, Cond::Eq, 0, miss);
+    net(a, table, miss, hit);
+    a.place(miss).mov(R0, 0).place(hit).exit();
+}
+
+/// Looks for a single address; goes to `hit` with the number of its entry in R0, or to `nets`.
+fn host(a: &mut Assembler, table: Table<'_>, nets: Label, hit: Label) {
+    hash(a, table);
+    a.mov32(TAG, R0).or(TAG, 1).rsh(R0, 32).mov(CHOICE, R0);
+    let second = a.label("second bucket");
+    bucket(a, table, (second, nets), hit);
+    a.place(second).mov(R0, CHOICE).xor(R0, TAG);
+    bucket(a, table, (nets, nets), hit);
+}
+
+/// Looks for the address in the bucket that R0 chooses; goes to `hit` as above, to `other` where it is
+/// not, and to `past` where its entry has ended.
+fn bucket(a: &mut Assembler, table: Table<'_>, (other, past): (Label, Label), hit: Label) {
+    let found = a.label("tag");
+    a.load_map_value(R1, table.part(Part::Head), 0);
+    a.load(Size::D, R1, R1 + Setting::BucketMask.offset()).and(R0, R1);
+    table.element(a, Part::Hosts6, past);
+    for cell in 0..BUCKET_CELLS {
+        let offset = i16::try_from(cell * 8).expect("a bucket is small");
+        let another = a.label("another tag");
+        a.load(Size::D, R1, R0 + offset).jump32_if(R1, Cond::Ne, TAG, another);
+        a.jump(found).place(another);
+    }
+    a.jump(other).place(found);
+    a.mov(R0, R1).rsh(R0, 32);
+    FUNCTION.number.store(a, R0);
+    table.entry(a, other);
+    for (half, offset) in [(UPPER, ADDRESS_UPPER), (LOWER, ADDRESS_LOWER)] {
+        a.load(Size::D, R2, R0 + offset).jump_if(R2, Cond::Ne, half, other);
+    }
+    table.unless_past(a, past, hit);
+}
+
+/// The hash of the address into R0.
+fn hash(a: &mut Assembler, table: Table<'_>) {
+    a.load_map_value(R2, table.part(Part::Head), 0);
+    a.mov(R0, UPPER).load(Size::D, R2, R2 + Setting::Seed.offset()).xor(R0, R2);
+    for (factor, fold) in FACTORS.into_iter().zip(FOLDS) {
+        a.load_imm64(R2, factor).mul(R0, R2).mov(R2, R0).rsh(R2, imm(fold)).xor(R0, R2);
+        if factor == FACTORS[0] {
+            a.xor(R0, LOWER);
+        }
+    }
+}
+
+/// Looks the address up among prefixes; goes to `hit` with the number of the entry in R0, or to
+/// `miss`.
+fn net(a: &mut Assembler, table: Table<'_>, miss: Label, hit: Label) {
+    let [leaf, lone, found] = ["leaf", "lone", "found"].map(|name| a.label(name));
+    let root = i32::from(ROOT6_BITS - 4);
+    a.mov(R0, UPPER).rsh(R0, 64 - root).mov(REST, UPPER).lsh(REST, root);
+    for at in 0..STEPS {
+        if at * 4 + 8 == 64 {
+            a.mov(REST, LOWER);
+        }
+        table.step(a, miss, leaf);
+    }
+    a.jump(miss);
+    a.place(leaf).jump_if(R0, Cond::Set, imm(LONE), lone);
+    a.place(found);
+    table.entry_of(a, miss, hit);
+    a.place(lone);
+    alone(a, table, (found, miss));
+}
+
+/// Goes to `found` with the word in R0 that names the entry of a lone slot, or the one around it.
+fn alone(a: &mut Assembler, table: Table<'_>, (found, miss): (Label, Label)) {
+    let [is, short, covered] = ["is it", "short prefix", "covered"].map(|name| a.label(name));
+    FUNCTION.number.store(a, R0);
+    a.and(R0, imm(ID_MASK));
+    table.entry(a, miss);
+    a.load(Size::D, R1, R0 + COVER).mov(R5, R1).rsh(R5, i32::from(OPEN_SHIFT)).and(R5, 0xff);
+    a.load(Size::D, R3, R0 + ADDRESS_UPPER).xor(R3, UPPER);
+    a.jump_if(R5, Cond::Ge, 64, short).jump_if(R3, Cond::Ne, 0, covered);
+    a.load(Size::D, R3, R0 + ADDRESS_LOWER).xor(R3, LOWER).rsh(R3, R5).jump(is);
+    a.place(short).sub(R5, 64).rsh(R3, R5);
+    a.place(is).jump_if(R3, Cond::Ne, 0, covered);
+    FUNCTION.number.load(a, R0);
+    a.jump(found);
+    a.place(covered).mov32(R0, R1).jump(found);
+}
