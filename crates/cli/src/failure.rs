@@ -102,6 +102,11 @@ impl Failure {
         Self { mistakes: mistakes(file, text, wrong), ..Self::usage(headline) }
     }
 
+    /// Ends the command from where no error can be given back.
+    pub fn end(self) -> ! {
+        std::panic::resume_unwind(Box::new(self))
+    }
+
     /// The mistakes in texts that it is about, in order.
     pub fn mistakes(&self) -> &[Mistake] {
         &self.mistakes

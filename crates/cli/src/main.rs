@@ -25,7 +25,18 @@ use output::Output;
 fn main() -> ExitCode {
     std::panic::set_hook(Box::new(tell));
     // What has been told unwinds up to here, so that what is half printed is still sent on.
-    std::panic::catch_unwind(command).unwrap_or(ExitCode::from(Kind::Bug.code()))
+    std::panic::catch_unwind(command).unwrap_or_else(|what| match what.downcast::<Failure>() {
+        Ok(failure) => told(&failure),
+        Err(_) => ExitCode::from(Kind::Bug.code()),
+    })
+}
+
+/// Tells of a failure, and gives its exit code.
+fn told(failure: &Failure) -> ExitCode {
+    if failure.kind != Kind::ClosedPipe {
+        let _ = writeln!(std::io::stderr(), "{failure}");
+    }
+    ExitCode::from(failure.kind.code())
 }
 
 /// Tells of a panic, which is a bug of ours unless whoever caused it has to do with it alone.
@@ -50,12 +61,7 @@ fn command() -> ExitCode {
     };
     match run(&cli) {
         Ok(()) => ExitCode::SUCCESS,
-        Err(failure) => {
-            if failure.kind != Kind::ClosedPipe {
-                let _ = writeln!(std::io::stderr(), "{failure}");
-            }
-            ExitCode::from(failure.kind.code())
-        }
+        Err(failure) => told(&failure),
     }
 }
 

@@ -53,6 +53,7 @@ mod netlink;
 pub mod netns;
 mod object;
 mod percpu;
+mod pieces;
 mod pin;
 mod program;
 #[expect(unsafe_code, reason = "system calls; all unsafe code of the repository is in there")]
@@ -81,6 +82,7 @@ pub use mapped::{Mapped, MappedMut};
 pub use netlink::{Ending, NetlinkError, Question};
 pub use object::{ObjectId, ObjectKind};
 pub use percpu::{CpuError, PerCpu, PerCpuIter, PerCpuMap, cpu_list, cpu_numbers, possible_cpus};
+pub use pieces::Pieces;
 pub use pin::{Access, Gid, Locked, PinDir, PinError, PinOp, Pinned};
 pub use program::{
     Blamed, Buffers, LiveRun, LoadError, LoadOptions, Program, ProgramInfo, Tag, TestRun,

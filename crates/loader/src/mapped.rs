@@ -72,7 +72,7 @@ impl<W> Mapped<W> {
 }
 
 /// Whether the elements of a map can be mapped as words, by what the kernel tells of it.
-fn check(map: &MapHandle) -> Result<(), MapError> {
+pub(crate) fn check(map: &MapHandle) -> Result<(), MapError> {
     let found = map.info()?.shape;
     let why = if found.kind_name() != Some(MapKind::Array) {
         Unmappable::Kind
@@ -86,6 +86,6 @@ fn check(map: &MapHandle) -> Result<(), MapError> {
     Err(MapError::Unmappable { name: map.name().to_owned(), why, found })
 }
 
-fn refused(map: &MapHandle, view: View, errno: Errno) -> MapError {
+pub(crate) fn refused(map: &MapHandle, view: View, errno: Errno) -> MapError {
     MapError::NotMapped { name: map.name().to_owned(), view, errno }
 }

@@ -7,6 +7,7 @@
 //! The words do not run into what lies behind the last element, which the kernel maps too, to the
 //! end of the page.
 
+use std::ops::Range;
 use std::os::fd::AsRawFd;
 use std::ptr::NonNull;
 use std::sync::atomic::{AtomicU64, Ordering, fence};
@@ -67,14 +68,19 @@ pub(crate) struct Mapping<W> {
 impl Mapping<Word> {
     /// Maps the elements to be read.
     pub(crate) fn read(map: &MapFd) -> Result<Self, Errno> {
-        Self::new(map, libc::PROT_READ)
+        Self::new(map, libc::PROT_READ, 0..words_of(map)?)
     }
 }
 
 impl Mapping<WordMut> {
     /// Maps the elements to be read and written.
     pub(crate) fn edit(map: &MapFd) -> Result<Self, Errno> {
-        Self::new(map, libc::PROT_READ | libc::PROT_WRITE)
+        Self::edit_some(map, 0..words_of(map)?)
+    }
+
+    /// The same of some of their words; the first one begins a page.
+    pub(crate) fn edit_some(map: &MapFd, words: Range<usize>) -> Result<Self, Errno> {
+        Self::new(map, libc::PROT_READ | libc::PROT_WRITE, words)
     }
 }
 
@@ -88,8 +94,12 @@ impl<W> Mapping<W> {
         unsafe { std::slice::from_raw_parts(self.start.as_ptr(), self.words) }
     }
 
-    fn new(map: &MapFd, protection: libc::c_int) -> Result<Self, Errno> {
-        let words = words_of(map)?;
+    fn new(map: &MapFd, protection: libc::c_int, range: Range<usize>) -> Result<Self, Errno> {
+        if range.is_empty() || range.end > words_of(map)? {
+            return Err(Errno::EINVAL);
+        }
+        let words = range.len();
+        let offset = libc::off_t::try_from(range.start * WORD).map_err(|_| Errno::E2BIG)?;
         // SAFETY: no address is wished for, so that no other memory is replaced.
         let start = unsafe {
             libc::mmap(
@@ -98,7 +108,7 @@ impl<W> Mapping<W> {
                 protection,
                 libc::MAP_SHARED,
                 map.fd().as_raw_fd(),
-                0,
+                offset,
             )
         };
         if start == libc::MAP_FAILED {
@@ -125,7 +135,7 @@ unsafe impl<W: Sync> Sync for Mapping<W> {}
 
 /// How many words the elements of an array take. Its values must be whole words, so that elements
 /// follow each other without a gap. The kernel rounds the length up to pages by itself.
-fn words_of(map: &MapFd) -> Result<usize, Errno> {
+pub(crate) fn words_of(map: &MapFd) -> Result<usize, Errno> {
     if cfg!(not(target_pointer_width = "64")) {
         // A word would be read in two halves, or by an exchange, which read-only memory does not
         // bear.

@@ -37,7 +37,7 @@ pub(crate) use call::{
 };
 pub(crate) use ethtool::{ethtool_flags, ethtool_gro_on, ethtool_receive_queues};
 pub(crate) use map::{BatchRead, MapFd, Start, Update};
-pub(crate) use mapping::Mapping;
+pub(crate) use mapping::{Mapping, words_of};
 pub use mapping::{Word, WordMut};
 pub(crate) use ptr::length;
 pub(crate) use tracepoint::raw_tracepoint_open;

@@ -10,7 +10,7 @@ use palisade_asm::{
 };
 use palisade_loader::{
     Buffers, Errno, Insert, LoadOptions, Map, MapError, MapHandle, MapOp, Mapped, ObjectId,
-    ObjectKind, Program, TestRun, Unmappable, View,
+    ObjectKind, Pieces, Program, TestRun, Unmappable, View,
 };
 
 use crate::ground::{built, decl, kernel};
@@ -273,5 +273,39 @@ fn no_addition_of_a_program_or_a_view_is_lost() {
         });
         assert_eq!(sum.fetch_add(1), (rounds << 32) + 20_000);
         assert_eq!(sum.load(), (rounds << 32) + 20_001);
+    });
+}
+
+#[test]
+fn pieces_show_the_words_of_the_whole_view_and_no_more() {
+    kernel(|_| {
+        // The last piece is not full, nor is its last page.
+        let map = created(&array("pieces", 3, 40_003));
+        let (pieces, view) =
+            (Pieces::edit(&map).expect("pieces"), Mapped::edit(&map).expect("a view"));
+        let words = view.len();
+        assert_eq!((pieces.len(), words), (120_009, 120_009));
+        for at in [0, 1, 32_767, 32_768, 65_535, 98_304, words - 1] {
+            let word = pieces.word(at).expect("it is mapped").expect("it is there");
+            word.store(at as u64 + 7);
+            assert_eq!(view.words()[at].load(), at as u64 + 7);
+            view.words()[at].store(at as u64 + 9);
+            assert_eq!(word.load(), at as u64 + 9);
+        }
+        for at in [words, words + 1, usize::MAX] {
+            assert!(pieces.word(at).expect("nothing is to be mapped").is_none(), "{at}");
+        }
+        assert_eq!(view.words().iter().filter(|word| word.load() != 0).count(), 7);
+    });
+}
+
+#[test]
+fn a_frozen_map_has_pieces_that_are_refused_when_they_are_asked_for() {
+    kernel(|_| {
+        let map = created(&array("frozen", 1, 4));
+        map.freeze().expect("frozen");
+        let pieces = Pieces::edit(&map).expect("nothing is mapped yet");
+        let error = pieces.word(0).expect_err("frozen");
+        assert!(matches!(error, MapError::NotMapped { view: View::Edit, .. }), "{error}");
     });
 }

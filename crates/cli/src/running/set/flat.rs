@@ -6,35 +6,43 @@ use palisade_filter::Item;
 use palisade_filter::structure::NetPart;
 use palisade_filter::structure::flat::{Cells, Flat, Found, Hits, Need, Part, Room, Value};
 use palisade_filter::value::Prefix;
-use palisade_loader::{MapHandle, MappedMut, wait_for_running_programs};
+use palisade_loader::{MapHandle, Pieces, WordMut, wait_for_running_programs};
 
 use super::End;
 use super::difference::{Changed, Why};
 use super::held::Held;
 use super::table::{Table, TableError, rank};
+use crate::failure::Failure;
 
 /// The maps of a set, as its parts.
 pub struct Memory {
-    parts: Vec<MappedMut>,
+    parts: Vec<Pieces>,
 }
 
 impl Memory {
-    /// Maps them; those of parts that the set does not have are left out at the end.
+    /// Those of parts that the set does not have are left out at the end.
     pub fn new(maps: &[MapHandle]) -> Result<Self, TableError> {
-        let parts = maps.iter().map(MappedMut::edit).collect::<Result<_, _>>()?;
+        let parts = maps.iter().map(Pieces::edit).collect::<Result<_, _>>()?;
         Ok(Self { parts })
+    }
+
+    /// A word. If the kernel has no memory to show it, the command ends in the midst of the edit, which
+    /// the next editor finishes.
+    fn word(&self, part: Part, word: usize) -> Option<&WordMut> {
+        match self.parts.get(part.index())?.word(word) {
+            Ok(found) => found,
+            Err(error) => Failure::from(error).end(),
+        }
     }
 }
 
 impl Cells for Memory {
     fn load(&self, part: Part, word: usize) -> u64 {
-        let words = self.parts.get(part.index()).map(MappedMut::words).unwrap_or_default();
-        words.get(word).map_or(0, |word| word.load())
+        self.word(part, word).map_or(0, WordMut::load)
     }
 
     fn store(&self, part: Part, word: usize, value: u64) {
-        let words = self.parts.get(part.index()).map(MappedMut::words).unwrap_or_default();
-        if let Some(word) = words.get(word) {
+        if let Some(word) = self.word(part, word) {
             word.store(value);
         }
     }
