@@ -32,7 +32,7 @@ impl Asks {
         let mut asks = Self { tags: false, options: false, length: false };
         for test in statements.flat_map(|rule| rule.matching.tests()) {
             match test {
-                Test::Vlan(..) => asks.tags = true,
+                Test::Vlan(..) | Test::Tagged(_) => asks.tags = true,
                 Test::Options => asks.options = true,
                 Test::Number(palisade_filter::policy::Quantity::Length, ..) => asks.length = true,
                 _ => {}

@@ -94,6 +94,8 @@ fn of_test(test: &Test) -> Vec<String> {
         Test::Fragment => one("fragment"),
         Test::Options => one("options"),
         Test::Vlan(tag, _) => one(tag.word()),
+        Test::Tagged(tag) => vec![format!("{} any", tag.word())],
+        Test::Unicast(end) => vec![format!("ether {} unicast", end.word())],
         Test::Mac(end, _) => vec![format!("ether {}", end.word())],
         Test::MacIn(end, _) => vec![format!("ether {} in", end.word())],
     }
