@@ -14,12 +14,16 @@ const POLICIES: u64 = 40;
 const FRAMES: usize = 60;
 
 #[rustfmt::skip] // One line per example.
-const EXAMPLES: [(&str, &str); 7] = [
+const EXAMPLES: [(&str, &str); 11] = [
     ("the built-in one", palisade_filter::BUILTIN),
     ("block-list", include_str!("../../../examples/block-list.pal")),
     ("block-pings", include_str!("../../../examples/block-pings.pal")),
     ("drop-8080", include_str!("../../../examples/drop-8080.pal")),
+    ("icmp-echo", include_str!("../../../examples/icmp-echo.pal")),
+    ("mac-swap", include_str!("../../../examples/mac-swap.pal")),
+    ("port-patch", include_str!("../../../examples/port-patch.pal")),
     ("resolver", include_str!("../../../examples/resolver.pal")),
+    ("vlan-swap", include_str!("../../../examples/vlan-swap.pal")),
     ("vlans", include_str!("../../../examples/vlans.pal")),
     ("web-server", include_str!("../../../examples/web-server.pal")),
 ];

@@ -68,6 +68,9 @@ fn reply(frame: &[u8]) -> Option<Vec<u8>> {
 
 fn rewritten(frame: &[u8], to: &Rewrite) -> Option<Vec<u8>> {
     let place = Place::of(frame)?;
+    if to.family().is_some_and(|family| family != place.version.family()) {
+        return None;
+    }
     let sums = Sums::of(frame, &place);
     let mut new = frame.to_vec();
     for (addr, range) in [(to.src, place.source()), (to.dst, place.destination())] {

@@ -3,12 +3,23 @@
 use std::ops::Range;
 
 use crate::policy::Protocol;
+use crate::value::Family;
 
 /// The version of IP.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Version {
     Four,
     Six,
+}
+
+impl Version {
+    /// The family of its addresses.
+    pub const fn family(self) -> Family {
+        match self {
+            Self::Four => Family::V4,
+            Self::Six => Family::V6,
+        }
+    }
 }
 
 /// Where the headers of an IP packet are that is no later fragment.
