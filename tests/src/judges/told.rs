@@ -24,6 +24,8 @@ pub struct Expected {
     pub entries: usize,
     /// What leaves the filter.
     pub out: Vec<u8>,
+    /// Whether that is not the frame as it came.
+    pub changed: bool,
     row: Option<usize>,
     counted: Option<Vec<usize>>,
 }
@@ -76,7 +78,8 @@ impl Told {
         let row = places.of_decider(&decision);
         let entries = self.hits.count(&self.contents, &decision, frame);
         let out = frame_out(&self.policy, &decision, frame);
-        Expected { decision, entries, out, row, counted }
+        let changed = out != frame;
+        Expected { decision, entries, out, changed, row, counted }
     }
 
     /// What every entry has counted by now.

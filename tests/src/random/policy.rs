@@ -63,7 +63,11 @@ pub fn rules(chance: &mut Chance) -> Vec<String> {
     let mut rules: Vec<String> = if chance.once_in(12) { crowd(chance) } else { Vec::new() };
     let groups = if chance.once_in(8) { 20 } else { 6 };
     for _ in 0..1 + chance.below(groups) {
-        match chance.below(8) {
+        match chance.below(9) {
+            8 => {
+                let (change, matching) = (change(chance), kin(chance, 1).remove(0));
+                rules.push(format!("{change} {matching}"));
+            }
             0 => rules.extend(run(chance)),
             1 => rules.extend(family(chance)),
             2 => rules.extend(kindred(chance)),

@@ -22,7 +22,7 @@ const PUSH: Case = case("vlan push 7\ndefault pass\n");
 pub const HALL: &[Exhibit] = &[
     Exhibit {
         bug: "A checksum is folded once",
-        seen: "prototype-kernel's and xdp-tutorial's csum_fold_helper: twice is needed",
+        seen: "a likely slip: folding may carry again",
         made: Program(ADDRESS, &[patch("rewrite", &[
             "r1 = r6", "r1 >>= 16", "r6 &= 65535", "r6 += r1",
             "r1 = r6", "r1 >>= 16", "r6 &= 65535", "r6 += r1",
@@ -36,7 +36,7 @@ pub const HALL: &[Exhibit] = &[
     },
     Exhibit {
         bug: "A port is written in host order",
-        seen: "bpf-load-balancers by the dozen: a missing htons",
+        seen: "a likely slip: a missing htons",
         made: Program(PORT, &[patch("rewrite", &["*(u16 *)(r7 +2) = 36895"], &["*(u16 *)(r7 +2) = 8080"])]),
     },
     Exhibit {
@@ -61,7 +61,7 @@ pub const HALL: &[Exhibit] = &[
     },
     Exhibit {
         bug: "The checksum of TCP is not told of the new address",
-        seen: "icmp_lb's heirs: the pseudo header is forgotten",
+        seen: "a likely slip: the pseudo header is forgotten",
         made: Program(ADDRESS, &[patch("rewrite", &["r6 = *(u16 *)(r7 +16)", "r6 ^= 65535", "r6 += r9"], &["r6 = *(u16 *)(r7 +16)", "r6 ^= 65535"])]),
     },
     Exhibit {
@@ -101,7 +101,7 @@ pub const HALL: &[Exhibit] = &[
     },
     Exhibit {
         bug: "The Ethernet addresses stay where the frame began",
-        seen: "xdp-tutorial's vlan_tag_push, before the header is copied back",
+        seen: "a likely slip: the head moves, its bytes do not",
         made: Program(PUSH, &[patch("vlan", &["*(u64 *)(r7 +0) = r6"], &[])]),
     },
     Exhibit {
@@ -111,7 +111,7 @@ pub const HALL: &[Exhibit] = &[
     },
     Exhibit {
         bug: "A pointer from before the head was moved is used behind it",
-        seen: "xdp-tutorial's lesson on adjust_head: every pointer is void",
+        seen: "every verifier's rule for bpf_xdp_adjust_head",
         made: Unsafe(POP, &[patch("vlan", &[
             "if r0 != 0x0 goto ?", "r1 = *(u64 *)(r10 -8)", "r7 = *(u32 *)(r1 +0)", "r8 = *(u32 *)(r1 +4)",
             "r1 = r7", "r1 += 12", "if r1 > r8 goto ?",
