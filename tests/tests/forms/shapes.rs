@@ -152,7 +152,7 @@ fn compared(quantity: Quantity, relation: Relation) -> String {
 
 /// Every form that there is.
 pub fn all() -> Shapes {
-    const PLAIN: [&str; 24] = [
+    const PLAIN: [&str; 26] = [
         "ip4",
         "ip6",
         "arp",
@@ -177,6 +177,8 @@ pub fn all() -> Shapes {
         "or within or",
         "vlan",
         "inner-vlan",
+        "vlan any",
+        "inner-vlan any",
     ];
     let mut all: Shapes = PLAIN.into_iter().map(str::to_owned).collect();
     assert!(all.contains(Tag::Outer.word()) && all.contains(Tag::Inner.word()));
@@ -190,6 +192,7 @@ pub fn all() -> Shapes {
     }
     for end in SIDES {
         all.extend([format!("ether {}", end.word()), format!("ether {} in", end.word())]);
+        all.insert(format!("ether {} unicast", end.word()));
     }
     for quantity in [Quantity::Ttl, Quantity::Length, Quantity::Dscp] {
         for relation in [Relation::Below, Relation::Above, Relation::Is] {

@@ -212,7 +212,7 @@ pub struct Fallback {
 /// A test that the policy brings along: a packet, and what is to become of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Expect {
-    /// What is to become of it: `Drop` (an abort is one too) or `Pass`.
+    /// What is to become of it: `Drop`, as all that does not reach the stack, or `Pass`.
     pub verdict: Verdict,
     /// Where the packet comes from.
     pub from: IpAddr,
