@@ -15,6 +15,8 @@ use nix::sys::socket::{
 };
 use nix::sys::time::TimeVal;
 use palisade_filter::Verdict;
+use palisade_filter::oracle::changed;
+use palisade_tests::engine::Engine;
 use palisade_tests::judges::Judges;
 use palisade_tests::lab::{FAR, Lab, NEAR};
 use palisade_tests::packet::{
@@ -71,9 +73,9 @@ fn what_is_reflected_goes_back_with_nothing_else_changed() {
             (body(frame(eth())), Verdict::Tx, body(frame(back()))),
             (body(eth() / vlan(7)), Verdict::Tx, body(back() / vlan(7))),
             (
-                frame(eth().ethertype(0x88b5)) / [1; 50],
+                frame(eth().ethertype(0x88b5)) / &[1; 50],
                 Verdict::Tx,
-                frame(back().ethertype(0x88b5)) / [1; 50],
+                frame(back().ethertype(0x88b5)) / &[1; 50],
             ),
         ],
     );
@@ -190,9 +192,9 @@ fn ports_are_rewritten_with_the_checksum_of_their_header() {
         [
             eth() / ipv4() / sctp(4000, 80),
             eth() / ipv4() / icmp(8, 0),
-            eth() / ipv4().more_fragments() / udp(4000, 80) / [0; 8],
+            eth() / ipv4().more_fragments() / udp(4000, 80) / &[0; 8],
             eth() / ipv4().offset(2) / udp(4000, 80),
-            eth() / ipv6() / frag(0).more() / udp(4000, 80) / [0; 8],
+            eth() / ipv6() / frag(0).more() / udp(4000, 80) / &[0; 8],
         ],
     );
 }
@@ -201,7 +203,7 @@ fn ports_are_rewritten_with_the_checksum_of_their_header() {
 /// A checksum of UDP that comes out as 0 is written as 0xffff.
 #[test]
 fn udp_never_gets_a_checksum_that_says_there_is_none() {
-    let of = |dport, word: u16| eth() / ipv4() / udp(4000, dport) / word.to_be_bytes();
+    let of = |dport, word: u16| eth() / ipv4() / udp(4000, dport) / &word.to_be_bytes();
     let sum = |word| of(8080, word).build()[40..42].to_vec();
     let word = (0..=u16::MAX).find(|word| sum(*word) == [0xff, 0xff]).expect("one of all");
     let words = [word, word ^ 1, word.wrapping_add(1), word.wrapping_sub(1)];
@@ -258,7 +260,7 @@ fn tags_come_and_go_before_all_else() {
         ],
     );
     let deep = |below: Packet| (1..=8).fold(below, |below, id| below / vlan(id));
-    let long = |below: Packet| below / vec![0; 4000];
+    let long = |below: Packet| below / vec![0; 1400];
     becomes(
         "vlan push 4094",
         &[
@@ -272,6 +274,23 @@ fn tags_come_and_go_before_all_else() {
             ),
         ],
     );
+}
+
+#[test]
+fn a_frame_in_several_buffers_gets_its_tag_too() {
+    let Some(kernel) = Kernel::or_skip() else { return };
+    let long = |below: Packet| (below / ipv4() / udp(1, 2) / vec![7; 8000]).build();
+    for target in kernel.multi() {
+        for (policy, before, after) in [
+            ("vlan push 9\ndefault pass\n", long(frame(eth())), long(eth() / vlan(9))),
+            ("vlan pop\ndefault pass\n", long(eth() / vlan(9)), long(frame(eth()))),
+        ] {
+            let mut engine = Engine::load(&kernel, policy, target);
+            let outcome = engine.run(&before).unwrap_or_else(|fault| panic!("{policy}: {fault}"));
+            assert_eq!((outcome.verdict, outcome.row.line), (Verdict::Pass, Some(1)));
+            assert!(outcome.row.change.is_some_and(|change| changed(change, &before) == after));
+        }
+    }
 }
 
 /// Attaches a policy to the near end, and one that passes all to the far end: what an interface of

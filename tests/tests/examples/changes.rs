@@ -28,7 +28,7 @@ fn pings_are_answered_that_one_station_sends_to_another() {
                     eth() / ipv4().dst("224.0.0.1") / icmp(8, 0),
                     eth() / ipv4().dst("255.255.255.255") / icmp(8, 0),
                     eth() / ipv4().src("0.0.0.0") / icmp(8, 0),
-                    eth() / ipv4().more_fragments() / icmp(8, 0) / [0; 8],
+                    eth() / ipv4().more_fragments() / icmp(8, 0) / &[0; 8],
                     eth() / ipv4().options([1, 1, 1, 0]) / icmp(8, 0),
                     eth() / ipv4().protocol(58) / icmp(128, 0),
                     eth() / ipv4() / udp(8, 0),
@@ -46,7 +46,7 @@ fn pings_are_answered_that_one_station_sends_to_another() {
                     eth().dst(MULTICAST) / ipv6() / icmp6(128, 0),
                     eth() / ipv6().dst("ff02::1") / icmp6(128, 0),
                     eth() / ipv6().src("::") / icmp6(128, 0),
-                    eth() / ipv6() / frag(0).more() / icmp6(128, 0) / [0; 8],
+                    eth() / ipv6() / frag(0).more() / icmp6(128, 0) / &[0; 8],
                 ],
             ),
     ];
@@ -59,7 +59,7 @@ fn ports_are_patched_of_whole_packets_that_have_them() {
         of("web")
             .decides([eth() / ipv4() / tcp(4000, 80), eth() / vlan(7) / ipv6() / tcp(8080, 80)])
             .leaves_to(DEFAULT, [eth() / ipv4() / tcp(4000, 81), eth() / ipv4() / sctp(4000, 80)])
-            .leaves_to(DEFAULT, [eth() / ipv4().more_fragments() / tcp(4000, 80) / [0; 4]]),
+            .leaves_to(DEFAULT, [eth() / ipv4().more_fragments() / tcp(4000, 80) / &[0; 4]]),
         of("names")
             .decides([eth() / ipv4() / udp(4000, 53), eth() / ipv6() / udp(4000, 53).checksum(0)])
             .leaves_to(DEFAULT, [eth() / ipv4() / tcp(4000, 53), eth() / ipv6() / udp(53, 4000)]),
