@@ -39,8 +39,9 @@ fn main() {
 fn decoded(image: &Image, bytes: &[u8]) -> palisade_asm::Program {
     let slots = bytes.as_chunks::<SLOT_BYTES>().0.iter();
     let code = slots.map(|slot| RawInsn::from_bytes(ByteOrder::Little, *slot)).collect();
-    let Image { relocs, maps, notes, labels, .. } = image.clone();
-    decode_image(&Image { code, relocs, maps, notes, labels }).expect("the bytes are decoded")
+    let Image { relocs, maps, notes, labels, takes, .. } = image.clone();
+    decode_image(&Image { code, relocs, maps, notes, labels, takes })
+        .expect("the bytes are decoded")
 }
 
 fn listed(image: &Image, bytes: &[u8]) -> String {

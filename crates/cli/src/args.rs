@@ -4,6 +4,7 @@ mod bench;
 mod code;
 mod monitor;
 mod packets;
+mod receive;
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -18,6 +19,7 @@ pub use bench::{Bench, Peer, Subject};
 pub use code::{Asm, CodeFormat, Disasm, Dump, DumpFormat, DumpTarget, Exec, bytes_of_hex};
 pub use monitor::Monitor;
 pub use packets::{Explain, Replay};
+pub use receive::Receive;
 
 /// A packet filter for Linux: policies compiled to eBPF in pure Rust, held at XDP.
 #[derive(Parser, Debug)]
@@ -132,6 +134,12 @@ pub enum Command {
     Exec(Exec),
     /// Load somebody else's XDP object and attach it to an interface
     Load(Load),
+    /// Take the packets of an interface around the stack into memory: count, capture or send them back
+    ///
+    /// Through AF_XDP sockets, one for each queue. What comes to their queues does not reach the
+    /// stack; other queues are left to it. The interface must carry no XDP program. The program that
+    /// brings the packets is taken off when the command ends, however it ends.
+    Receive(Receive),
     /// See it work: a private network namespace, an attacker, a friend; nothing of this host is touched
     Try,
     /// Measure what filtering costs here: live floods, look-ups, edits, rules; nothing of this host is touched

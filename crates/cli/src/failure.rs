@@ -10,6 +10,7 @@ use crate::running::set::TableError;
 use palisade_filter::PlanError;
 use palisade_filter::diag::{Diagnostic, Diagnostics, Place};
 use palisade_loader::xdp::AttachError;
+use palisade_loader::xsk::XskError;
 use palisade_loader::{
     BatchError, ClockError, Errno, LinkError, LoadError, MapError, NetlinkError, PinError,
 };
@@ -236,6 +237,16 @@ impl From<NetlinkError> for Failure {
 impl From<AttachError> for Failure {
     fn from(error: AttachError) -> Self {
         Self::refused(error.to_string()).note("help", error.reason().help())
+    }
+}
+
+impl From<XskError> for Failure {
+    fn from(error: XskError) -> Self {
+        let failure = Self::refused(error.to_string());
+        match error.help() {
+            Some(help) => failure.note("help", help),
+            None => failure,
+        }
     }
 }
 

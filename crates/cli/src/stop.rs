@@ -1,7 +1,7 @@
 //! The signals that end a live command cleanly: they are waited for, instead of killing it in the
 //! middle of what it prints.
 
-use std::os::fd::AsFd;
+use std::os::fd::{AsFd, BorrowedFd};
 use std::time::{Duration, Instant};
 
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
@@ -37,6 +37,13 @@ impl Stop {
         Ok(Self { set, signals })
     }
 
+    /// True if one of the signals has come.
+    pub fn came(&self) -> Outcome<bool> {
+        // Taken, so that it does not come again when signals do what they did before.
+        let taken = self.signals.read_signal();
+        taken.map(|taken| taken.is_some()).map_err(|errno| refused("take a signal", errno))
+    }
+
     /// Waits; true if one of the signals came.
     pub fn within(&self, time: Duration) -> Outcome<bool> {
         let end = Instant::now() + time;
@@ -47,15 +54,17 @@ impl Stop {
             match poll(&mut fds, timeout) {
                 Ok(0) if Instant::now() < end => {}
                 Ok(0) => return Ok(false),
-                Ok(_) => {
-                    // Taken, so that it does not come again when signals do what they did before.
-                    let taken = self.signals.read_signal();
-                    return taken.map(|_| true).map_err(|errno| refused("take a signal", errno));
-                }
+                Ok(_) => return self.came().map(|_| true),
                 Err(nix::errno::Errno::EINTR) => {}
                 Err(errno) => return Err(refused("wait for the next measurement", errno)),
             }
         }
+    }
+}
+
+impl AsFd for Stop {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.signals.as_fd()
     }
 }
 

@@ -9,7 +9,8 @@
 //!
 //! What holds throughout:
 //! - Nothing detaches or unpins itself. Dropping any value here closes a descriptor and changes
-//!   nothing that filters packets. A [`Tracing`] alone ends with its value: it filters none.
+//!   nothing that filters packets. A [`Tracing`], an [`xdp::Hold`] and an [`xsk::Socket`] alone end
+//!   with their value: the first filters none, the others are of no use without their process.
 //! - An error says what was asked and what the kernel said, in the kernel's own words where it has
 //!   any.
 //! - Bytes from the kernel are foreign: their lengths are checked, and no text is taken for UTF-8.
@@ -64,6 +65,7 @@ mod verifier;
 mod walk;
 mod wire;
 pub mod xdp;
+pub mod xsk;
 
 pub use clock::{ClockError, Ticks};
 pub use error::Errno;

@@ -27,6 +27,7 @@ const IFLA_ADDRESS: u16 = 1;
 const IFLA_IFNAME: u16 = 3;
 const IFLA_MTU: u16 = 4;
 const IFLA_LINKINFO: u16 = 18;
+const IFLA_NUM_RX_QUEUES: u16 = 32;
 const IFLA_XDP: u16 = 43;
 const IFLA_INFO_KIND: u16 = 1;
 const IFLA_XDP_ATTACHED: u16 = 2;
@@ -75,6 +76,8 @@ pub struct Link {
     pub mac: Option<[u8; 6]>,
     /// What made it, such as `veth` or `bridge`; `None` for a device of a driver.
     pub kind: Option<String>,
+    /// The most queues that it can receive on; 0 where the kernel does not tell.
+    pub rx_queues: u32,
     /// The XDP program on it.
     pub xdp: Option<Attached>,
 }
@@ -156,17 +159,19 @@ fn get(message: LinkMessage, missing: impl Fn() -> LinkError) -> Result<Link, Li
 fn parse(body: &[u8]) -> Option<Link> {
     let index = IfIndex::new(u32_at(body, 4)?)?;
     let (mut name, mut mtu, mut mac, mut kind, mut xdp) = (None, 0, None, None, None);
+    let mut rx_queues = 0;
     for (attribute, content) in attributes(body.get(IFINFOMSG..)?) {
         match attribute {
             IFLA_IFNAME => name = Some(text(content)),
             IFLA_MTU => mtu = u32_at(content, 0).unwrap_or(0),
             IFLA_ADDRESS => mac = content.try_into().ok(),
             IFLA_LINKINFO => kind = nested(content, IFLA_INFO_KIND).map(text),
+            IFLA_NUM_RX_QUEUES => rx_queues = u32_at(content, 0).unwrap_or(0),
             IFLA_XDP => xdp = attached(content),
             _ => {}
         }
     }
-    Some(Link { index, name: name?, mtu, mac, kind, xdp })
+    Some(Link { index, name: name?, mtu, mac, kind, rx_queues, xdp })
 }
 
 fn nested(bytes: &[u8], wanted: u16) -> Option<&[u8]> {
@@ -211,6 +216,16 @@ pub fn rx_vlan_offload(name: &str) -> Result<VlanOffload, Errno> {
     Ok(if flags & sys::ETH_FLAG_RXVLAN != 0 { VlanOffload::On } else { VlanOffload::Off })
 }
 
+/// How many queues an interface receives on now, at least one: as its driver tells, and where it
+/// does not, or not to whoever asks, as many as it can at most.
+#[doc(alias = "ethtool -l")]
+pub fn receive_queues(link: &Link) -> Result<u32, Errno> {
+    match sys::ethtool_receive_queues(any_socket()?.as_fd(), link.name.as_bytes()) {
+        Ok(0) | Err(Errno::EOPNOTSUPP | Errno::EPERM) => Ok(link.rx_queues.max(1)),
+        other => other,
+    }
+}
+
 /// Has an interface gather what it receives into larger packets. A veth that does so takes
 /// redirected frames without an XDP program of its own.
 #[doc(alias = "gro")]
@@ -250,6 +265,7 @@ mod tests {
             attribute(IFLA_IFNAME, b"v0\0"),
             number(IFLA_MTU, 1500),
             attribute(IFLA_ADDRESS, &[2, 0, 0, 0, 0, 1]),
+            number(IFLA_NUM_RX_QUEUES, 2),
             attribute(IFLA_LINKINFO, &attribute(IFLA_INFO_KIND, b"veth\0")),
             attribute(IFLA_XDP, &xdp.concat()),
         ])
@@ -260,6 +276,7 @@ mod tests {
         let link = parse(&veth()).expect("a link");
         let attached = Attached { mode: Mode::Native, program_id: 12, offloaded: None };
         assert_eq!((link.index.number(), link.name.as_str(), link.mtu), (7, "v0", 1500));
+        assert_eq!(link.rx_queues, 2);
         assert_eq!((link.mac, link.kind.as_deref()), (Some([2, 0, 0, 0, 0, 1]), Some("veth")));
         assert_eq!(link.xdp, Some(attached));
     }

@@ -88,14 +88,14 @@ pub const HALL: &[Exhibit] = &[
         made: Program(TWO, &[
             patch("4: ", &["r1 = map[b:fill]?"], &["r1 = map[a:fill]$1"]),
             patch("4: ", &["r1 = map[b:nodes]"], &["r1 = map[a:nodes]"]),
-            patch("4: ", &["r1 = map[b:hosts6]"], &["r1 = map[a:hosts6]"]),
+            patch("4: ", &["call look up in b"], &["call look up in a"]),
             patch("4: ", &["r1 = map[b]"], &["r1 = map[a]"]),
         ]),
     },
     Exhibit {
         bug: "Only addresses are looked up, prefixes are not",
         seen: "xdp-filter 1.3.1: no prefixes",
-        made: Program(TWO, &[patch("4: ", &["r1 = *(u64 *)(r1 +24)", "if r1 == 0x0 goto ?"], &["goto $1"])]),
+        made: Program(TWO, &[patch("look up", &["r1 = *(u64 *)(r1 +24)", "if r1 == 0x0 goto ?"], &["goto $1"])]),
     },
     Exhibit {
         bug: "Each step chooses its slot by the bits of the step before",
@@ -115,12 +115,16 @@ pub const HALL: &[Exhibit] = &[
     Exhibit {
         bug: "Of an IPv6 prefix the upper half alone is compared",
         seen: "a likely slip: the lower half is left out where it is fixed",
-        made: Program(NEAR6, &[patch("2: ", &["if r5 >= 0x40 goto ?"], &["if r5 <= 0x80 goto $1"])]),
+        made: Program(NEAR6, &[patch("look up", &["if r5 >= 0x40 goto ?"], &["if r5 <= 0x80 goto $1"])]),
     },
     Exhibit {
         bug: "An address is taken for another one with the same tag",
         seen: "a likely slip: a hash is taken for what it is made of",
-        made: Program(NEAR6, &[patch("2: ", &["r8 |= 1"], &["r8 = 1"]), patch("2: ", &["if r1 != r2 goto ?"], &[])]),
+        made: Program(NEAR6, &[
+            patch("look up", &["r8 |= 1"], &["r8 = 1"]),
+            patch("look up", &["if r2 != r6 goto ?"], &[]),
+            patch("look up", &["if r2 != r7 goto ?"], &[]),
+        ]),
     },
     Exhibit {
         bug: "IPv6 keys are written byte-reversed and never match",
@@ -130,32 +134,32 @@ pub const HALL: &[Exhibit] = &[
     Exhibit {
         bug: "An entry past its time matches on",
         seen: "XDP-Firewall: expiry by a clock that is not the program's",
-        made: Program(HELD, &[patch("2: ", &["if r1 <= r0 goto ?"], &[])]),
+        made: Program(HELD, &[patch("", &["if r1 <= r0 goto ?"], &[])]),
     },
     Exhibit {
         bug: "Prefixes past their time match on, addresses of IPv6 do not",
         seen: "a likely slip: a trie has no expiry of its own",
-        made: Program(HELD, &[patch("2: ", &["if r0 & 0x8000000 goto ?"], &[])]),
+        made: Program(HELD, &[patch("", &["if r0 & 0x8000000 goto ?"], &[])]),
     },
     Exhibit {
         bug: "An entry that ends one day has ended",
         seen: "a likely slip: `<` for `>`",
-        made: Program(HELD, &[patch("2: ", &["if r1 <= r0 goto ?"], &["if r1 >= r0 goto $1"])]),
+        made: Program(HELD, &[patch("", &["if r1 <= r0 goto ?"], &["if r1 >= r0 goto $1"])]),
     },
     Exhibit {
         bug: "An entry matches for one tick too long",
         seen: "a likely slip: `>=` for `>`",
-        made: Program(HELD, &[patch("2: ", &["if r1 <= r0 goto ?"], &["if r1 < r0 goto $1"])]),
+        made: Program(HELD, &[patch("", &["if r1 <= r0 goto ?"], &["if r1 < r0 goto $1"])]),
     },
     Exhibit {
         bug: "The program's clock does not begin where the tool's does",
         seen: "XDP-Firewall: sysinfo.uptime beside the kernel's ktime",
-        made: Program(HELD, &[patch("2: ", &["r0 -= r1"], &[])]),
+        made: Program(HELD, &[patch("", &["r0 -= r1"], &[])]),
     },
     Exhibit {
         bug: "Ticks are taken for nanoseconds",
         seen: "a likely slip: the units of time",
-        made: Program(HELD, &[patch("2: ", &["r0 *= r2"], &[])]),
+        made: Program(HELD, &[patch("", &["r0 *= r2"], &[])]),
     },
     Exhibit {
         bug: "A hit is counted twice in its entry",

@@ -6,7 +6,7 @@ use std::process::{Command, Stdio};
 use super::{plain, wait};
 
 /// The commands of DESIGN.md that there are.
-const COMMANDS: [&str; 24] = [
+const COMMANDS: [&str; 25] = [
     "attach",
     "detach",
     "apply",
@@ -26,6 +26,7 @@ const COMMANDS: [&str; 24] = [
     "check",
     "diff",
     "dump",
+    "receive",
     "try",
     "bench",
     "doctor",
@@ -56,6 +57,7 @@ fn every_command_has_help_that_names_its_options() {
         ("stats", &["--interval", "--count"]),
         ("monitor", &["--interval", "--count", "--per-cpu"]),
         ("add", &["--set"]),
+        ("receive", &["--queue", "--pcap", "--echo", "--count", "--mode", "--transfer"]),
         ("bench", &["--against", "--sizes", "--rounds", "--quick", "--out"]),
     ] {
         let help = plain(&[command, "--help"]).ok();

@@ -105,7 +105,7 @@ fn while_a_set_is_edited_every_address_is_judged_as_before_or_behind() {
         (edits, judge.join().expect("every verdict is right"))
     });
     eprintln!("{} edits, {} verdicts", judged.0, judged.1);
-    assert!(judged.0 > 2_000 && judged.1 > 20_000, "{judged:?}");
+    assert!(judged.0 > 2_000 && judged.1 > 2_000, "{judged:?}");
 }
 
 /// Random edits for a while; how many.

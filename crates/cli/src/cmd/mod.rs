@@ -23,6 +23,7 @@ pub mod load;
 pub mod manual;
 pub mod mode;
 pub mod monitor;
+pub mod receive;
 pub mod replay;
 pub mod rollback;
 pub mod stats;

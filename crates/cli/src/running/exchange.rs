@@ -244,7 +244,7 @@ fn other_mode(name: &str, mode: Mode) -> Failure {
 }
 
 /// Whether another mode may do where this one was refused.
-fn is_about_the_driver(error: &AttachError) -> bool {
+pub fn is_about_the_driver(error: &AttachError) -> bool {
     matches!(
         error.reason(),
         Reason::Unsupported | Reason::Mtu | Reason::Queues | Reason::Unexplained

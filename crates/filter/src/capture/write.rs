@@ -42,6 +42,11 @@ impl<W: Write> Writer<W> {
         self.to.write_all(frame)
     }
 
+    /// Has whatever it is written to send on what it holds back.
+    pub fn flush(&mut self) -> io::Result<()> {
+        self.to.flush()
+    }
+
     /// What it was written to.
     pub fn into_inner(self) -> W {
         self.to

@@ -30,6 +30,7 @@ use palisade_asm::{Assembler, Cond, Label, Note, Program, R1, R2, Size};
 use crate::plan::{Control, Decider, Depth, LaneWay, Mode, Open, Plan, Row, Target, Tenure, Way};
 use crate::policy::{Class, Flaw, Lane};
 use crate::structure;
+use crate::value::Name;
 use frame::{AT, CTX, END, ETHERTYPE, MODE, ctx};
 use needs::Needs;
 use preview::Preview;
@@ -74,10 +75,10 @@ pub fn emit(plan: &Plan<'_>) -> Program {
     ends.decide(&mut a, plan.row_of(Decider::Off));
     a.note(Note::new("verdict"));
     ends.tail(&mut a, &maps);
-    for set in &maps.sets {
-        if a.wanted(set.function) {
-            a.note(Note::new("look up")).place(set.function);
-            flat6::function(&mut a, maps.control, set);
+    for (set, maps_of_set) in plan.policy.sets().iter().zip(&maps.sets) {
+        if a.wanted(maps_of_set.function) {
+            a.note(Note::new(look_up_name(&set.name))).place(maps_of_set.function);
+            flat6::function(&mut a, maps.control, maps_of_set);
         }
     }
     a.finish().expect("the generator places every label and emits no part that is unreachable")
@@ -100,7 +101,7 @@ fn declare(a: &mut Assembler, plan: &Plan<'_>) -> (Maps, Option<[palisade_asm::M
         .map(|set| SetMaps {
             maps: structure::maps(set).iter().map(|_| next()).collect(),
             counters: set.counters,
-            function: a.function(format!("look up in {}", set.name), 2),
+            function: a.function(look_up_name(&set.name), 2),
         })
         .collect();
     let tables = plan.tables.map().map(|_| next());
@@ -264,6 +265,11 @@ impl<'a> Entry<'a> {
         let front = if plain::is_there(target, way, all) { Front::Plain } else { Front::Careful };
         Self { way, needs: Needs::of([way]), front, start, dispatch, lanes: Lanes::new(a, way) }
     }
+}
+
+/// What the function is called that looks addresses up in a set.
+fn look_up_name(set: &Name) -> String {
+    format!("look up in {set}")
 }
 
 fn class_name(class: Class) -> &'static str {

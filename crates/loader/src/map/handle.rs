@@ -329,7 +329,10 @@ pub(crate) fn is_per_cpu(kind: u32) -> bool {
 fn is_array(kind: u32) -> bool {
     matches!(
         kind,
-        sys::BPF_MAP_TYPE_ARRAY | sys::BPF_MAP_TYPE_PERCPU_ARRAY | sys::BPF_MAP_TYPE_PROG_ARRAY
+        sys::BPF_MAP_TYPE_ARRAY
+            | sys::BPF_MAP_TYPE_PERCPU_ARRAY
+            | sys::BPF_MAP_TYPE_PROG_ARRAY
+            | sys::BPF_MAP_TYPE_XSKMAP
     )
 }
 

@@ -215,6 +215,20 @@ unsafe impl<const N: libc::c_int> Attr for ById<N> {
     const CMD: libc::c_int = N;
 }
 
+/// `BPF_LINK_CREATE`, for an interface.
+#[repr(C)]
+pub(crate) struct LinkCreate {
+    pub(crate) prog_fd: u32,
+    pub(crate) target_ifindex: u32,
+    pub(crate) attach_type: u32,
+    pub(crate) flags: u32,
+}
+const _: () = assert!(size_of::<LinkCreate>() == 16);
+// SAFETY: field for field the `link_create` member, up to `flags`.
+unsafe impl Attr for LinkCreate {
+    const CMD: libc::c_int = BPF_LINK_CREATE;
+}
+
 /// `BPF_OBJ_GET_INFO_BY_FD`.
 #[repr(C)]
 pub(crate) struct ObjInfo<'a> {

@@ -11,7 +11,8 @@ use nix::fcntl::{FcntlArg, fcntl};
 use palisade_asm::RawInsn;
 
 use super::attr::{
-    BtfLoad, ById, MapCreate, MapInfoRaw, ObjInfo, ObjPath, ProgInfoRaw, ProgLoad, ProgTestRun,
+    BtfLoad, ById, LinkCreate, MapCreate, MapInfoRaw, ObjInfo, ObjPath, ProgInfoRaw, ProgLoad,
+    ProgTestRun,
 };
 use super::ptr::{Ptr, length};
 use super::uapi::*;
@@ -285,6 +286,18 @@ pub(crate) fn prog_test_run(
     // SAFETY: packet, context and output are borrowed slices given with their lengths.
     unsafe { bpf(&mut attr) }?;
     Ok(TestOutput { retval: attr.retval, duration: attr.duration, length: attr.data_size_out })
+}
+
+/// Attaches an XDP program to an interface for as long as the descriptor, or a copy of it, is open.
+pub(crate) fn xdp_link_create(
+    prog: BorrowedFd<'_>,
+    ifindex: u32,
+    flags: u32,
+) -> Result<OwnedFd, Errno> {
+    let (prog_fd, target_ifindex) = (number(prog), ifindex);
+    let mut attr = LinkCreate { prog_fd, target_ifindex, attach_type: BPF_XDP, flags };
+    // SAFETY: the attribute holds no pointer.
+    owned(unsafe { bpf(&mut attr) }?)
 }
 
 /// Pins an object at a path in a bpffs.

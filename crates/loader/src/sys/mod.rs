@@ -1,12 +1,13 @@
-//! The only unsafe code of the repository: bpf(2), one ioctl, and mapped memory, behind functions
-//! that are safe.
+//! The only unsafe code of the repository: bpf(2), one ioctl, AF_XDP, and mapped memory, behind
+//! functions that are safe.
 //!
 //! What makes them safe is stated once. A command's attribute struct has the layout of the kernel's
 //! union member, asserted when it is compiled ([`attr`]). A pointer in it borrows the buffer it
 //! points to ([`ptr`]). A buffer whose length the kernel does not take as an argument, because a
 //! map fixes it, is checked against the sizes that the kernel itself told ([`map`]). Descriptors
 //! come back owned, close-on-exec, and above 2 ([`call`]). Of memory that is shared with the kernel
-//! only atomic words are given out ([`mapping`]).
+//! only atomic words are given out ([`mapping`]), and the frames of AF_XDP to one owner each
+//! ([`xsk`]).
 
 #![deny(
     clippy::cast_possible_truncation,
@@ -25,15 +26,16 @@ mod ptr;
 mod tracepoint;
 mod uapi;
 mod xlated;
+pub(crate) mod xsk;
 
 pub(crate) use barrier::membarrier;
 pub use call::kept_name;
 pub(crate) use call::{
     Debug, Load, Log, MapTypes, Records, TestRun, btf_load, lift, link, link_next_id, map_by_id,
     map_create, map_info, map_next_id, obj_get, obj_pin, prog_by_id, prog_info, prog_load,
-    prog_next_id, prog_test_run,
+    prog_next_id, prog_test_run, xdp_link_create,
 };
-pub(crate) use ethtool::{ethtool_flags, ethtool_gro_on};
+pub(crate) use ethtool::{ethtool_flags, ethtool_gro_on, ethtool_receive_queues};
 pub(crate) use map::{BatchRead, MapFd, Start, Update};
 pub(crate) use mapping::Mapping;
 pub use mapping::{Word, WordMut};

@@ -22,10 +22,13 @@ pub(crate) const BPF_MAP_FREEZE: c_int = 22;
 pub(crate) const BPF_MAP_LOOKUP_BATCH: c_int = 24;
 pub(crate) const BPF_MAP_UPDATE_BATCH: c_int = 26;
 pub(crate) const BPF_MAP_DELETE_BATCH: c_int = 27;
+pub(crate) const BPF_LINK_CREATE: c_int = 28;
 pub(crate) const BPF_LINK_GET_NEXT_ID: c_int = 31;
 
 pub(crate) const BPF_PROG_TYPE_XDP: u32 = 6;
 pub(crate) const BPF_PROG_TYPE_RAW_TRACEPOINT: u32 = 17;
+/// The place that links attach XDP programs at (`enum bpf_attach_type`).
+pub(crate) const BPF_XDP: u32 = 37;
 /// The path and the reason; from `include/linux/bpf_verifier.h`.
 pub(crate) const BPF_LOG_LEVEL1: u32 = 1;
 /// Statistics, and the reason: what is written whatever the level.
@@ -43,6 +46,7 @@ pub(crate) const BPF_MAP_TYPE_LRU_PERCPU_HASH: u32 = 10;
 pub(crate) const BPF_MAP_TYPE_LPM_TRIE: u32 = 11;
 pub(crate) const BPF_MAP_TYPE_ARRAY_OF_MAPS: u32 = 12;
 pub(crate) const BPF_MAP_TYPE_HASH_OF_MAPS: u32 = 13;
+pub(crate) const BPF_MAP_TYPE_XSKMAP: u32 = 17;
 pub(crate) const BPF_MAP_TYPE_PERCPU_CGROUP_STORAGE: u32 = 21;
 
 pub(crate) const BPF_ANY: u64 = 0;
@@ -56,4 +60,5 @@ pub(crate) const BPF_TAG_SIZE: usize = 8;
 pub(crate) const SIOCETHTOOL: libc::Ioctl = 0x8946;
 pub(crate) const ETHTOOL_GFLAGS: u32 = 0x25;
 pub(crate) const ETHTOOL_SGRO: u32 = 0x2c;
+pub(crate) const ETHTOOL_GCHANNELS: u32 = 0x3c;
 pub(crate) const ETH_FLAG_RXVLAN: u32 = 1 << 8;

@@ -94,7 +94,8 @@ impl Reason {
         let says = |part: &str| extack.is_some_and(|text| text.contains(part));
         match errno {
             Errno::EBUSY if says("BPF XDP link") => Reason::HeldByLink,
-            Errno::EBUSY if says("already attached") => Reason::Occupied,
+            // Of a link the kernel says no more than the number.
+            Errno::EBUSY if says("already attached") || extack.is_none() => Reason::Occupied,
             Errno::EEXIST if says("upper device") => Reason::UpperDevice,
             Errno::EEXIST if says("at the same time") => Reason::OtherMode,
             Errno::EEXIST if says("does not match expected") => Reason::Changed,
@@ -242,6 +243,7 @@ mod tests {
         #[rustfmt::skip] // One refusal a line, as the kernel words it.
         let refusals = [
             (Errno::EBUSY, Some("XDP program already attached"), Reason::Occupied),
+            (Errno::EBUSY, None, Reason::Occupied),
             (Errno::EBUSY, Some("Can't replace active BPF XDP link"), Reason::HeldByLink),
             (Errno::EEXIST, Some("Active program does not match expected"), Reason::Changed),
             (Errno::EEXIST, Some("Native and generic XDP can't be active at the same time"), Reason::OtherMode),

@@ -3,11 +3,13 @@
 //! A change says what it expects to find, and the kernel compares and changes in one step: a
 //! program that somebody else put there meanwhile is never replaced by mistake. The mode is always
 //! given, since a request without one falls back to the slow mode without a word. What was attached
-//! is read back. Nothing is ever detached by dropping a value.
+//! is read back. Nothing is ever detached by dropping a value, but for a [`Hold`], which is there for
+//! that.
 //!
 //! Interfaces are those of the network namespace that the calling thread is in.
 
 mod error;
+mod hold;
 
 use std::fmt;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
@@ -16,6 +18,7 @@ use netlink_packet_route::RouteNetlinkMessage;
 use netlink_packet_route::link::{LinkAttribute, LinkMessage, LinkXdp};
 
 pub use error::{Asked, AttachError, Change, Expected, Reason};
+pub use hold::{Hold, hold};
 
 use crate::Errno;
 use crate::link::{self, IfIndex, LinkError};

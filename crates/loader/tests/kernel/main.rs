@@ -19,3 +19,4 @@ mod programs;
 #[path = "../../../../tests/src/skip.rs"]
 mod skip;
 mod tracepoints;
+mod xsk;

@@ -14,10 +14,15 @@ impl Change {
     /// How it is written down: the program, the note above the line, the line and what it became.
     /// Copies of a block differ in the numbers of their labels, which are left out.
     pub fn written(&self, program: &str, lines: &[String]) -> String {
-        let mut above = lines[..self.line].iter().rev();
-        let note = above.find_map(|line| line.strip_prefix("; ")).unwrap_or_default();
+        let note = self.note(lines);
         let [from, to] = [lines[self.line].as_str(), &self.by].map(|line| unnumbered(line.trim()));
         format!("{program} | {note} | {from} -> {to}")
+    }
+
+    /// The note above the line.
+    pub fn note<'a>(&self, lines: &'a [String]) -> &'a str {
+        let mut above = lines[..self.line].iter().rev();
+        above.find_map(|line| line.strip_prefix("; ")).unwrap_or_default()
     }
 
     /// The label that the line stands behind, which tells copies apart.
@@ -27,9 +32,15 @@ impl Change {
     }
 }
 
-fn unnumbered(line: &str) -> &str {
-    let bare = line.trim_end_matches(|c: char| c.is_ascii_digit());
-    if line.contains("goto ") { bare.strip_suffix('.').unwrap_or(line) } else { line }
+/// A line without the number of the label in it.
+pub fn unnumbered(line: &str) -> &str {
+    let label = line.strip_suffix(':').unwrap_or(line);
+    let bare = label.trim_end_matches(|c: char| c.is_ascii_digit());
+    if line.contains("goto ") || label.len() < line.len() {
+        bare.strip_suffix('.').unwrap_or(label)
+    } else {
+        line
+    }
 }
 
 /// All changes of a listing.
