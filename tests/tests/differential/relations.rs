@@ -16,7 +16,7 @@ use palisade_tests::packet::{destination, service_vlan, vlan};
 use palisade_tests::privilege::Kernel;
 use palisade_tests::random::{Chance, Made, policy};
 
-const POLICIES: u64 = 40;
+const POLICIES: u64 = 60;
 const FRAMES: usize = 120;
 
 /// What a policy looks at.
