@@ -81,6 +81,15 @@ impl<'a> Ends<'a> {
             a.mov(R0, VERDICT).exit();
         }
         let changes: Vec<&Block> = self.changes.wanted(a).collect();
+        for block in &changes {
+            a.note(Note::new(block.to_string())).place(block.label);
+            a.jump_if(MODE, Cond::Ne, mode(Mode::Enforce), shadow);
+            counted(a, maps);
+            block.emit(a, self.plan.target);
+        }
+        if !changes.is_empty() {
+            a.note(Note::new("verdict"));
+        }
         if denies || !changes.is_empty() {
             a.place(shadow);
             a.add(ROW, enforced(self.plan));
@@ -91,12 +100,6 @@ impl<'a> Ends<'a> {
         } else {
             counted(a, maps);
             a.mov(R0, VERDICT).exit();
-        }
-        for block in changes {
-            a.note(Note::new(block.to_string())).place(block.label);
-            a.jump_if(MODE, Cond::Ne, mode(Mode::Enforce), shadow);
-            counted(a, maps);
-            block.emit(a, self.plan.target);
         }
     }
 }
