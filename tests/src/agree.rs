@@ -178,7 +178,11 @@ fn found_by(policy: &Policy, rule: &Rule) -> Option<u64> {
 
 /// Whether what became of a frame in a mode is what the oracle says of it.
 pub fn agree(policy: &Policy, mode: Mode, outcome: &Outcome, decision: &Decision) -> bool {
-    let passes = decision.verdict == Verdict::Pass;
+    let changes = match decision.decider {
+        Decider::Rule(at) => policy.rules()[at].action.change().is_some(),
+        Decider::Malformed(_) | Decider::Keep(_) | Decider::Fragment | Decider::Default => false,
+    };
+    let passes = decision.verdict == Verdict::Pass && !changes;
     let (half, verdict) = match mode {
         Mode::Enforce => (Half::Enforced, decision.verdict),
         Mode::Shadow if passes => (Half::Enforced, Verdict::Pass),

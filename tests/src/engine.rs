@@ -9,6 +9,7 @@ mod sets;
 
 use palisade_asm::btf::ProgramBtf;
 use palisade_asm::{ByteOrder, Image};
+use palisade_filter::oracle::changed;
 use palisade_filter::plan::{CONTROL, COUNTERS, Control, Mode};
 use palisade_filter::{Artifact, Buffers, Policy, Row, Target, Verdict, compile, parse};
 use palisade_loader::{
@@ -95,31 +96,45 @@ impl Engine {
     }
 
     /// Puts a frame to the program so many times, on one CPU and without a pause.
+    /// A change is made once each time, to what the time before has left.
     pub fn burst(&mut self, frame: &[u8], times: u32) -> Result<Outcome, Fault> {
-        let verdict = self.test_run(frame, times)?;
+        let (verdict, back) = self.test_run(frame, times)?;
         let grown = self.grown();
         let sums = [u64::from(times), frame.len() as u64];
-        Outcome::of(verdict, &self.artifact.rows, grown, sums)
+        let outcome = Outcome::of(verdict, &self.artifact.rows, grown, sums)?;
+        let once_less = (1..times).fold(frame.to_vec(), |frame, _| outcome.frame_out(&frame));
+        outcome.with_frame(&once_less, back)
     }
 
-    fn test_run(&self, frame: &[u8], times: u32) -> Result<Verdict, Fault> {
+    fn test_run(&self, frame: &[u8], times: u32) -> Result<(Verdict, Vec<u8>), Fault> {
         let run = TestRun { packet: frame, repeat: times, ingress: None };
         let result = self.program.test_run(&run).map_err(Fault::Refused)?;
-        if result.packet != frame {
-            return Err(Fault::Changed(result.packet));
-        }
-        Outcome::verdict_of(result.retval)
+        Ok((Outcome::verdict_of(result.retval)?, result.packet))
     }
 
-    /// The verdict on a frame, which must come back unchanged; counted, but not looked at here.
+    /// The verdict on a frame, which must come back as it was or as some rule changes it; counted,
+    /// but not looked at here.
     pub fn verdict(&self, frame: &[u8]) -> Result<Verdict, Fault> {
-        self.test_run(frame, 1)
+        let (verdict, back) = self.test_run(frame, 1)?;
+        let mut changes = self.artifact.rows.iter().filter_map(|row| row.change);
+        if back == frame || changes.any(|change| changed(change, frame) == back) {
+            return Ok(verdict);
+        }
+        Err(Fault::Changed(back))
     }
 
-    /// The verdict on a frame that must be counted in these rows; whether others have grown too is
-    /// left for [`Engine::grown`] to tell.
-    pub fn verdict_in(&mut self, frame: &[u8], rows: &[usize]) -> Result<Verdict, Fault> {
-        let verdict = self.test_run(frame, 1)?;
+    /// The verdict on a frame that must be counted in these rows, and leave as `out`; whether others
+    /// have grown too is left for [`Engine::grown`] to tell.
+    pub fn verdict_in(
+        &mut self,
+        frame: &[u8],
+        rows: &[usize],
+        out: &[u8],
+    ) -> Result<Verdict, Fault> {
+        let (verdict, back) = self.test_run(frame, 1)?;
+        if back != out {
+            return Err(Fault::Changed(back));
+        }
         let mut wrong = Vec::new();
         for row in rows {
             let key = u32::try_from(*row).expect("few rows");

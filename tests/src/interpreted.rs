@@ -107,10 +107,8 @@ impl Runs for Interpreted {
         let outcome = ran.map_err(|trap| Fault::Trapped(trap.to_string()))?;
         let verdict = Outcome::verdict_of(outcome.value)?;
         let bytes = [self.packet.metadata(), &self.packet.bytes()].concat();
-        if bytes != frame {
-            return Err(Fault::Changed(bytes));
-        }
-        Outcome::of(verdict, &self.rows, grown, [1, frame.len() as u64])
+        let outcome = Outcome::of(verdict, &self.rows, grown, [1, frame.len() as u64])?;
+        outcome.with_frame(frame, bytes)
     }
 
     fn switch(&mut self, mode: Mode) {

@@ -1,7 +1,7 @@
 //! Three judges of one policy: the oracle, the interpreter and the kernel.
 //!
-//! They agree on a frame if verdict, deciding row and the rows of `count` rules are the same, and
-//! the frame comes back unchanged. After any number of frames [`Judges::settle`] compares what has
+//! They agree on a frame if verdict, deciding row, the rows of `count` rules and the bytes that leave
+//! are the same. After any number of frames [`Judges::settle`] compares what has
 //! been added up: every row of the counters and every entry of a set, in packets and bytes. Nothing
 //! but the expected rows may have grown.
 //!
@@ -154,7 +154,7 @@ impl Judges {
         let engines = if frame.len() < SHORTEST { 0 } else { self.engines.len() };
         for at in 0..engines {
             let (target, engine) = &mut self.engines[at];
-            let how = match engine.verdict_in(frame, &rows) {
+            let how = match engine.verdict_in(frame, &rows, &expected.out) {
                 Ok(verdict) if verdict == expected.decision.verdict => continue,
                 Ok(verdict) => format!("the kernel says {verdict}"),
                 Err(fault) => fault.to_string(),
@@ -285,6 +285,7 @@ impl Machine {
             && run.row.index() == *row
             && run.half == Half::Enforced
             && run.bytes == frame.len() as u64
+            && run.changed.as_deref().unwrap_or(frame) == expected.out
             && run.counted.iter().map(|row| row.index()).eq(counted.iter().copied());
         if same { Ok(()) } else { Err(format!("the interpreter says otherwise ({target:?})")) }
     }

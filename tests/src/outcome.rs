@@ -1,11 +1,12 @@
 //! What becomes of a frame that is put to a policy's program, whatever runs the program.
 //!
-//! Whoever runs one checks what holds of every packet whatever the policy: it comes back unchanged,
-//! and exactly one row of those that decide has grown, by one packet and by the frame's length; a
+//! Whoever runs one checks what holds of every packet whatever the policy: it comes back as the row
+//! that decides it says, unchanged by most, and exactly one row of those that decide has grown, by one packet and by the frame's length; a
 //! row of a `count` rule grows by the same or not at all.
 
 use std::fmt;
 
+use palisade_filter::oracle::changed;
 use palisade_filter::plan::Decider;
 use palisade_filter::{Mode, Row, Verdict};
 use palisade_loader::Errno;
@@ -55,7 +56,7 @@ pub enum Fault {
     Trapped(String),
     /// The result is no verdict.
     Result(u32),
-    /// The frame came back changed.
+    /// The frame came back as something else than it should.
     Changed(Vec<u8>),
     /// Not one deciding row has grown by the packets and bytes that there were; those that have.
     Counted(Vec<(usize, Counts)>),
@@ -108,6 +109,19 @@ impl Outcome {
             }
             _ => Err(Fault::Counted(grown)),
         }
+    }
+
+    /// What a frame that was put to the program once must come back as.
+    pub(crate) fn frame_out(&self, frame: &[u8]) -> Vec<u8> {
+        match self.row.change {
+            Some(change) if self.half == Half::Enforced => changed(change, frame),
+            Some(_) | None => frame.to_vec(),
+        }
+    }
+
+    /// This, unless the frame came back otherwise.
+    pub(crate) fn with_frame(self, frame: &[u8], back: Vec<u8>) -> Result<Self, Fault> {
+        if self.frame_out(frame) == back { Ok(self) } else { Err(Fault::Changed(back)) }
     }
 
     /// The verdict of a program's result.

@@ -6,6 +6,7 @@ use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::Command;
+use std::time::Duration;
 
 use palisade_loader::{Gid, xdp};
 use palisade_tests::lab::{BPFFS, Lab, NEAR};
@@ -294,6 +295,29 @@ fn everything_works_and_counts_the_same_with_the_fewest_capabilities_and_with_pe
         assert_eq!(fewest.1["packets"], 3);
         assert_eq!(fewest.1["bytes"], 3 * (14 + 20 + 8 + 7));
     }
+}
+
+/// Without CAP_PERFMON headers are copied, changed and put back, which the verifier judges otherwise.
+#[test]
+fn packets_are_changed_with_the_fewest_capabilities() {
+    let examples = Path::new(env!("CARGO_MANIFEST_DIR")).join("../examples");
+    Lab::run(|lab| {
+        let names = lab.udp(5353);
+        for name in ["icmp-echo", "mac-swap", "vlan-swap", "port-patch"] {
+            let path = examples.join(name).with_extension("pal").display().to_string();
+            let args = ["attach", NEAR, "-p", &path];
+            let Some(mut command) = with_capabilities(lab, "+bpf,+net_admin", &args) else {
+                return;
+            };
+            let (code, said) = said(&mut command);
+            assert_eq!(code, Some(0), "{name}: {said}");
+            if name == "port-patch" {
+                lab.send(&(eth() / ipv4() / udp(4000, 53) / b"query").build());
+                assert!(names.next(Duration::from_secs(5)).is_some(), "its checksum is right");
+            }
+            lab.palisade(&["detach", NEAR]).ok();
+        }
+    });
 }
 
 #[test]

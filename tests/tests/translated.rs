@@ -72,7 +72,7 @@ macro_rules! examples {
     };
 }
 
-examples!("block-list" "block-pings" "drop-8080" "feeds" "resolver" "vlans" "web-server");
+examples!("block-list" "block-pings" "drop-8080" "feeds" "icmp-echo" "mac-swap" "port-patch" "resolver" "vlan-swap" "vlans" "web-server");
 
 /// What the examples leave out: a program of almost nothing, one of long lists, deep headers, every
 /// kind of set, counting rules.

@@ -5,7 +5,8 @@ use std::collections::BTreeSet;
 
 use palisade_filter::oracle::{Declared, decide, expected_frame};
 use palisade_filter::policy::{
-    Action, End, EntryCounters, Policy, Protocol, Quantity, Relation, Tag, Term, Test, Verdict,
+    Action, Change, End, EntryCounters, Policy, Protocol, Quantity, Relation, Tag, Term, Test,
+    Verdict,
 };
 use palisade_filter::text::WORDS;
 use palisade_filter::value::Family;
@@ -82,8 +83,25 @@ fn form(test: &Test) -> String {
         Test::Options => "options".into(),
         Test::Vlan(Tag::Outer, _) => "vlan".into(),
         Test::Vlan(Tag::Inner, _) => "inner-vlan".into(),
+        Test::Tagged(tag) => format!("{} any", tag.word()),
+        Test::Unicast(end) => format!("ether {} unicast", end.word()),
         Test::Mac(end, _) => format!("ether {}", end.word()),
         Test::MacIn(end, _) => format!("ether {} in", end.word()),
+    }
+}
+
+/// What a change is an example of.
+fn shape_of(change: Change) -> &'static str {
+    match change {
+        Change::Reflect => "reflect",
+        Change::Reply => "reply",
+        Change::Rewrite(rewrite) => match (rewrite.has_ports(), rewrite.family()) {
+            (true, None) => "rewrite port",
+            (true, Some(_)) => "rewrite both",
+            (false, _) => "rewrite address",
+        },
+        Change::Pop => "vlan pop",
+        Change::Push(_) => "vlan push",
     }
 }
 
@@ -121,6 +139,7 @@ fn forms_seen() -> BTreeSet<String> {
         }
         for rule in policy.rules() {
             seen.insert(rule.action.word().into());
+            seen.extend(rule.action.change().map(|change| shape_of(change).to_owned()));
             seen.extend(rule.name.as_ref().map(|_| "as".into()));
             seen.extend(rule.matching.terms().is_empty().then(|| "every packet".into()));
         }
@@ -170,6 +189,15 @@ fn forms() -> BTreeSet<String> {
         "options",
         "vlan",
         "inner-vlan",
+        "vlan any",
+        "inner-vlan any",
+        "reflect",
+        "reply",
+        "rewrite port",
+        "rewrite address",
+        "rewrite both",
+        "vlan pop",
+        "vlan push",
         "not",
         "or",
         "as",
@@ -205,6 +233,7 @@ fn forms() -> BTreeSet<String> {
     for end in [End::Source, End::Destination] {
         all.insert(format!("ether {}", end.word()));
         all.insert(format!("ether {} in", end.word()));
+        all.insert(format!("ether {} unicast", end.word()));
     }
     for kind in SetKind::ALL {
         all.insert(format!("set {}", kind.word()));

@@ -51,6 +51,11 @@ pub fn of_test(test: &Test, items: &impl Fn(SetId) -> Items) -> Sides {
         Test::Vlan(tag, id) => vlans(*tag, *id),
         Test::Mac(end, mac) => macs(*end, vec![(Item::Mac(*mac), true)]),
         Test::MacIn(end, set) => macs(*end, items(*set)),
+        Test::Unicast(end) => {
+            let mac = |first| Setting::Mac(*end, [first, 0, 0x5e, 0, 0, 9]);
+            (vec![mac(2), mac(0)], vec![mac(3), mac(0xff)])
+        }
+        Test::Tagged(tag) => (vlans(*tag, 5).0, vec![Setting::NoVlan(*tag)]),
     }
 }
 

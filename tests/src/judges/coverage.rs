@@ -76,7 +76,7 @@ impl Executed {
 fn kind(program: &Program, at: usize, insn: &Insn) -> String {
     let note = match program.note_at(at) {
         Some(note) if note.line.is_some() => "rule",
-        Some(note) => note.step.as_ref(),
+        Some(note) => without_values(&note.step),
         None => "none",
     };
     let form = format!("{insn:?}");
@@ -85,6 +85,14 @@ fn kind(program: &Program, at: usize, insn: &Insn) -> String {
         format!("{note}: {form}")
     } else {
         format!("{note}: {}", numberless(&form))
+    }
+}
+
+/// A note, without the new values of what a change replaces.
+fn without_values(step: &str) -> &str {
+    match step.split_once(' ') {
+        Some((word @ ("rewrite" | "vlan"), _)) => word,
+        Some(_) | None => step,
     }
 }
 

@@ -1,4 +1,4 @@
-//! The modes of the running filter: `off` passes everything, `shadow` drops nothing.
+//! The modes of the running filter: `off` passes everything, `shadow` drops and changes nothing.
 
 use palisade_filter::plan::Decider;
 use palisade_filter::rehearsal::Half as Rehearsed;
@@ -16,16 +16,16 @@ struct Wanted<'a> {
 
 impl Judges {
     /// In mode `off` a frame passes and is counted as that; in `shadow` it passes, and if it would
-    /// have been dropped it is counted by what would have done so in the other half.
+    /// have been dropped, sent back or changed it is counted by what would have done so in the other half.
     pub fn in_other_modes(&mut self, frame: &[u8]) -> Result<(), Disagreement> {
         let expected = self.told.expect(frame);
         let rows = self.told.rows().to_vec();
         let off = rows.iter().find(|row| row.decider == Decider::Off).expect("every policy has it");
         let row = &rows[expected.rows().expect("a frame that was judged")[0]];
-        let drops = expected.decision.verdict != Verdict::Pass;
+        let acts = expected.decision.verdict != Verdict::Pass || row.change.is_some();
         for wanted in [
             Wanted { mode: Mode::Off, row: off, shadow: false },
-            Wanted { mode: Mode::Shadow, row, shadow: drops },
+            Wanted { mode: Mode::Shadow, row, shadow: acts },
             Wanted { mode: Mode::Enforce, row, shadow: false },
         ] {
             let verdict = if wanted.mode == Mode::Enforce {

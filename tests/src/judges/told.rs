@@ -1,6 +1,6 @@
 //! The oracle as a judge: what it expects of the counters of a program.
 
-use palisade_filter::oracle::{Decider, Decision, Declared, decide};
+use palisade_filter::oracle::{Decider, Decision, Declared, decide, frame_out};
 use palisade_filter::plan::Decider as Counted;
 use palisade_filter::{Policy, Row};
 
@@ -22,6 +22,10 @@ pub struct Expected {
     pub decision: Decision,
     /// How many entries count it.
     pub entries: usize,
+    /// What leaves the filter.
+    pub out: Vec<u8>,
+    /// Whether that is not the frame as it came.
+    pub changed: bool,
     row: Option<usize>,
     counted: Option<Vec<usize>>,
 }
@@ -73,7 +77,9 @@ impl Told {
         let counted = decision.counted.iter().map(|at| places.rules[*at]).collect();
         let row = places.of_decider(&decision);
         let entries = self.hits.count(&self.contents, &decision, frame);
-        Expected { decision, entries, row, counted }
+        let out = frame_out(&self.policy, &decision, frame);
+        let changed = out != frame;
+        Expected { decision, entries, out, changed, row, counted }
     }
 
     /// What every entry has counted by now.

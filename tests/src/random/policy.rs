@@ -9,7 +9,7 @@ use palisade_filter::parse;
 
 use super::Chance;
 use super::term::{address, kin, matching, net, port_range};
-use super::values::{mac_text, port};
+use super::values::{mac_text, port, v4, v6};
 use crate::agree::{Entry, Life};
 
 /// A policy, and what is in its sets.
@@ -63,7 +63,11 @@ pub fn rules(chance: &mut Chance) -> Vec<String> {
     let mut rules: Vec<String> = if chance.once_in(12) { crowd(chance) } else { Vec::new() };
     let groups = if chance.once_in(8) { 20 } else { 6 };
     for _ in 0..1 + chance.below(groups) {
-        match chance.below(8) {
+        match chance.below(9) {
+            8 => {
+                let (change, matching) = (change(chance), kin(chance, 1).remove(0));
+                rules.push(format!("{change} {matching}"));
+            }
             0 => rules.extend(run(chance)),
             1 => rules.extend(family(chance)),
             2 => rules.extend(kindred(chance)),
@@ -83,8 +87,37 @@ pub fn rules(chance: &mut Chance) -> Vec<String> {
     rules
 }
 
-fn action(chance: &mut Chance) -> &'static str {
-    chance.one(&["drop", "drop", "drop", "pass", "pass", "abort", "count"])
+fn action(chance: &mut Chance) -> String {
+    if chance.once_in(4) {
+        return change(chance);
+    }
+    chance.one(&["drop", "drop", "drop", "pass", "pass", "abort", "count"]).to_owned()
+}
+
+/// An action that changes packets.
+fn change(chance: &mut Chance) -> String {
+    match chance.below(6) {
+        0 => "reflect".to_owned(),
+        1 => "reply".to_owned(),
+        2 => "vlan pop".to_owned(),
+        3 => format!("vlan push {}", 1 + chance.below(3)),
+        _ => format!("rewrite {}", fields(chance)),
+    }
+}
+
+/// One to four fields with new values, of one family.
+fn fields(chance: &mut Chance) -> String {
+    let v4_too = chance.once_in(2);
+    let mut all = Vec::new();
+    for field in ["dst", "dport", "src", "sport"] {
+        let addr = if v4_too { v4(chance).to_string() } else { v6(chance).to_string() };
+        let value = match field {
+            "dst" | "src" => addr,
+            _ => chance.one(&[1, 53, 80, 8080, 0xfffe, 0xffff]).to_string(),
+        };
+        all.extend(chance.once_in(3).then(|| format!("{field} {value}")));
+    }
+    if all.is_empty() { "dport 8080".to_owned() } else { all.join(", ") }
 }
 
 /// More rules than are walked without a preview, each about few packets.

@@ -15,8 +15,19 @@ use palisade_tests::privilege::{Reason, skip};
 
 use super::{Attested, attach, attest, attest_with, status};
 
-const EXAMPLES: [&str; 7] =
-    ["block-list", "block-pings", "drop-8080", "feeds", "resolver", "vlans", "web-server"];
+const EXAMPLES: [&str; 11] = [
+    "block-list",
+    "block-pings",
+    "drop-8080",
+    "feeds",
+    "icmp-echo",
+    "mac-swap",
+    "port-patch",
+    "resolver",
+    "vlan-swap",
+    "vlans",
+    "web-server",
+];
 const OLD: &str = "set s net { max 16 }\ndrop src in s\ndrop udp dport 1001\ndefault pass\n";
 const NEW: &str = "set s net { max 16 }\ndrop src in s\ndrop udp dport 1002\ndefault pass\n";
 

@@ -32,5 +32,5 @@ pub fn a_wrong_expectation_is_found() {
     assert!(matches!(lines.as_slice(), ["drop udp dport 53", "default pass"]), "{}", made.text);
     // Lengths in headers keep a frame from becoming shorter, but most of it are zeros.
     let bytes = frame.iter().filter(|byte| **byte != 0).count();
-    assert!(frame.len() < 100 && bytes < 14, "{bytes} of {} bytes", frame.len());
+    assert!(frame.len() < 200 && bytes < 14, "{bytes} of {} bytes", frame.len());
 }

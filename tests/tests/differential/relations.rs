@@ -16,7 +16,7 @@ use palisade_tests::packet::{destination, service_vlan, vlan};
 use palisade_tests::privilege::Kernel;
 use palisade_tests::random::{Chance, Made, policy};
 
-const POLICIES: u64 = 40;
+const POLICIES: u64 = 60;
 const FRAMES: usize = 120;
 
 /// What a policy looks at.
@@ -32,7 +32,7 @@ impl Asks {
         let mut asks = Self { tags: false, options: false, length: false };
         for test in statements.flat_map(|rule| rule.matching.tests()) {
             match test {
-                Test::Vlan(..) => asks.tags = true,
+                Test::Vlan(..) | Test::Tagged(_) => asks.tags = true,
                 Test::Options => asks.options = true,
                 Test::Number(palisade_filter::policy::Quantity::Length, ..) => asks.length = true,
                 _ => {}

@@ -29,6 +29,9 @@ pub struct Tally {
     /// Hits of entries of sets.
     entries: u64,
     passed: u64,
+    sent_back: u64,
+    /// Left otherwise than they came.
+    changed: u64,
     dropped: u64,
     aborted: u64,
     /// The malformations that were met.
@@ -62,9 +65,11 @@ impl Tally {
         let verdict = match decision.verdict {
             Verdict::Pass => &mut self.passed,
             Verdict::Aborted => &mut self.aborted,
-            Verdict::Drop | Verdict::Tx | Verdict::Redirect => &mut self.dropped,
+            Verdict::Tx => &mut self.sent_back,
+            Verdict::Drop | Verdict::Redirect => &mut self.dropped,
         };
         *verdict += 1;
+        self.changed += u64::from(expected.changed);
         self.counted += u64::from(!decision.counted.is_empty());
         self.entries += expected.entries as u64;
     }
@@ -83,6 +88,8 @@ impl Tally {
         self.counted += other.counted;
         self.entries += other.entries;
         self.passed += other.passed;
+        self.sent_back += other.sent_back;
+        self.changed += other.changed;
         self.dropped += other.dropped;
         self.aborted += other.aborted;
         self.flaws.extend(other.flaws);
@@ -116,7 +123,15 @@ impl Tally {
         assert!(share >= floor::least("instructions executed, percent"), "{self}");
         // A few policies need not have everything.
         if pairs > MILLION / 20 {
-            let seldom = [self.kept, self.fragments, self.counted, self.entries, self.aborted];
+            let seldom = [
+                self.kept,
+                self.fragments,
+                self.counted,
+                self.entries,
+                self.aborted,
+                self.sent_back,
+                self.changed,
+            ];
             assert!(seldom.iter().all(|count| *count > pairs / 1000), "void: too little\n{self}");
             assert_eq!(self.flaws.len(), 10, "void: not every malformation\n{self}");
         }
@@ -170,8 +185,8 @@ impl fmt::Display for Tally {
         )?;
         writeln!(
             f,
-            "verdicts: {} pass, {} drop, {} aborted",
-            self.passed, self.dropped, self.aborted
+            "verdicts: {} pass, {} drop, {} aborted, {} tx; {} changed",
+            self.passed, self.dropped, self.aborted, self.sent_back, self.changed
         )?;
         writeln!(
             f,

@@ -5,6 +5,7 @@
 
 mod block_list;
 mod block_pings;
+mod changes;
 mod drop_8080;
 mod feeds;
 mod resolver;
@@ -26,8 +27,19 @@ use palisade_tests::packet::{Ipv4, Ipv6, Packet, ipv4, ipv6};
 use palisade_tests::privilege::Kernel;
 
 /// Every example.
-const NAMES: [&str; 7] =
-    ["block-list", "block-pings", "drop-8080", "feeds", "resolver", "vlans", "web-server"];
+const NAMES: [&str; 11] = [
+    "block-list",
+    "block-pings",
+    "drop-8080",
+    "feeds",
+    "icmp-echo",
+    "mac-swap",
+    "port-patch",
+    "resolver",
+    "vlan-swap",
+    "vlans",
+    "web-server",
+];
 
 /// Where the examples are.
 fn folder() -> PathBuf {

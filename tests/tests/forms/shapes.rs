@@ -94,6 +94,8 @@ fn of_test(test: &Test) -> Vec<String> {
         Test::Fragment => one("fragment"),
         Test::Options => one("options"),
         Test::Vlan(tag, _) => one(tag.word()),
+        Test::Tagged(tag) => vec![format!("{} any", tag.word())],
+        Test::Unicast(end) => vec![format!("ether {} unicast", end.word())],
         Test::Mac(end, _) => vec![format!("ether {}", end.word())],
         Test::MacIn(end, _) => vec![format!("ether {} in", end.word())],
     }
@@ -150,7 +152,7 @@ fn compared(quantity: Quantity, relation: Relation) -> String {
 
 /// Every form that there is.
 pub fn all() -> Shapes {
-    const PLAIN: [&str; 24] = [
+    const PLAIN: [&str; 26] = [
         "ip4",
         "ip6",
         "arp",
@@ -175,6 +177,8 @@ pub fn all() -> Shapes {
         "or within or",
         "vlan",
         "inner-vlan",
+        "vlan any",
+        "inner-vlan any",
     ];
     let mut all: Shapes = PLAIN.into_iter().map(str::to_owned).collect();
     assert!(all.contains(Tag::Outer.word()) && all.contains(Tag::Inner.word()));
@@ -188,6 +192,7 @@ pub fn all() -> Shapes {
     }
     for end in SIDES {
         all.extend([format!("ether {}", end.word()), format!("ether {} in", end.word())]);
+        all.insert(format!("ether {} unicast", end.word()));
     }
     for quantity in [Quantity::Ttl, Quantity::Length, Quantity::Dscp] {
         for relation in [Relation::Below, Relation::Above, Relation::Is] {

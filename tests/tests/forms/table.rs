@@ -144,8 +144,8 @@ fn every_form_has_a_row() {
 
 /// Words of statements, options of sets, and actions that are for later.
 const NOT_OF_MATCHES: &str = "set define keep drop pass abort count default on expect limit event \
-     reply redirect route balance rewrite burst per net mac timeout max counters file elements off \
-     as malformed from to any";
+     reflect reply redirect route balance rewrite burst per net mac timeout max counters file elements off \
+     as malformed from to push pop";
 
 #[test]
 fn every_word_of_the_language_has_a_row_or_is_of_no_match() {

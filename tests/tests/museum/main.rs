@@ -9,6 +9,7 @@
 //! Besides, every comparison and constant of some programs is changed a little ([`operators`]).
 
 mod catalogue;
+mod changes;
 mod exhibit;
 mod frames;
 mod operators;
@@ -21,9 +22,10 @@ mod sets;
 use exhibit::{Exhibit, first_line, intact};
 
 /// The halls, in the order of the catalogue, and what is shown there.
-pub const HALLS: [(&str, &[Exhibit]); 5] = [
+pub const HALLS: [(&str, &[Exhibit]); 6] = [
     ("Reading frames", frames::HALL),
     ("Comparing and counting", rules::HALL),
+    ("Changing packets", changes::HALL),
     ("Looking up", sets::HALL),
     ("Planning", planner::HALL),
     ("The oracle", oracle::HALL),
@@ -57,6 +59,11 @@ fn every_bug_of_reading_frames_is_seen() {
 #[test]
 fn every_bug_of_comparing_and_counting_is_seen() {
     visit(rules::HALL);
+}
+
+#[test]
+fn every_bug_of_changing_packets_is_seen() {
+    visit(changes::HALL);
 }
 
 #[test]

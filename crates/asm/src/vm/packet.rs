@@ -45,6 +45,9 @@ const EINVAL: Errno = 22;
 const EACCES: Errno = 13;
 
 impl Packet {
+    /// The most bytes of a frame that its first buffer takes.
+    pub const FIRST: usize = FIRST;
+
     /// A packet of these bytes, with no metadata; what does not fit into the first buffer, 3520
     /// bytes, is in further ones.
     pub fn new(frame: &[u8]) -> Self {

@@ -10,7 +10,7 @@ use palisade_filter::plan::Decider;
 use palisade_filter::{Row, Verdict};
 use serde_json::{Map, Value, json};
 
-use super::status::{by_verdict, row_name, would_drop};
+use super::status::{by_verdict, in_shadow, row_name, would_drop};
 use crate::args::{Global, Stats};
 use crate::failure::Outcome;
 use crate::output::{Form, Output, human};
@@ -188,7 +188,8 @@ impl Sample {
         }
         let shadowed = would_drop(&self.new);
         if shadowed.packets > 0 {
-            lines.push(line("pass (would drop)".to_owned(), self.per_second(shadowed.packets)));
+            let name = format!("pass ({})", in_shadow(running));
+            lines.push(line(name, self.per_second(shadowed.packets)));
         }
         for (row, total, new) in self.rows(running) {
             if is_statement(row) || total.packets > 0 {

@@ -257,7 +257,8 @@ impl Facts {
         }
         let shadowed = would_drop(&self.reading);
         if shadowed.packets > 0 {
-            lines.push(line("  passed in shadow mode, would drop".to_owned(), shadowed));
+            let name = format!("  passed in shadow mode, {}", in_shadow(running));
+            lines.push(line(name, shadowed));
         }
         lines
     }
@@ -313,6 +314,12 @@ pub fn by_verdict(running: &Running<'_>, reading: &Reading) -> Vec<(Verdict, Cou
             (verdict, total)
         })
         .collect()
+}
+
+/// What would become of what shadow mode let pass, in words.
+pub fn in_shadow(running: &Running<'_>) -> &'static str {
+    let changes = running.rows.iter().any(|row| row.change.is_some());
+    if changes { "would drop or change" } else { "would drop" }
 }
 
 /// What shadow mode let pass.

@@ -32,6 +32,8 @@ pub struct Judged {
     pub verdict: Verdict,
     /// What decided, among the rows of the program's counters.
     pub row: RowId,
+    /// What leaves the filter, where it is not the frame as it came.
+    pub changed: Option<Vec<u8>>,
     /// Whether the frame as it was captured is enough to say so.
     pub certainty: Certainty,
     /// How many instructions were executed.
@@ -131,8 +133,8 @@ impl<'a, C: Contents> Judge<'a, C> {
             Ok(done) if self.rehearsal.agrees(&done, &decision) => {
                 let is_there = reading.seen() <= captured;
                 let certainty = if is_there { Certainty::Certain } else { Certainty::Uncertain };
-                let Rehearsed { verdict, row, steps, .. } = done;
-                Ok(Judged { verdict, row, certainty, steps })
+                let Rehearsed { verdict, row, steps, changed, .. } = done;
+                Ok(Judged { verdict, row, changed, certainty, steps })
             }
             other => Err(self.disagreement(frame, &decision, other).saved()),
         }

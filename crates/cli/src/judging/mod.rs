@@ -79,10 +79,10 @@ pub fn expects(source: &Source, lists: &Lists) -> Vec<Expected> {
     let contents = lists.contents(policy);
     let one = |expect: &palisade_filter::policy::Expect| {
         let decision = oracle::decide(policy, &contents, &oracle::expected_frame(expect));
-        // An abort drops the packet too.
+        // What does not reach the stack is dropped as far as the stack can tell.
         let got = match decision.verdict {
-            Verdict::Aborted => Verdict::Drop,
-            other => other,
+            Verdict::Aborted | Verdict::Drop | Verdict::Tx | Verdict::Redirect => Verdict::Drop,
+            Verdict::Pass => Verdict::Pass,
         };
         Expected {
             line: expect.line,

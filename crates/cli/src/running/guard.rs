@@ -46,7 +46,11 @@ impl Cut {
     /// What would happen, in words.
     pub fn in_words(&self) -> String {
         let Self { session: Session { client, .. }, what, verdict, by } = self;
-        let becomes = if *verdict == Verdict::Pass { "passed" } else { "dropped" };
+        let becomes = match verdict {
+            Verdict::Pass => "changed",
+            Verdict::Tx => "sent back",
+            Verdict::Aborted | Verdict::Drop | Verdict::Redirect => "dropped",
+        };
         format!("your session from {client} would be cut off: {what} {becomes}, by {by}")
     }
 
@@ -81,7 +85,9 @@ pub fn cut(
         if let Some(failure) = contents.unread.take() {
             return Err(failure);
         }
-        if decision.verdict != Verdict::Pass {
+        // What is passed as another packet belongs to another session.
+        let changed = oracle::frame_out(policy, &decision, &frame) != frame;
+        if decision.verdict != Verdict::Pass || changed {
             let (verdict, by) = (decision.verdict, Deciding::of(policy, &decision));
             return Ok(Some(Cut { session, what, verdict, by }));
         }

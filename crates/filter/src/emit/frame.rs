@@ -19,10 +19,11 @@ pub const AT: Reg = R7;
 pub const END: Reg = R8;
 /// The length of the frame, as far as it has been asked for.
 pub const LEN: Reg = R9;
-/// Once a row is chosen: the row that counts the packet. A register and no slot: Linux from 6.18 on
+/// Once a row is chosen, until it is counted: the row that counts the packet. A register and no slot: Linux from 6.18 on
 /// works out anew what becomes of the whole stack wherever it is written for the first time.
 pub const ROW: Reg = R7;
-/// Once a row is chosen: the verdict.
+/// Once a row is chosen: the verdict. While a packet is changed, `AT` and `END` are again what they
+/// are while headers are parsed, and all others are scratch.
 pub const VERDICT: Reg = R8;
 
 /// Bytes of the packet, by its own length, from `AT` on: behind the fixed IP header. Helpers are
@@ -172,9 +173,17 @@ pub const DST_MAC: Slot = Slot::below(SRC_MAC, Size::D);
 /// `u32`: the key of a look-up in an array: a row, the slot of a service, the number of an entry or
 /// of a node.
 pub const KEY: Slot = Slot::forgetful(DST_MAC);
+/// `u32`: the offset of the transport header in the frame, where a change asks for it.
+pub const TRANSPORT: Slot = Slot::forgetful(ETHERTYPE);
+/// A header that no pointer reaches while it is changed: seven slots in a row, in the place of those
+/// that only rules read.
+pub const CHANGED: Slot = DST_MAC;
+/// The most bytes of a header that are changed.
+pub const MOST_CHANGED: i16 = 56;
+const _: () = assert!(CHANGED.off + MOST_CHANGED <= FORGETFUL.off);
 /// `u32`: results of look-ups, 1 for a hit.
 pub const REMEMBERED: [Slot; MOST_REMEMBERED] = {
-    let mut slots = [Slot::forgetful(ETHERTYPE); MOST_REMEMBERED];
+    let mut slots = [Slot::forgetful(TRANSPORT); MOST_REMEMBERED];
     let mut i = 1;
     while i < MOST_REMEMBERED {
         slots[i] = Slot::forgetful(slots[i - 1]);
@@ -182,7 +191,8 @@ pub const REMEMBERED: [Slot; MOST_REMEMBERED] = {
     }
     slots
 };
-/// `u32`: the offset of the IP header in the frame.
+/// `u32`: the offset of the IP header in the frame: for `Access::Helpers`, and where a change asks for
+/// it.
 pub const OFFSET: Slot = Slot::forgetful(KEY);
 /// `u32`: the protocol, where it is known.
 pub const PROTOCOL: Slot = Slot::forgetful(OFFSET);
@@ -275,6 +285,7 @@ mod tests {
             VLAN,
             INNER_VLAN,
             ETHERTYPE,
+            TRANSPORT,
             FORGETFUL,
             COPY,
         ];

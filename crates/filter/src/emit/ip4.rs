@@ -9,7 +9,7 @@ use super::frame::{
     AT, DSCP, DST, END, FRAGMENT, LEN, LENGTH, OFFSET, OPTIONS, PROTOCOL, SRC, TTL, left,
 };
 use super::needs::Needs;
-use super::packet::{Field, Readable, require};
+use super::packet::{Field, Readable, offset, require};
 use super::transport::{self, Lanes};
 use super::{Ends, length};
 use crate::plan::{Access, Depth, Target, Way};
@@ -88,6 +88,9 @@ fn header(
     ends: &Ends<'_>,
 ) -> Readable {
     let ip = require(a, HEADER, ends.malformed(Flaw::ShortL3));
+    if needs.ip_at {
+        offset(a, target.access, OFFSET);
+    }
     let (unusual, checked) = (a.label("ip4 unusual"), a.label("ip4 length"));
     ip.load(a, R1, VERSION_IHL);
     a.jump_if(R1, Cond::Ne, PLAIN, unusual);

@@ -18,7 +18,7 @@ use super::frame::{
     NO_FRAGMENT_HEADER, OFFSET, PROTOCOL, SRC, TTL, left,
 };
 use super::needs::Needs;
-use super::packet::{Field, Readable, require, require_at};
+use super::packet::{Field, Readable, offset, require, require_at};
 use super::transport::{self, Lanes};
 use super::{Ends, length};
 use crate::plan::{Access, Depth, Target, Way};
@@ -128,6 +128,9 @@ pub fn ip6(
 
 fn header(a: &mut Assembler, target: Target, way: &Way, needs: &Needs, ends: &Ends<'_>) {
     let ip = require(a, HEADER, ends.malformed(Flaw::ShortL3));
+    if needs.ip_at {
+        offset(a, target.access, OFFSET);
+    }
     ip.load(a, R1, VERSION);
     a.rsh(R1, 4);
     a.jump_if(R1, Cond::Ne, 6, ends.malformed(Flaw::BadVersion));

@@ -5,6 +5,7 @@
 //! other frames, the malformed classes, and the common tail. A part that no packet can reach is not
 //! emitted.
 
+mod action;
 mod ethernet;
 mod flat;
 mod flat6;

@@ -1,7 +1,7 @@
 //! Which facts of a packet some rule asks for: no other is read or kept.
 
 use crate::plan::{Asked, Key, LaneWay, Way};
-use crate::policy::{End, Lane, Quantity, Tag, Test};
+use crate::policy::{Change, End, Lane, Quantity, Tag, Test};
 
 /// The facts that some test or look-up of some ways asks for.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -40,6 +40,10 @@ pub struct Needs {
     pub dst_mac: bool,
     /// The EtherType.
     pub ethertype: bool,
+    /// Where the IP header begins.
+    pub ip_at: bool,
+    /// Where the transport header begins.
+    pub transport_at: bool,
 }
 
 impl Needs {
@@ -67,6 +71,7 @@ impl Needs {
             Asked::Key(Key::Address(end)) => self.address(end),
             Asked::Key(Key::Port(end)) => self.port(end),
             Asked::Test(test) => self.test(test, lane),
+            Asked::Change(change) => self.change(change, lane),
         });
     }
 
@@ -90,11 +95,26 @@ impl Needs {
             Test::Number(Quantity::Ttl, ..) => self.ttl = true,
             Test::Number(Quantity::Length, ..) => self.length = true,
             Test::Number(Quantity::Dscp, ..) => self.dscp = true,
-            Test::Vlan(Tag::Outer, _) => self.vlan = true,
-            Test::Vlan(Tag::Inner, _) => self.inner_vlan = true,
-            Test::Mac(end, _) | Test::MacIn(end, _) => self.mac(*end),
+            Test::Vlan(Tag::Outer, _) | Test::Tagged(Tag::Outer) => self.vlan = true,
+            Test::Vlan(Tag::Inner, _) | Test::Tagged(Tag::Inner) => self.inner_vlan = true,
+            Test::Mac(end, _) | Test::MacIn(end, _) | Test::Unicast(end) => self.mac(*end),
             Test::EtherType(_) => self.ethertype = true,
             Test::Family(_) | Test::Arp | Test::Icmp | Test::Icmp6 | Test::Dhcp => {}
+        }
+    }
+
+    fn change(&mut self, change: Change, lane: &LaneWay) {
+        match change {
+            Change::Reflect | Change::Pop | Change::Push(_) => {}
+            Change::Reply => {
+                self.ip_at = true;
+                self.transport_at = true;
+            }
+            Change::Rewrite(rewrite) => {
+                self.ip_at |= rewrite.family().is_some();
+                self.transport_at = true;
+                self.protocol |= lane.lanes.len() > 1;
+            }
         }
     }
 

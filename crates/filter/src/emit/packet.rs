@@ -3,11 +3,13 @@
 //! [`require`] emits the check that `n` bytes at the pointer `AT` lie in the linear part, and
 //! [`require_at`] the one for a place that only the packet tells: by the same comparison, or, where
 //! the target allows no such pointer, by copying the bytes to the stack. Both return the proof, and
-//! [`Readable::load`] loads within it, which an assertion of the generator holds.
+//! [`Readable::load`] loads within it, which an assertion of the generator holds. What is changed is
+//! changed through the same proof, taken anew: [`frame_again`] and [`header_again`] rely on nothing
+//! but the context and the slots.
 
-use palisade_asm::{Assembler, Cond, FP, Helper, Label, Mem, R0, R1, R2, R3, R4, Reg, Size};
+use palisade_asm::{Assembler, Cond, FP, Helper, Label, Mem, R0, R1, R2, R3, R4, Reg, Size, Src};
 
-use super::frame::{AT, COPY, CTX, END, MOST_COPIED};
+use super::frame::{AT, CHANGED, COPY, CTX, END, MOST_CHANGED, MOST_COPIED, Slot, ctx};
 use crate::plan::Access;
 
 /// Proof that bytes of the packet can be read.
@@ -24,8 +26,8 @@ pub struct Readable {
 enum Place {
     /// From `AT` on.
     Packet,
-    /// In the copy on the stack.
-    Copy,
+    /// In a copy on the stack.
+    Copy(Slot),
 }
 
 /// Goes to `short` unless `n` bytes at the pointer `AT` can be read. Clobbers R1.
@@ -44,8 +46,60 @@ pub fn require_at(a: &mut Assembler, access: Access, n: i16, short: Label) -> Re
             CTX.load(a, R1);
             a.mov(R2, AT).mov(R3, FP).add(R3, COPY.off()).mov(R4, i32::from(n));
             a.call(Helper::XDP_LOAD_BYTES).jump_if(R0, Cond::Ne, 0, short);
-            Readable { from: 0, upto: n, place: Place::Copy }
+            Readable { from: 0, upto: n, place: Place::Copy(COPY) }
         }
+    }
+}
+
+/// The first `n` bytes of the frame, `AT` and `END` read anew. Clobbers R1.
+pub fn frame_again(a: &mut Assembler, n: i16, short: Label) -> Readable {
+    CTX.load(a, R1);
+    a.load(Size::W, AT, R1 + ctx::DATA).load(Size::W, END, R1 + ctx::DATA_END);
+    require(a, n, short)
+}
+
+/// More than the offset of any header.
+const FARTHEST: i32 = 0x7fff;
+
+/// The `n` bytes of the header whose offset in the frame is in a slot, to be changed, and then
+/// [put back](put_back). Clobbers R0 to R5.
+pub fn header_again(a: &mut Assembler, access: Access, at: Slot, n: i16, short: Label) -> Readable {
+    if access == Access::Pointers {
+        CTX.load(a, R1);
+        a.load(Size::W, AT, R1 + ctx::DATA).load(Size::W, END, R1 + ctx::DATA_END);
+        at.load(a, R2);
+        a.and(R2, FARTHEST).add(AT, R2);
+        return require(a, n, short);
+    }
+    assert!(n <= MOST_CHANGED, "a header larger than its copy");
+    // Before 6.9, without CAP_PERFMON, nothing shorter may be stored over a register.
+    for word in (0..n).step_by(8) {
+        a.store(Size::D, CHANGED.at(word), 0);
+    }
+    CTX.load(a, R1);
+    at.load(a, R2);
+    a.mov(R3, FP).add(R3, CHANGED.off()).mov(R4, i32::from(n));
+    a.call(Helper::XDP_LOAD_BYTES).jump_if(R0, Cond::Ne, 0, short);
+    Readable { from: 0, upto: n, place: Place::Copy(CHANGED) }
+}
+
+/// Puts a header that was changed back to where it is from. Clobbers R0 to R5; where the header was
+/// copied, no proof holds any more.
+pub fn put_back(a: &mut Assembler, header: Readable, at: Slot, short: Label) {
+    let Place::Copy(copy) = header.place else { return };
+    CTX.load(a, R1);
+    at.load(a, R2);
+    a.mov(R3, FP).add(R3, copy.off()).mov(R4, i32::from(header.upto));
+    a.call(Helper::XDP_STORE_BYTES).jump_if(R0, Cond::Ne, 0, short);
+}
+
+/// Stores where in the frame the pointer `AT` is; by helpers the slot has it already. Clobbers R2 and
+/// R3.
+pub fn offset(a: &mut Assembler, access: Access, slot: Slot) {
+    if access == Access::Pointers {
+        CTX.load(a, R3);
+        a.load(Size::W, R3, R3 + ctx::DATA).mov(R2, AT).sub(R2, R3);
+        slot.store(a, R2);
     }
 }
 
@@ -80,6 +134,12 @@ impl Readable {
         a.load(field.size, dst, self.mem(field.off));
     }
 
+    /// Stores a field, in the packet's order of bytes.
+    pub fn store(self, a: &mut Assembler, field: Field, src: impl Into<Src>) {
+        assert!(field.end() <= self.upto, "a store beyond the check before it");
+        a.store(field.size, self.mem(field.off), src);
+    }
+
     /// The header that begins `back` bytes before `AT`, after `AT` was moved by `moved`.
     pub fn behind(self, back: i16, moved: i16) -> Self {
         Self { from: -back, upto: self.upto - moved + back, ..self }
@@ -88,7 +148,7 @@ impl Readable {
     fn mem(self, off: i16) -> Mem {
         match self.place {
             Place::Packet => AT + (self.from + off),
-            Place::Copy => COPY.at(self.from + off),
+            Place::Copy(copy) => copy.at(self.from + off),
         }
     }
 }

@@ -6,7 +6,7 @@
 
 use palisade_asm::{AluOp, Assembler, Cond, Label, R1, R2, R4, R5, Size, Swap};
 
-use super::frame::{AT, LEN, PROTOCOL};
+use super::frame::{AT, LEN, OFFSET, PROTOCOL};
 use super::ip4;
 use super::needs::Needs;
 use super::packet::{Field, require};
@@ -59,6 +59,9 @@ pub fn plain(
     }
     let ip = frame.behind(header - ETHERNET, header);
     ip4::facts(a, target, needs, ip);
+    if needs.ip_at {
+        OFFSET.store(a, i32::from(ETHERNET));
+    }
     if needs.options {
         ip4::no_options(a);
     }
@@ -76,5 +79,5 @@ pub fn plain(
     let before = if needs.length { ip4::HEADER } else { header };
     a.mov(R4, R2).sub(R4, i32::from(before));
     a.jump(dispatch).place(udp);
-    transport::facts(a, &Needs::of_lane(way, Lane::Udp), frame.behind(0, header));
+    transport::facts(a, target.access, &Needs::of_lane(way, Lane::Udp), frame.behind(0, header));
 }

@@ -14,7 +14,7 @@ use super::tables;
 use super::tests;
 use super::verdict::{Ends, add_to_counters};
 use crate::plan::{Cond, Key, Node, Plan, RowId, Step, TableId};
-use crate::policy::{Class, EntryCounters, Lane, Test, Verdict};
+use crate::policy::{Action, Class, EntryCounters, Lane, Test};
 use crate::value::Family;
 
 /// What the rules of a lane need to know.
@@ -82,7 +82,7 @@ enum When {
 /// A block that counts the entries that remembered look-ups have hit, before the verdict.
 pub struct Counting {
     tests: Vec<Test>,
-    verdict: Verdict,
+    action: Action,
     label: Label,
 }
 
@@ -126,13 +126,13 @@ impl Rules<'_> {
                     self.remember(a, test, REMEMBERED[*place]);
                     state.remembered.push((test.clone(), REMEMBERED[*place]));
                 }
-                Node::LookUp { conds, key, table, verdict, first } => {
+                Node::LookUp { conds, key, table, action, first } => {
                     self.note(a, *first);
                     let miss = a.label("not in list");
                     let hits = self.all(a, conds, miss, state);
                     self.look_up(a, *key, *table, miss);
                     hits.count(a);
-                    let end = self.end(a, hits.remembered, *verdict, state);
+                    let end = self.end(a, hits.remembered, *action, state);
                     a.jump(end).place(miss);
                 }
             }
@@ -141,7 +141,7 @@ impl Rules<'_> {
 
     /// Emits the blocks that rules have asked for.
     pub fn countings(&self, a: &mut Assembler, state: State) {
-        for Counting { tests, verdict, label } in &state.countings {
+        for Counting { tests, action, label } in &state.countings {
             a.note(Note::new("entries hit")).place(*label);
             for test in tests {
                 if let (Some(hit), Some((_, slot))) =
@@ -157,7 +157,7 @@ impl Rules<'_> {
                 }
                 a.place(gone);
             }
-            a.jump(self.ends.verdict(*verdict));
+            a.jump(self.ends.action(*action, self.class, self.lanes));
         }
     }
 
@@ -181,22 +181,16 @@ impl Rules<'_> {
     }
 
     /// Where packets go whose row is named, by way of the entries that they have hit.
-    fn end(
-        &self,
-        a: &mut Assembler,
-        tests: Vec<Test>,
-        verdict: Verdict,
-        state: &mut State,
-    ) -> Label {
+    fn end(&self, a: &mut Assembler, tests: Vec<Test>, action: Action, state: &mut State) -> Label {
         if tests.is_empty() {
-            return self.ends.verdict(verdict);
+            return self.ends.action(action, self.class, self.lanes);
         }
-        let same = |c: &&Counting| (&c.tests, c.verdict) == (&tests, verdict);
+        let same = |c: &&Counting| (&c.tests, c.action) == (&tests, action);
         if let Some(there) = state.countings.iter().find(same) {
             return there.label;
         }
         let label = a.label("count entries");
-        state.countings.push(Counting { tests, verdict, label });
+        state.countings.push(Counting { tests, action, label });
         label
     }
 
@@ -209,11 +203,11 @@ impl Rules<'_> {
         self.note(a, step.row);
         let miss = a.label(format!("past line {}", self.plan.rule_of(step.row).line));
         match step.action.verdict() {
-            Some(verdict) => {
+            Some(_) => {
                 let hits = self.all(a, &step.conds, miss, state);
                 hits.count(a);
                 a.mov(ROW, step.row.number());
-                let end = self.end(a, hits.remembered, verdict, state);
+                let end = self.end(a, hits.remembered, step.action, state);
                 a.jump(end);
             }
             None => {
@@ -388,6 +382,8 @@ impl Rules<'_> {
             Test::Fragment => tests::fragment(a, miss),
             Test::Options => tests::options(a, miss),
             Test::Vlan(tag, number) => tests::vlan(a, *tag, *number, miss),
+            Test::Tagged(tag) => tests::tagged(a, *tag, miss),
+            Test::Unicast(end) => tests::unicast(a, *end, miss),
             Test::Mac(end, mac) => tests::mac(a, order, *end, *mac, miss),
             Test::EtherType(number) => tests::ethertype(a, order, *number, miss),
             Test::Family(_) | Test::Arp | Test::Icmp | Test::Icmp6 | Test::Dhcp => {

@@ -6,8 +6,8 @@ use palisade_asm::{AluOp, Assembler, Cond, Label, R1, R2, Size, Swap};
 
 use super::frame::{
     AddressSlot, DPORT, DSCP, DST, DST_MAC, ETHERTYPE, FLAGS, FRAGMENT, FRAGMENT_HEADER, ICMP,
-    INNER_VLAN, LENGTH, NO_FRAGMENT_HEADER, OPTIONS, PROTOCOL, SPORT, SRC, SRC_MAC, Slot, TTL,
-    VLAN,
+    INNER_VLAN, LENGTH, NO_FRAGMENT_HEADER, NO_TAG, OPTIONS, PROTOCOL, SPORT, SRC, SRC_MAC, Slot,
+    TTL, VLAN,
 };
 use crate::policy::{End, Quantity, Relation, Tag, TcpFlags};
 use crate::value::{AddressRange, Addresses, Family, Mac, PortRange, Ports, Prefix};
@@ -48,11 +48,20 @@ pub fn protocol(a: &mut Assembler, number: u8, miss: Label) {
 
 /// A VLAN identifier.
 pub fn vlan(a: &mut Assembler, tag: Tag, number: u16, miss: Label) {
-    let slot = match tag {
+    equals(a, tag_slot(tag), number, miss);
+}
+
+/// There is such a tag.
+pub fn tagged(a: &mut Assembler, tag: Tag, miss: Label) {
+    tag_slot(tag).load(a, R1);
+    a.jump_if(R1, Cond::Eq, NO_TAG, miss);
+}
+
+fn tag_slot(tag: Tag) -> Slot {
+    match tag {
         Tag::Outer => VLAN,
         Tag::Inner => INNER_VLAN,
-    };
-    equals(a, slot, number, miss);
+    }
 }
 
 /// The EtherType.
@@ -217,6 +226,12 @@ pub fn mac(a: &mut Assembler, order: ByteOrder, end: End, mac: Mac, miss: Label)
     };
     mac_slot(end).load(a, R1);
     a.load_imm64(R2, wanted).jump_if(R1, Cond::Ne, R2, miss);
+}
+
+/// The address of one station: the lowest bit of its first byte is clear, as it is not where a frame
+/// has no address.
+pub fn unicast(a: &mut Assembler, end: End, miss: Label) {
+    a.load(Size::B, R1, mac_slot(end).at(0)).jump_if(R1, Cond::Set, 1, miss);
 }
 
 /// The slot of an Ethernet address.

@@ -7,9 +7,9 @@
 use palisade_asm::{Assembler, Cond, Label, R1, R2, R5, Reg, Size, Swap};
 
 use super::Ends;
-use super::frame::{DPORT, FLAGS, ICMP, SPORT, left};
+use super::frame::{AT, DPORT, FLAGS, ICMP, SPORT, TRANSPORT, left};
 use super::needs::Needs;
-use super::packet::{Field, Readable, require_at};
+use super::packet::{Field, Readable, offset, require_at};
 use crate::plan::{Access, Way};
 use crate::policy::{Flaw, Lane};
 
@@ -80,7 +80,7 @@ pub fn transport(a: &mut Assembler, access: Access, way: &Way, ends: &Ends<'_>, 
         if lane == Lane::Tcp {
             tcp_data_offset(a, access, header, ends);
         }
-        facts(a, &Needs::of_lane(way, lane), header);
+        facts(a, access, &Needs::of_lane(way, lane), header);
         a.jump(lanes.of(lane));
     }
 }
@@ -93,8 +93,13 @@ fn tcp_data_offset(a: &mut Assembler, access: Access, header: Readable, ends: &E
     a.jump_if(R1, Cond::Lt, i32::from(TCP), bad).jump_if(R1, Cond::Gt, left(access), bad);
 }
 
-/// Stores what the rules of a lane test, in the machine's order.
-pub fn facts(a: &mut Assembler, needs: &Needs, header: Readable) {
+/// Stores what the rules of a lane test, in the machine's order, and where the header at `AT` is.
+pub fn facts(a: &mut Assembler, access: Access, needs: &Needs, header: Readable) {
+    match access {
+        _ if !needs.transport_at => {}
+        Access::Pointers => offset(a, access, TRANSPORT),
+        Access::Helpers => TRANSPORT.store(a, AT),
+    }
     let mut keep = |needed: bool, field: Field, slot: super::frame::Slot, reg: Reg| {
         if needed {
             header.load(a, reg, field);

@@ -1,16 +1,18 @@
 //! The ends of the program: one row of the counters a packet, then the verdict.
 //!
-//! Whoever decides names its row and goes to the label of its verdict. In shadow mode a drop is
-//! counted in the second half of the rows and passes. Per-CPU counters need no atomics: XDP programs
+//! Whoever decides names its row and goes to the label of its verdict, or of the change of the packet
+//! that comes before it. In shadow mode what drops, sends back or changes is counted in the second
+//! half of the rows, and the packet passes as it is. Per-CPU counters need no atomics: XDP programs
 //! of one CPU do not interrupt each other.
 
-use palisade_asm::{Assembler, Cond, Label, R0, R1, Size};
+use palisade_asm::{Assembler, Cond, Label, Note, R0, R1, Size};
 
+use super::action::{Block, Changes};
 use super::frame::{KEY, LEN, MODE, ROW, VERDICT};
 use super::rules::Maps;
 use super::sets::look_up;
 use crate::plan::{Mode, Plan, RowId};
-use crate::policy::{Flaw, Verdict};
+use crate::policy::{Action, Class, Flaw, Lane, Verdict};
 
 /// The labels at the end of the program.
 pub struct Ends<'a> {
@@ -19,6 +21,7 @@ pub struct Ends<'a> {
     drop: Label,
     pass: Label,
     malformed: [Label; Flaw::ALL.len()],
+    changes: Changes,
 }
 
 impl<'a> Ends<'a> {
@@ -26,7 +29,8 @@ impl<'a> Ends<'a> {
     pub fn new(a: &mut Assembler, plan: &'a Plan<'a>) -> Self {
         let malformed = Flaw::ALL.map(|flaw| a.label(flaw.name()));
         let (abort, drop, pass) = (a.label("abort"), a.label("drop"), a.label("pass"));
-        Self { plan, abort, drop, pass, malformed }
+        let changes = Changes::new(a, plan);
+        Self { plan, abort, drop, pass, malformed, changes }
     }
 
     /// Where packets with a flaw go.
@@ -43,6 +47,15 @@ impl<'a> Ends<'a> {
         }
     }
 
+    /// Where the packets of some lanes of a class go whose row is in `ROW`, to be done with as an
+    /// action says that decides.
+    pub fn action(&self, action: Action, class: Class, lanes: &[Lane]) -> Label {
+        match (action.change(), action.verdict()) {
+            (Some(change), _) => self.changes.of(change, class, lanes),
+            (None, verdict) => self.verdict(verdict.expect("an action that decides")),
+        }
+    }
+
     /// Ends the packet in `row`, which has a verdict.
     pub fn decide(&self, a: &mut Assembler, row: RowId) {
         let verdict = self.plan.rows[row.index()].verdict.expect("only rows with a verdict decide");
@@ -51,8 +64,7 @@ impl<'a> Ends<'a> {
 
     /// The common tail, as far as something goes there.
     pub fn tail(&self, a: &mut Assembler, maps: &Maps) {
-        let [denied, shadow, count, done] =
-            ["denied", "shadow", "count", "done"].map(|name| a.label(name));
+        let [denied, shadow, count] = ["denied", "shadow", "count"].map(|name| a.label(name));
         let (aborts, drops) = (a.wanted(self.abort), a.wanted(self.drop));
         if aborts {
             a.place(self.abort).mov(VERDICT, Verdict::Aborted.code());
@@ -61,28 +73,45 @@ impl<'a> Ends<'a> {
         if drops {
             a.place(self.drop).mov(VERDICT, Verdict::Drop.code());
         }
-        if !aborts && !drops {
-            a.place(self.pass).mov(VERDICT, Verdict::Pass.code());
-            self.count(a, maps, done);
-            return;
+        let denies = aborts || drops;
+        if denies {
+            a.place(denied).jump_if(MODE, Cond::Ne, mode(Mode::Enforce), shadow);
+            a.place(count);
+            counted(a, maps);
+            a.mov(R0, VERDICT).exit();
         }
-        a.place(denied).jump_if(MODE, Cond::Ne, mode(Mode::Enforce), shadow);
-        a.place(count);
-        self.count(a, maps, done);
-        a.place(shadow);
-        a.add(ROW, enforced(self.plan));
+        let changes: Vec<&Block> = self.changes.wanted(a).collect();
+        for block in &changes {
+            a.note(Note::new(block.to_string())).place(block.label);
+            a.jump_if(MODE, Cond::Ne, mode(Mode::Enforce), shadow);
+            counted(a, maps);
+            block.emit(a, self.plan.target);
+        }
+        if !changes.is_empty() {
+            a.note(Note::new("verdict"));
+        }
+        if denies || !changes.is_empty() {
+            a.place(shadow);
+            a.add(ROW, enforced(self.plan));
+        }
         a.place(self.pass).mov(VERDICT, Verdict::Pass.code());
-        a.jump(count);
+        if denies {
+            a.jump(count);
+        } else {
+            counted(a, maps);
+            a.mov(R0, VERDICT).exit();
+        }
     }
+}
 
-    fn count(&self, a: &mut Assembler, maps: &Maps, done: Label) {
-        KEY.store(a, ROW);
-        look_up(a, maps.counters, KEY);
-        a.jump_if(R0, Cond::Eq, 0, done);
-        add_to_counters(a);
-        a.place(done);
-        a.mov(R0, VERDICT).exit();
-    }
+/// Counts the packet in the row in `ROW`.
+fn counted(a: &mut Assembler, maps: &Maps) {
+    let done = a.label("done");
+    KEY.store(a, ROW);
+    look_up(a, maps.counters, KEY);
+    a.jump_if(R0, Cond::Eq, 0, done);
+    add_to_counters(a);
+    a.place(done);
 }
 
 /// How many rows the first half of the counters has.

@@ -85,7 +85,8 @@ fn number() -> impl Strategy<Value = Test> {
 }
 
 fn mac() -> impl Strategy<Value = Mac> {
-    (0u8..4).prop_map(|last| Mac([2, 0, 0, 0, 0, last]))
+    let first = prop_oneof![6 => Just(2u8), 1 => Just(3)];
+    (first, 0u8..4).prop_map(|(first, last)| Mac([first, 0, 0, 0, 0, last]))
 }
 
 /// Any test.
@@ -117,6 +118,8 @@ pub(super) fn test() -> impl Strategy<Value = Test> {
         1 => flags().prop_map(Test::Flags),
         2 => number(),
         1 => (tag(), 0u16..3).prop_map(|(tag, id)| Test::Vlan(tag, id)),
+        1 => tag().prop_map(Test::Tagged),
+        1 => side().prop_map(Test::Unicast),
         1 => (side(), mac()).prop_map(|(end, mac)| Test::Mac(end, mac)),
         1 => side().prop_map(|end| Test::MacIn(end, SetId(0))),
     ]

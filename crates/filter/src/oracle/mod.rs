@@ -9,6 +9,7 @@
 
 #[cfg(test)]
 mod arbitrary;
+mod change;
 mod compose;
 mod contents;
 mod expect;
@@ -24,6 +25,7 @@ mod words;
 
 use crate::policy::{Fallback, Flaw, Match, Policy, Rule, Verdict};
 
+pub use change::{changed, frame_out};
 pub use contents::{Contents, Declared};
 pub use expect::{arp_request, expected_frame, neighbour_solicitation, session_frame};
 pub use layers::Layer;

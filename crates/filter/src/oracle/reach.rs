@@ -109,7 +109,12 @@ fn wanted(test: &Test, kind: Kind) -> Depth {
 /// What header a test is about.
 fn about(test: &Test, kind: Kind) -> Depth {
     match test {
-        Test::Arp | Test::Vlan(..) | Test::Mac(..) | Test::MacIn(..) => Depth::Link,
+        Test::Arp
+        | Test::Vlan(..)
+        | Test::Tagged(_)
+        | Test::Mac(..)
+        | Test::MacIn(..)
+        | Test::Unicast(_) => Depth::Link,
         Test::EtherType(IP4 | IP6) => Depth::Network,
         Test::EtherType(_) => Depth::Link,
         Test::Family(_)
@@ -138,7 +143,10 @@ fn known(test: &Test, kind: Kind, lane: Lane) -> Option<bool> {
         (Test::Family(wanted), family) => Some(family == Some(*wanted)),
         (Test::Arp, _) => Some(kind == Kind::Arp),
         (Test::EtherType(number), _) => ethertype(*number, kind),
-        (Test::Vlan(..) | Test::Mac(..) | Test::MacIn(..), _) => None,
+        (
+            Test::Vlan(..) | Test::Tagged(_) | Test::Mac(..) | Test::MacIn(..) | Test::Unicast(_),
+            _,
+        ) => None,
         (
             Test::Nd
             | Test::Dhcp
@@ -184,8 +192,10 @@ fn known_of_ip(test: &Test, family: Family, lane: Lane) -> Option<bool> {
         | Test::Arp
         | Test::EtherType(_)
         | Test::Vlan(..)
+        | Test::Tagged(_)
         | Test::Mac(..)
-        | Test::MacIn(..) => None,
+        | Test::MacIn(..)
+        | Test::Unicast(_) => None,
     }
 }
 

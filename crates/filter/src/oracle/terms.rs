@@ -52,6 +52,8 @@ fn is_true(test: &Test, facts: &Facts, contents: &impl Contents) -> bool {
         Test::Arp => facts.kind() == Kind::Arp,
         Test::EtherType(number) => facts.ethertype == Some(*number),
         Test::Vlan(tag, id) => facts.tags.get(position(*tag)) == Some(id),
+        Test::Tagged(tag) => facts.tags.get(position(*tag)).is_some(),
+        Test::Unicast(end) => any_mac(facts, *end, |own| own.0[0] & 1 == 0),
         Test::Mac(end, mac) => any_mac(facts, *end, |own| own == *mac),
         Test::MacIn(end, set) => any_mac(facts, *end, |own| contents.has_mac(*set, own)),
         Test::Nd
@@ -109,8 +111,10 @@ fn is_true_of_ip(test: &Test, ip: &Ip, contents: &impl Contents) -> bool {
         | Test::Arp
         | Test::EtherType(_)
         | Test::Vlan(..)
+        | Test::Tagged(_)
         | Test::Mac(..)
-        | Test::MacIn(..) => false,
+        | Test::MacIn(..)
+        | Test::Unicast(_) => false,
     }
 }
 

@@ -123,14 +123,14 @@ impl Asker<'_> {
                 Some(number) => format!("the EtherType is {number:#06x}"),
                 None => "there is no EtherType".to_owned(),
             },
-            Test::Vlan(tag, _) => match (tag, facts.tags.as_slice()) {
+            Test::Vlan(tag, _) | Test::Tagged(tag) => match (tag, facts.tags.as_slice()) {
                 (_, []) => "there is no VLAN tag".to_owned(),
                 (Tag::Inner, [_]) => "there is one VLAN tag".to_owned(),
                 (Tag::Outer, [own, ..]) | (Tag::Inner, [_, own, ..]) => {
                     format!("{} is {own}", tag.word())
                 }
             },
-            Test::Mac(end, _) => self.mac(*end, |_| String::new()),
+            Test::Mac(end, _) | Test::Unicast(end) => self.mac(*end, |_| String::new()),
             Test::MacIn(end, set) => self.mac(*end, |mac| self.in_macs(*set, mac)),
             Test::Nd
             | Test::Dhcp
@@ -180,8 +180,10 @@ impl Asker<'_> {
             | Test::Arp
             | Test::EtherType(_)
             | Test::Vlan(..)
+            | Test::Tagged(_)
             | Test::Mac(..)
-            | Test::MacIn(..) => String::new(),
+            | Test::MacIn(..)
+            | Test::Unicast(_) => String::new(),
         }
     }
 

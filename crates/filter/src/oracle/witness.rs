@@ -202,6 +202,15 @@ fn variants(sample: &Sample, test: &Test, contents: &impl Contents) -> Vec<Sampl
                 all.push(Sample { tags: tags(&sample.tags, *tag, id), ..sample.clone() });
             }
         }
+        Test::Tagged(tag) => {
+            let before = match tag {
+                Tag::Outer => Vec::new(),
+                Tag::Inner => vec![1],
+            };
+            all.push(Sample { tags: tags(&sample.tags, *tag, 1), ..sample.clone() });
+            all.push(Sample { tags: before, ..sample.clone() });
+        }
+        Test::Unicast(end) => all.extend(with_macs(sample, *end, &STATION_AND_GROUP)),
         Test::Mac(end, mac) => all.extend(with_macs(sample, *end, &[*mac, neighbour(*mac)])),
         Test::MacIn(end, set) => {
             let items = contents.some_items(*set);
@@ -239,6 +248,9 @@ fn tags(before: &[u16], tag: Tag, id: u16) -> Vec<u16> {
         Tag::Inner => vec![before.first().copied().unwrap_or(1), id],
     }
 }
+
+/// An address of one station and one of a group.
+const STATION_AND_GROUP: [Mac; 2] = [Mac([2, 0, 0, 0, 0, 9]), Mac([3, 0, 0, 0, 0, 9])];
 
 const fn neighbour(mac: Mac) -> Mac {
     let Mac([a, b, c, d, e, f]) = mac;
@@ -316,7 +328,12 @@ fn packet_variants(packet: &Packet, test: &Test, contents: &impl Contents) -> Ve
         Test::Options => vec![Packet { options: !packet.options, ..packet.clone() }],
         // The plain frames are of either kind.
         Test::Family(_) | Test::Arp | Test::Icmp | Test::Icmp6 => Vec::new(),
-        Test::EtherType(_) | Test::Vlan(..) | Test::Mac(..) | Test::MacIn(..) => Vec::new(),
+        Test::EtherType(_)
+        | Test::Vlan(..)
+        | Test::Tagged(_)
+        | Test::Mac(..)
+        | Test::MacIn(..)
+        | Test::Unicast(_) => Vec::new(),
     }
 }
 

@@ -12,7 +12,7 @@ use super::rows::RowId;
 use super::table::{Table, TableId, TableKind};
 use super::tables::Tables;
 use super::way::Step;
-use crate::policy::{Action, End, Test, Verdict};
+use crate::policy::{Action, End, Test};
 use crate::value::Family;
 
 /// A part of the tree.
@@ -39,8 +39,8 @@ pub enum Node {
         key: Key,
         /// Where.
         table: TableId,
-        /// What all its rules give.
-        verdict: Verdict,
+        /// What all its rules do.
+        action: Action,
         /// Its first rule.
         first: RowId,
     },
@@ -301,10 +301,9 @@ impl Run {
             let owner = ranges.first().and_then(|(first, _)| table.row_of(*first));
             shadowed(*row, owner.unwrap_or(first.row));
         }
-        let verdict = first.action.verdict().expect("no run of rules that only count");
         let other = |cond: &&Cond| Keyed::of_cond(cond).is_none_or(|k| k.key != self.key);
         let conds = first.conds.iter().filter(other).cloned().collect();
-        Node::LookUp { conds, key: self.key, table: id, verdict, first: first.row }
+        Node::LookUp { conds, key: self.key, table: id, action: first.action, first: first.row }
     }
 }
 

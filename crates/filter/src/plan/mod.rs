@@ -24,7 +24,7 @@ use std::collections::HashMap;
 use palisade_asm::btf::MapLayout;
 use palisade_asm::{MapDecl, MapFlags, MapKind};
 
-use crate::policy::{Class, Lane, Policy, Rule, Test};
+use crate::policy::{Change, Class, Lane, Policy, Rule, Test};
 use crate::structure::{self, HITS_SIZE};
 use crate::{Dead, Filling};
 
@@ -93,6 +93,8 @@ pub enum Asked<'a> {
     Test(&'a Test),
     /// To which row of a constant table this belongs.
     Key(Key),
+    /// That it be changed.
+    Change(Change),
 }
 
 impl Node {
@@ -118,14 +120,18 @@ impl Node {
     fn each<'a>(&'a self, visit: &mut impl FnMut(Asked<'a>)) {
         let mut each = |cond: &'a Cond| cond.each(&mut |test| visit(Asked::Test(test)));
         match self {
-            Self::Rule(step) => step.conds.iter().for_each(each),
+            Self::Rule(step) => {
+                step.conds.iter().for_each(each);
+                step.action.change().into_iter().for_each(|change| visit(Asked::Change(change)));
+            }
             Self::Under(cond, nodes) => {
                 each(cond);
                 nodes.iter().for_each(|node| node.each(visit));
             }
-            Self::LookUp { conds, key, .. } => {
+            Self::LookUp { conds, key, action, .. } => {
                 conds.iter().for_each(each);
                 visit(Asked::Key(*key));
+                action.change().into_iter().for_each(|change| visit(Asked::Change(change)));
             }
             Self::Remember { test, .. } => visit(Asked::Test(test)),
         }

@@ -51,7 +51,9 @@ impl Price {
             | Test::Fragment
             | Test::Options
             | Test::Vlan(..)
-            | Test::Mac(..) => (1, 1),
+            | Test::Tagged(_)
+            | Test::Mac(..)
+            | Test::Unicast(_) => (1, 1),
         };
         Self { place, branches }
     }

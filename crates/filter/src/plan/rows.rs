@@ -3,7 +3,7 @@
 //! What a policy counts and how a reader understands it come from the policy alone, so that
 //! whoever knows the text knows the rows.
 
-use crate::policy::{Action, Fallback, Flaw, Policy, Rule, Verdict};
+use crate::policy::{Action, Change, Fallback, Flaw, Policy, Rule, Verdict};
 use crate::value::Name;
 
 /// What decided a packet.
@@ -33,6 +33,8 @@ pub struct Row {
     pub decider: Decider,
     /// What becomes of the packets while the policy is enforced; `None` for a `count` rule.
     pub verdict: Option<Verdict>,
+    /// What is done to them before.
+    pub change: Option<Change>,
     /// What the author calls the rule.
     pub name: Option<Name>,
     /// The line of the text, where there is one.
@@ -62,7 +64,7 @@ pub(super) const FIRST_RULE: usize = 1 + Flaw::ALL.len();
 pub fn rows(policy: &Policy) -> Vec<Row> {
     let row = |decider, verdict, line, text: &str| {
         let (verdict, text) = (Some(verdict), text.to_owned());
-        Row { decider, verdict, name: None, line, text }
+        Row { decider, verdict, change: None, name: None, line, text }
     };
     let fallback = |decider, fallback: Fallback, word: &str| {
         let verdict = fallback.verdict;
@@ -71,6 +73,7 @@ pub fn rows(policy: &Policy) -> Vec<Row> {
     let rule = |decider, rule: &Rule| Row {
         decider: if rule.action == Action::Count { Decider::Count } else { decider },
         verdict: rule.action.verdict(),
+        change: rule.action.change(),
         name: rule.name.clone(),
         line: Some(rule.line),
         text: rule.text.clone(),

@@ -4,6 +4,7 @@
 //! is declared and of the kind the rule needs, a set's elements are of its kind, and there is
 //! exactly one default. Rules keep the order of the text, because the first match wins.
 
+mod change;
 mod flaw;
 mod term;
 mod truth;
@@ -12,6 +13,7 @@ use std::fmt;
 use std::net::IpAddr;
 use std::ops::Range;
 
+pub use change::{Change, REPLY_HOPS, Rewrite};
 pub use flaw::Flaw;
 pub use term::{
     Contradiction, End, Match, Protocol, Quantity, Relation, TCP_FLAGS, Tag, TcpFlags, Term, Test,
@@ -79,6 +81,8 @@ pub enum Action {
     Abort,
     /// Counts them; the next rule goes on.
     Count,
+    /// Changes them, and passes them or sends them back.
+    Change(Change),
 }
 
 impl Action {
@@ -89,6 +93,7 @@ impl Action {
             Self::Pass => Some(Verdict::Pass),
             Self::Abort => Some(Verdict::Aborted),
             Self::Count => None,
+            Self::Change(change) => Some(change.verdict()),
         }
     }
 
@@ -99,6 +104,25 @@ impl Action {
             Self::Pass => "pass",
             Self::Abort => "abort",
             Self::Count => "count",
+            Self::Change(change) => change.word(),
+        }
+    }
+
+    /// What it does to the packet.
+    pub const fn change(self) -> Option<Change> {
+        match self {
+            Self::Drop | Self::Pass | Self::Abort | Self::Count => None,
+            Self::Change(change) => Some(change),
+        }
+    }
+}
+
+/// As a statement begins with it.
+impl fmt::Display for Action {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Change(change) => change.fmt(f),
+            Self::Drop | Self::Pass | Self::Abort | Self::Count => f.write_str(self.word()),
         }
     }
 }
@@ -168,6 +192,14 @@ pub struct Rule {
     pub text: String,
 }
 
+impl Rule {
+    /// The terms that the action does not imply.
+    pub fn own_terms(&self) -> impl Iterator<Item = &Term> {
+        let implied = self.action.change().map(Change::implied).unwrap_or_default();
+        self.matching.terms().iter().filter(move |term| !implied.contains(term))
+    }
+}
+
 /// A verdict for packets that no rule decides, with its line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Fallback {
@@ -180,7 +212,7 @@ pub struct Fallback {
 /// A test that the policy brings along: a packet, and what is to become of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Expect {
-    /// What is to become of it: `Drop` (an abort is one too) or `Pass`.
+    /// What is to become of it: `Drop`, as all that does not reach the stack, or `Pass`.
     pub verdict: Verdict,
     /// Where the packet comes from.
     pub from: IpAddr,

@@ -230,6 +230,10 @@ pub enum Test {
     Mac(End, Mac),
     /// An Ethernet address is an entry of a `mac` set; never `End::Either`.
     MacIn(End, SetId),
+    /// An Ethernet address is that of one station, not of a group; never `End::Either`.
+    Unicast(End),
+    /// There is such a VLAN tag.
+    Tagged(Tag),
 }
 
 impl Test {
@@ -254,8 +258,10 @@ impl Test {
             | Self::Fragment
             | Self::Options
             | Self::Vlan(..)
+            | Self::Tagged(_)
             | Self::Mac(..)
-            | Self::MacIn(..) => None,
+            | Self::MacIn(..)
+            | Self::Unicast(_) => None,
         }
     }
 
@@ -279,7 +285,9 @@ impl Test {
             | Self::Fragment
             | Self::Options
             | Self::Vlan(..)
-            | Self::Mac(..) => None,
+            | Self::Tagged(_)
+            | Self::Mac(..)
+            | Self::Unicast(_) => None,
         }
     }
 }

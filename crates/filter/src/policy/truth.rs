@@ -191,7 +191,11 @@ impl Test {
                 (Some(_), _) => Truth::Depends,
             },
             Self::Options => only_if(class == Class::Ip4),
-            Self::Vlan(..) | Self::Mac(..) | Self::MacIn(..) => Truth::Depends,
+            Self::Vlan(..)
+            | Self::Tagged(_)
+            | Self::Mac(..)
+            | Self::MacIn(..)
+            | Self::Unicast(_) => Truth::Depends,
         }
     }
 
@@ -210,15 +214,22 @@ impl Test {
             | Self::Number(..)
             | Self::Options
             | Self::Vlan(..)
+            | Self::Tagged(_)
             | Self::Mac(..)
-            | Self::MacIn(..) => false,
+            | Self::MacIn(..)
+            | Self::Unicast(_) => false,
         }
     }
 
     /// Whether it is about IP at all, so that frames that cannot be parsed are malformed.
     pub fn looks_at_ip(&self) -> bool {
         match self {
-            Self::Arp | Self::Vlan(..) | Self::Mac(..) | Self::MacIn(..) => false,
+            Self::Arp
+            | Self::Vlan(..)
+            | Self::Tagged(_)
+            | Self::Mac(..)
+            | Self::MacIn(..)
+            | Self::Unicast(_) => false,
             Self::EtherType(number) => [0x0800, 0x86dd].contains(number),
             Self::Family(_)
             | Self::Nd

@@ -2,7 +2,7 @@
 //! kernel and without privilege.
 //!
 //! Every run checks what holds of each packet whatever the policy: the result is a verdict, the
-//! frame comes back unchanged, and exactly one row of those that decide has grown, by one packet
+//! frame comes back as the deciding row says, unchanged by most, and exactly one row of those that decide has grown, by one packet
 //! and the bytes of the frame. A program that breaks this is at [`Fault`], and so may be tried that
 //! are wrong on purpose. What a run costs does not depend on how many rows there are.
 
@@ -15,7 +15,7 @@ use palisade_asm::{ByteOrder, Program};
 
 use crate::oracle;
 use crate::plan::{CONTROL, Control, Mode, Row, RowId};
-use crate::policy::{Policy, SetId, Verdict};
+use crate::policy::{Change, Policy, SetId, Verdict};
 use crate::structure::{self, Contents};
 use crate::value::Item;
 use crate::{Artifact, Target};
@@ -53,6 +53,8 @@ pub struct Rehearsed {
     pub counted: Vec<RowId>,
     /// The bytes that were counted.
     pub bytes: u64,
+    /// What leaves the filter, where it is not the frame as it came.
+    pub changed: Option<Vec<u8>>,
     /// How many instructions were executed.
     pub steps: u64,
 }
@@ -177,15 +179,26 @@ impl Rehearsal {
         let code = i32::try_from(outcome.value).ok();
         let verdict = Verdict::ALL.into_iter().find(|verdict| Some(verdict.code()) == code);
         let verdict = verdict.ok_or(Fault::Result(outcome.value))?;
-        let (first, further) = frame.split_at(self.packet.first().len().min(frame.len()));
-        if self.packet.first() != first || self.packet.further() != further {
-            return Err(Fault::Changed(self.packet.bytes()));
-        }
         // Padding in further buffers is not counted.
-        let least = if further.is_empty() { frame.len() } else { first.len() };
-        let counted = grown?.decided(least as u64..=frame.len() as u64)?;
+        let first = frame.len().min(Packet::FIRST);
+        let counted = grown?.decided(first as u64..=frame.len() as u64)?;
         let counters::Counted { row, half, counted, bytes } = counted;
-        Ok(Rehearsed { verdict, row, half, counted, bytes, steps: outcome.steps })
+        let changed =
+            self.changed(frame, self.rows[row.index()].change.filter(|_| half == Half::Enforced))?;
+        Ok(Rehearsed { verdict, row, half, counted, bytes, changed, steps: outcome.steps })
+    }
+
+    /// What a frame has become, if it is what its change makes of it by the oracle.
+    fn changed(&self, frame: &[u8], change: Option<Change>) -> Result<Option<Vec<u8>>, Fault> {
+        let expected = change.map(|change| oracle::changed(change, frame));
+        let wanted = expected.as_deref().unwrap_or(frame);
+        let first = self.packet.first();
+        if self.packet.metadata().is_empty()
+            && wanted.split_at_checked(first.len()) == Some((first, self.packet.further()))
+        {
+            return Ok(expected.filter(|changed| changed != frame));
+        }
+        Err(Fault::Changed(self.packet.bytes()))
     }
 
     /// The rows of the counters.

@@ -21,8 +21,8 @@ impl Display for Policy {
             writeln!(f)?;
         }
         for rule in &self.rules {
-            f.write_str(rule.action.word())?;
-            match_text(&rule.matching, &self.sets, f)?;
+            write!(f, "{}", rule.action)?;
+            terms_text(rule.own_terms(), &self.sets, f)?;
             if let Some(name) = &rule.name {
                 write!(f, " as {name}")?;
             }
@@ -92,7 +92,15 @@ pub fn term(policy: &Policy, term: &Term) -> String {
 
 /// All terms, a blank before each.
 fn match_text(matching: &Match, sets: &[Set], f: &mut Formatter<'_>) -> fmt::Result {
-    matching.terms().iter().try_for_each(|term| {
+    terms_text(matching.terms().iter(), sets, f)
+}
+
+fn terms_text<'a>(
+    mut terms: impl Iterator<Item = &'a Term>,
+    sets: &[Set],
+    f: &mut Formatter<'_>,
+) -> fmt::Result {
+    terms.try_for_each(|term| {
         f.write_char(' ')?;
         term_text(term, sets, f)
     })
@@ -146,6 +154,8 @@ fn test_text(test: &Test, sets: &[Set], f: &mut Formatter<'_>) -> fmt::Result {
         Test::Fragment => f.write_str("fragment"),
         Test::Options => f.write_str("options"),
         Test::Vlan(tag, number) => write!(f, "{} {number}", tag.word()),
+        Test::Tagged(tag) => write!(f, "{} any", tag.word()),
+        Test::Unicast(end) => write!(f, "ether {} unicast", end.word()),
         Test::Mac(end, mac) => write!(f, "ether {} {mac}", end.word()),
         Test::MacIn(End::Destination, set) => in_set("ether dst", *set, sets, f),
         Test::MacIn(End::Source | End::Either, set) => in_set("ether src", *set, sets, f),

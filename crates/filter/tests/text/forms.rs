@@ -116,6 +116,32 @@ fn every_action_has_its_word() {
 }
 
 #[test]
+fn changes_print_what_they_do_without_what_they_imply() {
+    read(
+        "reflect\nreply icmp dst 10.0.0.1 as ping\nreply not fragment\nrewrite dport 8080 tcp dport 80
+         rewrite sport 1 , dport 65535\nrewrite dst 10.0.0.1, src 10.0.0.2, dport 53 udp
+         rewrite src 2001:DB8::1 ip6\nvlan pop\nvlan pop vlan any vlan 7\nvlan push 4094 not vlan any
+         drop ether src unicast\ndrop inner-vlan any\ncount not ether dst unicast",
+        expect![[r#"
+            reflect
+            reply icmp dst 10.0.0.1 as ping
+            reply
+            rewrite dport 8080 tcp dport 80
+            rewrite sport 1, dport 65535
+            rewrite src 10.0.0.2, dst 10.0.0.1, dport 53 udp
+            rewrite src 2001:db8::1
+            vlan pop
+            vlan pop vlan 7
+            vlan push 4094 not vlan any
+            drop ether src unicast
+            drop inner-vlan any
+            count not ether dst unicast
+            default pass
+        "#]],
+    );
+}
+
+#[test]
 fn kinds_of_packets() {
     read(
         "drop ip4\ndrop ip6\ndrop arp\ndrop nd\ndrop dhcp\ndrop tcp\ndrop udp\ndrop sctp\ndrop icmp

@@ -1,8 +1,8 @@
 //! Forms that the link's headers decide: the class of a frame, its tags, its addresses.
 
 use palisade_tests::packet::{
-    ARP_REPLY, ARP_REQUEST, Mac, Packet, arp, eth, icmp6, ipv4, ipv6, llc, service_vlan, snap, tcp,
-    udp, vlan,
+    ARP_REPLY, ARP_REQUEST, BROADCAST, MULTICAST, Mac, Packet, arp, eth, icmp6, ipv4, ipv6, llc,
+    service_vlan, snap, tcp, udp, vlan,
 };
 
 use super::Cut::{Link, Network};
@@ -97,6 +97,16 @@ fn tags() -> Vec<Form> {
             .near([behind(4), outer(5), eth() / vlan(1) / vlan(2) / vlan(5) / arp(ARP_REQUEST)])
             .wrong(untagged())
             .cut(Link(22)),
+        form("vlan any")
+            .hits([outer(5), outer(0), outer(4095), behind(7)])
+            .near([eth().ethertype(0x9100) / web(), eth().ethertype(0x8101) / web()])
+            .wrong(untagged())
+            .cut(Link(18)),
+        form("inner-vlan any")
+            .hits([behind(5), behind(0), eth() / vlan(1) / vlan(2) / vlan(3) / arp(ARP_REQUEST)])
+            .near([outer(5), eth() / vlan(1).ethertype(0x9100) / web()])
+            .wrong(untagged())
+            .cut(Link(22)),
     ]
 }
 
@@ -124,5 +134,17 @@ fn addresses() -> Vec<Form> {
         dst(format!("ether dst {text}")).cut(Link(14)),
         src("ether src in friends".to_owned()).before(set).cut(Link(14)),
         dst("ether dst in friends".to_owned()).before(set).cut(Link(14)),
+        form("ether src unicast")
+            .hits(from(ONE))
+            .hits([eth().src([0xfe; 6]) / arp(ARP_REQUEST)])
+            .near(from([0x03, 0x00, 0x5e, 0x10, 0x00, 0x0f]))
+            .wrong([MULTICAST, BROADCAST].map(|mac| eth().src(mac) / ipv6() / udp(1, 2)))
+            .cut(Link(14)),
+        form("ether dst unicast")
+            .hits(to(ONE))
+            .hits([eth().dst([0; 6]) / ipv4() / udp(1, 2)])
+            .near(to([0x03, 0x00, 0x5e, 0x10, 0x00, 0x0f]))
+            .wrong([MULTICAST, BROADCAST].map(|mac| eth().dst(mac) / ipv6() / udp(1, 2)))
+            .cut(Link(14)),
     ]
 }

@@ -98,10 +98,12 @@ fn neighbours(policy: &Policy, contents: &Declared) -> Vec<Warning> {
     ];
     let warning = |(what, family, keep, frame): (&str, &str, &str, Vec<u8>)| {
         let decision = oracle::decide(policy, contents, &frame);
+        let becomes = if decision.verdict == Verdict::Tx { "sent back" } else { "dropped" };
         (decision.verdict != Verdict::Pass).then(|| Warning {
             line: decision.line,
             message: format!(
-                "{what} is dropped by {}, so that nobody on the link reaches this host over {family}; `keep {keep}` keeps it",
+                "{what} is {} by {}, so that nobody on the link reaches this host over {family}; `keep {keep}` keeps it",
+                becomes,
                 Deciding::of(policy, &decision)
             ),
         })

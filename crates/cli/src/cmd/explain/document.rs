@@ -1,7 +1,7 @@
 //! An explanation as a document.
 
 use palisade_asm::Program;
-use palisade_filter::oracle::{Answer, Layer, Minded, Question};
+use palisade_filter::oracle::{Answer, Layer, Minded, Question, Reading};
 use palisade_filter::rehearsal::Rehearsal;
 use palisade_filter::text;
 use serde_json::{Map, Value, json};
@@ -43,6 +43,13 @@ impl Explained<'_> {
             "uncertain": self.judged.certainty == Certainty::Uncertain,
             "executed": self.judged.steps,
         });
+        if let (Some(changed), Some(map)) = (&self.judged.changed, document.as_object_mut()) {
+            let becomes = json!({
+                "summary": Reading::of(changed).to_string(),
+                "hex": human::hex(changed),
+            });
+            map.insert("becomes".to_owned(), becomes);
+        }
         if let (Some(path), Some(map)) = (&self.path, document.as_object_mut()) {
             map.insert("target".to_owned(), target_json(Rehearsal::TARGET, "interpreter"));
             map.insert("path".to_owned(), path.json(program));

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 use std::io::Write as _;
 
 use palisade_asm::Program;
-use palisade_filter::oracle::{Answer, Layer, Minded, Question};
+use palisade_filter::oracle::{Answer, Layer, Minded, Question, Reading};
 use palisade_filter::policy::Term;
 use palisade_filter::rehearsal::Rehearsal;
 use palisade_filter::{Mode, Verdict, text};
@@ -131,15 +131,20 @@ impl Explained<'_> {
         let decision = &self.trace.decision;
         let by = Deciding::of(&self.subject.policy, decision);
         let mut lines = vec![format!("verdict: {}, by {by}", decision.verdict)];
+        if let Some(changed) = &self.judged.changed {
+            lines.push(format!("becomes: {}", Reading::of(changed)));
+            lines.push(format!("  {}", human::hex(changed)));
+        }
         if self.judged.certainty == Certainty::Uncertain {
             lines.push(
                 "UNCERTAIN: the headers go on beyond what was captured, and were taken for zeros"
                     .to_owned(),
             );
         }
-        match (self.subject.mode, decision.verdict) {
-            (Mode::Enforce, _) | (Mode::Shadow, Verdict::Pass) => {}
-            (Mode::Shadow, _) => lines.push(
+        let as_it_is = decision.verdict == Verdict::Pass && self.judged.changed.is_none();
+        match (self.subject.mode, as_it_is) {
+            (Mode::Enforce, _) | (Mode::Shadow, true) => {}
+            (Mode::Shadow, false) => lines.push(
                 "the policy is in mode shadow: the packet passes, and is counted as one that would not"
                     .to_owned(),
             ),

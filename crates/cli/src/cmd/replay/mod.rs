@@ -16,7 +16,7 @@ use serde_json::json;
 use crate::args::Replay;
 use crate::failure::{Kind, Outcome};
 use crate::judging::{self, Capture, Certainty, Deciding, Judge, Judged};
-use crate::output::{Form, Output};
+use crate::output::{Form, Output, human};
 use dropped::{Dropped, Inputs};
 use totals::Totals;
 
@@ -124,6 +124,9 @@ impl Lines {
                 if judged.certainty == Certainty::Uncertain {
                     write!(to, ",\"uncertain\":true")?;
                 }
+                if let Some(changed) = &judged.changed {
+                    write!(to, ",\"becomes\":\"{}\"", human::hex(changed))?;
+                }
                 Ok(writeln!(to, "}}")?)
             }
             Form::Text => {
@@ -133,6 +136,9 @@ impl Lines {
                 }
                 if judged.certainty == Certainty::Uncertain {
                     write!(to, ", UNCERTAIN")?;
+                }
+                if let Some(changed) = &judged.changed {
+                    write!(to, "  becomes [{}]", Reading::of(changed))?;
                 }
                 Ok(writeln!(to)?)
             }

@@ -159,6 +159,9 @@ impl<'a> Reader<'a> {
     }
 
     fn vlan(&mut self, tag: Tag, words: &mut Words<'a>) -> Step<Test> {
+        if words.take("any") {
+            return Ok(Test::Tagged(tag));
+        }
         let number = self.number(tag.word(), 0..=4094, words)?;
         Ok(Test::Vlan(tag, number as u16))
     }
@@ -177,6 +180,9 @@ impl<'a> Reader<'a> {
         let sort = Sort::Mac(end);
         if words.take("in") {
             return Ok(Test::MacIn(end, self.set_named(SetKind::Mac, sort, words)?));
+        }
+        if words.take("unicast") {
+            return Ok(Test::Unicast(end));
         }
         Ok(Test::Mac(end, self.one_as(sort, words)?))
     }

@@ -6,6 +6,7 @@
 //! memory are in proportion to the text: names are looked up in a table, nesting and what defines
 //! stand for are bounded.
 
+mod change;
 mod condition;
 mod define;
 mod expect;
@@ -27,7 +28,7 @@ use super::lex::{Statement, lex};
 use super::mistakes::Mistakes;
 use super::{MOST_BYTES, STATEMENTS};
 use crate::diag::{Diagnostic, Diagnostics};
-use crate::policy::{Action, Expect, Fallback, Match, Policy, Rule, Set, Verdict};
+use crate::policy::{Action, Change, Expect, Fallback, Match, Policy, Rule, Set, Verdict};
 use crate::value::Name;
 
 /// Reads a policy, or reports every mistake in it.
@@ -163,7 +164,10 @@ impl<'a> Reader<'a> {
                     reader.expects.push(expect);
                 }
                 word => {
-                    let action = action(word).ok_or_else(|| not_yet(word, place))?;
+                    let action = match reader.change_called(word, words) {
+                        Some(change) => change.map(Action::Change),
+                        None => Ok(action(word).ok_or_else(|| not_yet(word, place))?),
+                    };
                     let rule = reader.rule(action, line, all, words)?;
                     reader.rules.push(rule);
                 }
@@ -179,8 +183,9 @@ impl<'a> Reader<'a> {
         if let Some(known) = STATEMENTS.iter().find(|known| **known == word.text) {
             return Ok(known);
         }
-        if let ("vlan", Some(how @ ("push" | "pop"))) = (word.text, words.peek()) {
-            return Err(not_yet(&format!("vlan {how}"), word.span).into());
+        // Else it is a term.
+        if let ("vlan", Some("push" | "pop")) = (word.text, words.peek()) {
+            return Ok("vlan");
         }
         let wrong = no_statement(word.text, word.span);
         let Some(near) = meant(word.text, STATEMENTS) else { return Err(wrong.into()) };
@@ -222,7 +227,7 @@ impl<'a> Reader<'a> {
             let wrong = Diagnostic::new(all.place(), wrong);
             return Err(wrong.help("say what to keep, or use `default pass`").into());
         }
-        let matching = self.whole_match(all, words)?;
+        let matching = self.whole_match(None, all, words)?;
         if words.peek() == Some("as") {
             let wrong = Diagnostic::new(words.place(), "a `keep` takes no name");
             return Err(wrong.help("names are for rules, which are counted by them").into());
@@ -233,24 +238,26 @@ impl<'a> Reader<'a> {
 
     fn rule(
         &mut self,
-        action: Action,
+        action: Step<Action>,
         line: u32,
         all: Words<'a>,
         words: &mut Words<'a>,
     ) -> Step<Rule> {
-        let matching = self.whole_match(all, words);
-        let matching = match matching {
-            Err(Refusal::Mistake(wrong)) => return Err(wrong.into()),
-            Err(Refusal::Said) => None,
-            Ok(matching) => Some(matching),
-        };
+        let action = unless_mistaken(action)?;
+        let change = action.and_then(Action::change);
+        let matching = unless_mistaken(self.whole_match(change, all, words))?;
         let name = self.rule_name(line, words)?;
-        let matching = matching.ok_or(Refusal::Said)?;
+        let (action, matching) = action.zip(matching).ok_or(Refusal::Said)?;
         Ok(Rule { action, matching, name, line, text: all.as_written() })
     }
 
-    /// The terms up to `as` or the end.
-    fn whole_match(&mut self, all: Words<'a>, words: &mut Words<'a>) -> Step<Match> {
+    /// The terms up to `as` or the end, and those that a change implies.
+    fn whole_match(
+        &mut self,
+        change: Option<Change>,
+        all: Words<'a>,
+        words: &mut Words<'a>,
+    ) -> Step<Match> {
         let terms = match self.terms(words, 0) {
             Err(Refusal::Mistake(wrong)) => return Err(wrong.into()),
             terms => terms,
@@ -259,7 +266,12 @@ impl<'a> Reader<'a> {
             return Err(wrong.into());
         }
         let span = all.place().start..words.end();
-        Match::new(terms?).map_err(|wrong| Diagnostic::new(span, wrong.to_string()).into())
+        let own =
+            Match::new(terms?).map_err(|wrong| Diagnostic::new(span.clone(), wrong.to_string()))?;
+        match change {
+            Some(change) => Ok(change::with_implied(change, &own, span)?),
+            None => Ok(own),
+        }
     }
 
     /// `as NAME`, or the end.
@@ -301,6 +313,15 @@ impl<'a> Reader<'a> {
         let Self { sets, keeps, rules, expects, fragment, .. } = self;
         let malformed = self.malformed.unwrap_or(unsaid);
         Ok(Policy { sets, keeps, rules, expects, malformed, fragment, default })
+    }
+}
+
+/// What was read, or nothing where its mistake has been reported.
+fn unless_mistaken<T>(read: Step<T>) -> Step<Option<T>> {
+    match read {
+        Err(Refusal::Mistake(wrong)) => Err(wrong.into()),
+        Err(Refusal::Said) => Ok(None),
+        Ok(read) => Ok(Some(read)),
     }
 }
 

@@ -1,0 +1,109 @@
+//! The actions that change the packet, one file each.
+//!
+//! A change comes behind the counting of its packet, and only where the mode enforces. Nothing that
+//! was known of the packet's bytes is believed there: every pointer is taken anew, by what the slots
+//! say, and every header is proved to be there once more. That a header is not there cannot be, as
+//! the rule has asked for it; the verifier does not know, and such a packet would be aborted.
+//!
+//! What a change needs to know of a packet beyond that it matched, its rule implies:
+//! `policy::change`.
+
+mod checksum;
+mod reflect;
+mod reply;
+mod rewrite;
+mod vlan;
+
+use std::fmt::{self, Display, Formatter};
+
+use palisade_asm::{Assembler, Label, R0};
+
+use crate::plan::{Asked, Plan, Target};
+use crate::policy::{Change, Class, Lane, Verdict};
+
+/// The changes of a program.
+pub struct Changes {
+    all: Vec<Block>,
+}
+
+/// A change of the packets of some lanes of a class.
+pub struct Block {
+    change: Change,
+    class: Class,
+    lanes: Vec<Lane>,
+    /// Where such packets go whose row is in `ROW`.
+    pub label: Label,
+}
+
+impl Changes {
+    /// Labels for all that the ways of a plan may come to.
+    pub fn new(a: &mut Assembler, plan: &Plan<'_>) -> Self {
+        let mut all: Vec<Block> = Vec::new();
+        for (way, lane) in plan.all_ways().flat_map(|way| way.lanes.iter().map(move |l| (way, l))) {
+            lane.each(&mut |asked| {
+                let Asked::Change(change) = asked else { return };
+                if !all.iter().any(|block| block.is(change, way.class, &lane.lanes)) {
+                    let (class, lanes) = told_apart(change, way.class, &lane.lanes);
+                    let (label, lanes) = (a.label(change.word()), lanes.to_vec());
+                    all.push(Block { change, class, lanes, label });
+                }
+            });
+        }
+        Self { all }
+    }
+
+    /// Where packets of some lanes of a class go to be changed.
+    pub fn of(&self, change: Change, class: Class, lanes: &[Lane]) -> Label {
+        let found = self.all.iter().find(|block| block.is(change, class, lanes));
+        found.expect("every change stands on some way").label
+    }
+
+    /// The changes that some packet comes to.
+    pub fn wanted(&self, a: &Assembler) -> impl Iterator<Item = &Block> {
+        self.all.iter().filter(|block| a.wanted(block.label))
+    }
+}
+
+/// What of class and lanes makes a difference to a change.
+fn told_apart(change: Change, class: Class, lanes: &[Lane]) -> (Class, &[Lane]) {
+    match change {
+        Change::Reflect | Change::Pop | Change::Push(_) => (Class::Other, &[]),
+        Change::Reply => (class, &[]),
+        Change::Rewrite(_) => (class, lanes),
+    }
+}
+
+impl Block {
+    fn is(&self, change: Change, class: Class, lanes: &[Lane]) -> bool {
+        let told_apart = told_apart(change, class, lanes);
+        self.change == change && (self.class, self.lanes.as_slice()) == told_apart
+    }
+
+    /// Emits the change and the end of the program behind it.
+    pub fn emit(&self, a: &mut Assembler, target: Target) {
+        let broken = a.label("broken");
+        match self.change {
+            Change::Reflect => reflect::reflect(a, broken),
+            Change::Reply => reply::reply(a, target, self.class, broken),
+            Change::Rewrite(rewrite) => {
+                let packets = rewrite::Packets { class: self.class, lanes: &self.lanes };
+                rewrite::rewrite(a, target, &rewrite, packets, broken);
+            }
+            Change::Pop => vlan::pop(a, broken),
+            Change::Push(id) => vlan::push(a, target.order, id, broken),
+        }
+        end(a, self.change.verdict());
+        a.place(broken);
+        end(a, Verdict::Aborted);
+    }
+}
+
+impl Display for Block {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        self.change.fmt(f)
+    }
+}
+
+fn end(a: &mut Assembler, verdict: Verdict) {
+    a.mov(R0, verdict.code()).exit();
+}

@@ -1,0 +1,90 @@
+//! What a frame is after an action that changes it, found the plain way.
+//!
+//! The bytes are moved and replaced in a copy. Checksums are not updated but computed whole, before and
+//! after: a changed packet is exactly as right, or as wrong, as it was.
+
+mod place;
+mod sums;
+
+use std::net::IpAddr;
+
+use super::{Decider, Decision};
+use crate::policy::{Change, Policy, Protocol, REPLY_HOPS, Rewrite};
+use place::{Place, Version};
+use sums::Sums;
+
+/// What leaves the filter, where the policy decides so of a frame and is enforced.
+pub fn frame_out(policy: &Policy, decision: &Decision, frame: &[u8]) -> Vec<u8> {
+    let change = match decision.decider {
+        Decider::Rule(at) => policy.rules().get(at).and_then(|rule| rule.action.change()),
+        Decider::Malformed(_) | Decider::Keep(_) | Decider::Fragment | Decider::Default => None,
+    };
+    change.map_or_else(|| frame.to_vec(), |change| changed(change, frame))
+}
+
+/// A frame after a change; as it is where the change is not for such frames.
+pub fn changed(change: Change, frame: &[u8]) -> Vec<u8> {
+    let done = match change {
+        Change::Reflect => reflected(frame),
+        Change::Reply => reply(frame),
+        Change::Rewrite(new) => rewritten(frame, &new),
+        Change::Pop => popped(frame),
+        Change::Push(id) => pushed(frame, id),
+    };
+    done.unwrap_or_else(|| frame.to_vec())
+}
+
+fn reflected(frame: &[u8]) -> Option<Vec<u8>> {
+    let (to, rest) = frame.split_first_chunk::<6>()?;
+    let (from, rest) = rest.split_first_chunk::<6>()?;
+    Some([from.as_slice(), to, rest].concat())
+}
+
+fn popped(frame: &[u8]) -> Option<Vec<u8>> {
+    Some([frame.get(..12)?, frame.get(16..)?].concat())
+}
+
+fn pushed(frame: &[u8], id: u16) -> Option<Vec<u8>> {
+    let [high, low] = id.to_be_bytes();
+    frame.get(..14)?;
+    Some([frame.get(..12)?, &[0x81, 0x00, high, low], frame.get(12..)?].concat())
+}
+
+fn reply(frame: &[u8]) -> Option<Vec<u8>> {
+    let place = Place::of(frame)?;
+    let sums = Sums::of(frame, &place);
+    let mut new = reflected(frame)?;
+    let (source, destination) = (place.source(), place.destination());
+    new.get_mut(source.clone())?.copy_from_slice(frame.get(destination.clone())?);
+    new.get_mut(destination)?.copy_from_slice(frame.get(source)?);
+    *new.get_mut(place.hops())? = REPLY_HOPS;
+    *new.get_mut(place.transport)? = match place.version {
+        Version::Four => 0,
+        Version::Six => 129,
+    };
+    sums.restore(&mut new, &place);
+    Some(new)
+}
+
+fn rewritten(frame: &[u8], to: &Rewrite) -> Option<Vec<u8>> {
+    let place = Place::of(frame)?;
+    if to.family().is_some_and(|family| family != place.version.family()) {
+        return None;
+    }
+    let sums = Sums::of(frame, &place);
+    let mut new = frame.to_vec();
+    for (addr, range) in [(to.src, place.source()), (to.dst, place.destination())] {
+        match addr {
+            Some(IpAddr::V4(addr)) => new.get_mut(range)?.copy_from_slice(&addr.octets()),
+            Some(IpAddr::V6(addr)) => new.get_mut(range)?.copy_from_slice(&addr.octets()),
+            None => {}
+        }
+    }
+    for (port, at) in [(to.sport, place.transport), (to.dport, place.transport + 2)] {
+        if let (Some(port), Protocol::TCP | Protocol::UDP) = (port, place.protocol) {
+            new.get_mut(at..at + 2)?.copy_from_slice(&port.to_be_bytes());
+        }
+    }
+    sums.restore(&mut new, &place);
+    Some(new)
+}

@@ -1,0 +1,118 @@
+//! Where in a frame its headers are: of frames that the oracle has read without a flaw.
+
+use std::ops::Range;
+
+use crate::policy::Protocol;
+use crate::value::Family;
+
+/// The version of IP.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Version {
+    Four,
+    Six,
+}
+
+impl Version {
+    /// The family of its addresses.
+    pub const fn family(self) -> Family {
+        match self {
+            Self::Four => Family::V4,
+            Self::Six => Family::V6,
+        }
+    }
+}
+
+/// Where the headers of an IP packet are that is no later fragment.
+pub struct Place {
+    pub version: Version,
+    /// The IP header.
+    pub ip: usize,
+    /// The transport header.
+    pub transport: usize,
+    /// The end of the packet.
+    pub end: usize,
+    pub protocol: Protocol,
+}
+
+impl Place {
+    /// The places in a frame, if it is IP.
+    pub fn of(frame: &[u8]) -> Option<Self> {
+        let mut at = 12;
+        loop {
+            let ethertype = half(frame, at)?;
+            at += 2;
+            match ethertype {
+                0x8100 | 0x88a8 => at += 2,
+                0x0800 => return Self::of_four(frame, at),
+                0x86dd => return Self::of_six(frame, at),
+                _ => return None,
+            }
+        }
+    }
+
+    fn of_four(frame: &[u8], ip: usize) -> Option<Self> {
+        let transport = ip + usize::from(frame.get(ip)? % 16) * 4;
+        let end = ip + usize::from(half(frame, ip + 2)?);
+        let protocol = Protocol(*frame.get(ip + 9)?);
+        Some(Self { version: Version::Four, ip, transport, end, protocol })
+    }
+
+    fn of_six(frame: &[u8], ip: usize) -> Option<Self> {
+        let end = ip + 40 + usize::from(half(frame, ip + 4)?);
+        let (mut next, mut at) = (*frame.get(ip + 6)?, ip + 40);
+        while [0, 43, 44, 51, 60].contains(&next) {
+            let units = usize::from(*frame.get(at + 1)?);
+            let length = match next {
+                44 => 8,
+                51 => units * 4 + 8,
+                _ => units * 8 + 8,
+            };
+            next = *frame.get(at)?;
+            at += length;
+        }
+        Some(Self { version: Version::Six, ip, transport: at, end, protocol: Protocol(next) })
+    }
+
+    /// The source address.
+    pub fn source(&self) -> Range<usize> {
+        match self.version {
+            Version::Four => self.ip + 12..self.ip + 16,
+            Version::Six => self.ip + 8..self.ip + 24,
+        }
+    }
+
+    /// The destination address.
+    pub fn destination(&self) -> Range<usize> {
+        let Range { start, end } = self.source();
+        end..end + (end - start)
+    }
+
+    /// Time to live or hop limit.
+    pub fn hops(&self) -> usize {
+        match self.version {
+            Version::Four => self.ip + 8,
+            Version::Six => self.ip + 7,
+        }
+    }
+
+    /// The checksum of the IP header.
+    pub fn ip_checksum(&self) -> Option<usize> {
+        (self.version == Version::Four).then_some(self.ip + 10)
+    }
+
+    /// The checksum of the transport header.
+    pub fn checksum(&self) -> Option<usize> {
+        let at = match self.protocol {
+            Protocol::TCP => 16,
+            Protocol::UDP => 6,
+            Protocol::ICMP if self.version == Version::Four => 2,
+            Protocol::ICMPV6 if self.version == Version::Six => 2,
+            _ => return None,
+        };
+        Some(self.transport + at)
+    }
+}
+
+fn half(frame: &[u8], at: usize) -> Option<u16> {
+    Some(u16::from_be_bytes([*frame.get(at)?, *frame.get(at + 1)?]))
+}

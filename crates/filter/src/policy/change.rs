@@ -1,0 +1,170 @@
+//! Actions that change the packet: what each does, and what it implies of the packets it is for.
+//!
+//! An action is for the packets that it can do right. What it needs of them it implies, as terms
+//! beside those of the rule: a packet that lacks it meets the next rule, as one that the author's own
+//! terms leave out. Nothing is changed by halves.
+
+use std::fmt::{self, Display, Formatter};
+use std::net::IpAddr;
+
+use super::{End, Match, Protocol, Tag, Term, Test, Verdict};
+use crate::value::{AddressRange, Family};
+
+/// What is done to a packet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Change {
+    /// Sent back as it is, its Ethernet addresses exchanged.
+    Reflect,
+    /// An echo request is answered: addresses exchanged, the type that of a reply, hops anew.
+    Reply,
+    /// Addresses and ports are replaced, then it passes.
+    Rewrite(Rewrite),
+    /// The outermost VLAN tag is taken off, then it passes.
+    Pop,
+    /// A VLAN tag with this identifier is put before all others, then it passes.
+    Push(u16),
+}
+
+/// What is replaced; the addresses are of one family, and something is there.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub struct Rewrite {
+    /// The source address.
+    pub src: Option<IpAddr>,
+    /// The destination address.
+    pub dst: Option<IpAddr>,
+    /// The source port.
+    pub sport: Option<u16>,
+    /// The destination port.
+    pub dport: Option<u16>,
+}
+
+impl Rewrite {
+    /// The family of its addresses, if it has any.
+    pub fn family(&self) -> Option<Family> {
+        let addr = self.src.or(self.dst)?;
+        Some(if addr.is_ipv4() { Family::V4 } else { Family::V6 })
+    }
+
+    /// Whether it replaces a port.
+    pub const fn has_ports(&self) -> bool {
+        self.sport.is_some() || self.dport.is_some()
+    }
+}
+
+/// The time to live, or hop limit, of a reply.
+pub const REPLY_HOPS: u8 = 64;
+
+/// Addresses that no reply goes to and none comes from: those of no host, of this host, of groups
+/// and of all hosts.
+const UNANSWERED: [&str; 6] =
+    ["0.0.0.0/8", "127.0.0.0/8", "224.0.0.0/3", "::/128", "::1/128", "ff00::/8"];
+
+impl Change {
+    /// The verdict behind it.
+    pub const fn verdict(self) -> Verdict {
+        match self {
+            Self::Reflect | Self::Reply => Verdict::Tx,
+            Self::Rewrite(_) | Self::Pop | Self::Push(_) => Verdict::Pass,
+        }
+    }
+
+    /// The word that begins the statement.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Reflect => "reflect",
+            Self::Reply => "reply",
+            Self::Rewrite(_) => "rewrite",
+            Self::Pop | Self::Push(_) => "vlan",
+        }
+    }
+
+    /// What it implies of a packet, as terms beside those of its rule.
+    pub fn implied(self) -> Vec<Term> {
+        match self {
+            Self::Reflect => unicast(),
+            Self::Reply => reply(),
+            Self::Rewrite(rewrite) => rewritten(rewrite),
+            Self::Pop => vec![Term::Test(Test::Tagged(Tag::Outer))],
+            Self::Push(_) => Vec::new(),
+        }
+    }
+
+    /// Which packets it is for, for messages.
+    pub const fn about(self) -> &'static str {
+        match self {
+            Self::Reflect => "frames between two stations",
+            Self::Reply => "ICMP and ICMPv6 echo requests that are no fragments",
+            Self::Rewrite(rewrite) => match (rewrite.has_ports(), rewrite.src, rewrite.dst) {
+                (true, None, None) => "TCP and UDP packets that are no fragments",
+                (true, ..) => "TCP and UDP packets of the family of the new address",
+                (false, ..) => "TCP, UDP and ICMP packets of the family of the new address",
+            },
+            Self::Pop => "frames with a VLAN tag",
+            Self::Push(_) => "all frames",
+        }
+    }
+}
+
+/// Neither end of the Ethernet header is a group: what is sent back comes from one station and goes
+/// to one.
+fn unicast() -> Vec<Term> {
+    [End::Source, End::Destination].map(|end| Term::Test(Test::Unicast(end))).into()
+}
+
+fn reply() -> Vec<Term> {
+    let echo = [(Test::Icmp, 8), (Test::Icmp6, 128)]
+        .map(|(protocol, kind)| vec![protocol, Test::IcmpType { kind, code: Some(0) }]);
+    let unanswered = UNANSWERED.map(|text| text.parse::<AddressRange>().expect("a prefix"));
+    let not_one = |end| not(Test::Address(end, unanswered.into_iter().collect()));
+    let mut terms = vec![any(echo), not(Test::Fragment), not(Test::Options)];
+    terms.extend([End::Source, End::Destination].map(not_one));
+    terms.extend(unicast());
+    terms
+}
+
+/// Of fragments only the first has what a checksum is in, and the others would go elsewhere.
+fn rewritten(rewrite: Rewrite) -> Vec<Term> {
+    let mut protocols = vec![Test::Protocol(Protocol::TCP), Test::Protocol(Protocol::UDP)];
+    let family = rewrite.family();
+    match family {
+        Some(Family::V4) if !rewrite.has_ports() => protocols.push(Test::Icmp),
+        Some(Family::V6) if !rewrite.has_ports() => protocols.push(Test::Icmp6),
+        Some(_) | None => {}
+    }
+    let family = family.map(|family| Term::Test(Test::Family(family)));
+    let others = [any(protocols.into_iter().map(|one| vec![one])), not(Test::Fragment)];
+    family.into_iter().chain(others).collect()
+}
+
+fn not(test: Test) -> Term {
+    Term::Not(Box::new(Term::Test(test)))
+}
+
+fn any(all: impl IntoIterator<Item = Vec<Test>>) -> Term {
+    let one = |tests: Vec<Test>| Match::new(tests.into_iter().map(Term::Test).collect());
+    Term::Any(all.into_iter().map(|tests| one(tests).expect("no contradiction")).collect())
+}
+
+impl Display for Change {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        f.write_str(self.word())?;
+        match self {
+            Self::Reflect | Self::Reply => Ok(()),
+            Self::Rewrite(rewrite) => rewrite.fmt(f),
+            Self::Pop => f.write_str(" pop"),
+            Self::Push(id) => write!(f, " push {id}"),
+        }
+    }
+}
+
+/// What is replaced, each behind a blank.
+impl Display for Rewrite {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        let addresses = [("src", self.src), ("dst", self.dst)];
+        let ports = [("sport", self.sport), ("dport", self.dport)];
+        let addresses = addresses.map(|(word, addr)| addr.map(|addr| format!("{word} {addr}")));
+        let ports = ports.map(|(word, port)| port.map(|port| format!("{word} {port}")));
+        let all: Vec<String> = addresses.into_iter().chain(ports).flatten().collect();
+        write!(f, " {}", all.join(", "))
+    }
+}
