@@ -86,6 +86,7 @@ fn aya_links_the_instructions_as_we_do() {
         let code = read.functions.keys().map(|(section, _)| *section).collect();
         let maps = maps.iter().map(|(name, fd, map)| (name.as_str(), *fd, map));
         read.relocate_maps(maps, &code).expect("maps are found");
+        read.relocate_calls(&code).expect("functions are found");
         let program = &read.programs["palisade"];
         assert!(matches!(program.section, ProgramSection::Xdp { frags: false, .. }));
         let found = &read.functions[&program.function_key()].instructions;
@@ -150,8 +151,10 @@ fn aya_reads_a_line_for_every_note() {
     for (line, text) in [(2, "drop src in block"), (3, "pass tcp dport 22"), (4, "default pass")] {
         assert!(found.contains(&(line, text.into(), "test.pal".into())), "{found:?}");
     }
-    assert_eq!(function.line_info.line_info.len(), compiled.image.notes.iter().count());
-    assert_eq!(function.func_info.func_info.len(), 1);
+    let lines = read.functions.values().map(|function| function.line_info.line_info.len());
+    assert_eq!(lines.sum::<usize>(), compiled.image.notes.iter().count());
+    let functions = read.functions.values().map(|function| function.func_info.func_info.len());
+    assert_eq!(functions.collect::<Vec<_>>(), [1, 1], "the program, and the one that looks up");
 }
 
 #[test]
