@@ -281,6 +281,9 @@ impl Machine {
         let target = self.target;
         let run = run.map_err(|fault| format!("{fault} ({target:?})"))?;
         let (row, counted) = rows.split_first().expect("the deciding row");
+        if !self.rehearsal.tells(&run, &expected.decision, frame) {
+            return Err(format!("the interpreter reports {:?} ({target:?})", run.told));
+        }
         let same = run.verdict == expected.decision.verdict
             && run.row.index() == *row
             && run.half == Half::Enforced

@@ -128,7 +128,10 @@ impl<'a, C: Contents> Judge<'a, C> {
     ) -> Outcome<Judged> {
         let decision = reading.decide(self.policy, &self.contents);
         match done {
-            Ok(done) if self.rehearsal.agrees(&done, &decision) => {
+            Ok(done)
+                if self.rehearsal.agrees(&done, &decision)
+                    && self.rehearsal.tells(&done, &decision, frame) =>
+            {
                 let is_there = reading.seen() <= captured;
                 let certainty = if is_there { Certainty::Certain } else { Certainty::Uncertain };
                 let Rehearsed { verdict, row, steps, .. } = done;

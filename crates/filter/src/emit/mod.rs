@@ -6,6 +6,7 @@
 //! emitted.
 
 mod ethernet;
+mod event;
 mod flat;
 mod flat6;
 mod frame;
@@ -29,6 +30,7 @@ use palisade_asm::{Assembler, Cond, Label, Note, Program, R1, R2, Size};
 use crate::plan::{Control, Decider, Depth, LaneWay, Mode, Open, Plan, Row, Target, Tenure, Way};
 use crate::policy::{Class, Flaw, Lane};
 use crate::structure;
+use event::EventMaps;
 use frame::{AT, CTX, END, ETHERTYPE, MODE, ctx};
 use needs::Needs;
 use preview::Preview;
@@ -92,6 +94,7 @@ fn declare(a: &mut Assembler, plan: &Plan<'_>) -> (Maps, Option<[palisade_asm::M
         Tenure::Standing => None,
         Tenure::OnTrial => Some([next(), next()]),
     };
+    let events = plan.events.as_ref().map(|_| EventMaps { ring: next(), state: next() });
     let sets = plan
         .policy
         .sets()
@@ -103,7 +106,7 @@ fn declare(a: &mut Assembler, plan: &Plan<'_>) -> (Maps, Option<[palisade_asm::M
         })
         .collect();
     let tables = plan.tables.map().map(|_| next());
-    (Maps { control, counters, sets, tables }, trial)
+    (Maps { control, counters, events, sets, tables }, trial)
 }
 
 /// What all parts need to know.

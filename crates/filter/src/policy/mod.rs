@@ -5,6 +5,7 @@
 //! exactly one default. Rules keep the order of the text, because the first match wins.
 
 mod flaw;
+mod report;
 mod term;
 mod truth;
 
@@ -13,6 +14,7 @@ use std::net::IpAddr;
 use std::ops::Range;
 
 pub use flaw::Flaw;
+pub use report::{EventRate, Report};
 pub use term::{
     Contradiction, End, Match, Protocol, Quantity, Relation, TCP_FLAGS, Tag, TcpFlags, Term, Test,
 };
@@ -158,6 +160,8 @@ impl SetId {
 pub struct Rule {
     /// What it does; a `keep` passes.
     pub action: Action,
+    /// What it reports of its packets: a rule that only reports counts besides.
+    pub report: Option<Report>,
     /// Which packets it is about.
     pub matching: Match,
     /// What the author calls it.
@@ -208,6 +212,7 @@ pub struct Policy {
     pub(crate) malformed: Fallback,
     pub(crate) fragment: Option<Fallback>,
     pub(crate) default: Fallback,
+    pub(crate) events: EventRate,
 }
 
 impl Policy {
@@ -254,6 +259,11 @@ impl Policy {
     /// What becomes of the rest.
     pub fn default(&self) -> Fallback {
         self.default
+    }
+
+    /// How many events are reported at most.
+    pub fn events(&self) -> EventRate {
+        self.events
     }
 }
 

@@ -8,6 +8,7 @@
 
 mod condition;
 mod define;
+mod event;
 mod expect;
 mod meant;
 mod names;
@@ -27,7 +28,9 @@ use super::lex::{Statement, lex};
 use super::mistakes::Mistakes;
 use super::{MOST_BYTES, STATEMENTS};
 use crate::diag::{Diagnostic, Diagnostics};
-use crate::policy::{Action, Expect, Fallback, Match, Policy, Rule, Set, Verdict};
+use crate::policy::{
+    Action, EventRate, Expect, Fallback, Match, Policy, Report, Rule, Set, Verdict,
+};
 use crate::value::Name;
 
 /// Reads a policy, or reports every mistake in it.
@@ -76,6 +79,7 @@ struct Reader<'a> {
     expects: Vec<Expect>,
     malformed: Option<Fallback>,
     fragment: Option<Fallback>,
+    events: Option<EventRate>,
     default: Said,
     /// The line of each rule that has a name.
     rule_names: HashMap<Name, u32>,
@@ -102,6 +106,7 @@ impl<'a> Reader<'a> {
             expects: Vec::new(),
             malformed: None,
             fragment: None,
+            events: None,
             default: Said::Not,
             rule_names: HashMap::new(),
         }
@@ -151,9 +156,10 @@ impl<'a> Reader<'a> {
             match meant {
                 "set" | "define" => {}
                 // A guess decides nothing that may be said only once.
-                "default" | "on" if start != Some(meant) => {}
+                "default" | "on" | "option" if start != Some(meant) => {}
                 "default" => reader.default(line, all, words)?,
                 "on" => reader.on(line, all, words)?,
+                "option" => reader.option(line, all, words)?,
                 "keep" => {
                     let keep = reader.keep(line, all, words)?;
                     reader.keeps.push(keep);
@@ -162,9 +168,17 @@ impl<'a> Reader<'a> {
                     let expect = reader.expect(line, all, words)?;
                     reader.expects.push(expect);
                 }
+                // What only reports counts besides.
+                "event" => {
+                    let report = reader.report(words);
+                    let rule = reader.rule(Action::Count, report, line, all, words)?;
+                    reader.rules.push(rule);
+                }
                 word => {
                     let action = action(word).ok_or_else(|| not_yet(word, place))?;
-                    let rule = reader.rule(action, line, all, words)?;
+                    let reports = action.verdict().is_some() && words.take("event");
+                    let report = if reports { reader.report(words) } else { Ok(None) };
+                    let rule = reader.rule(action, report, line, all, words)?;
                     reader.rules.push(rule);
                 }
             }
@@ -228,16 +242,22 @@ impl<'a> Reader<'a> {
             return Err(wrong.help("names are for rules, which are counted by them").into());
         }
         let name = None;
-        Ok(Rule { action: Action::Pass, matching, name, line, text: all.as_written() })
+        let (action, report) = (Action::Pass, None);
+        Ok(Rule { action, report, matching, name, line, text: all.as_written() })
     }
 
     fn rule(
         &mut self,
         action: Action,
+        report: Step<Option<Report>>,
         line: u32,
         all: Words<'a>,
         words: &mut Words<'a>,
     ) -> Step<Rule> {
+        let report = match report {
+            Err(Refusal::Mistake(wrong)) => return Err(wrong.into()),
+            report => report,
+        };
         let matching = self.whole_match(all, words);
         let matching = match matching {
             Err(Refusal::Mistake(wrong)) => return Err(wrong.into()),
@@ -245,8 +265,8 @@ impl<'a> Reader<'a> {
             Ok(matching) => Some(matching),
         };
         let name = self.rule_name(line, words)?;
-        let matching = matching.ok_or(Refusal::Said)?;
-        Ok(Rule { action, matching, name, line, text: all.as_written() })
+        let (matching, report) = (matching.ok_or(Refusal::Said)?, report?);
+        Ok(Rule { action, report, matching, name, line, text: all.as_written() })
     }
 
     /// The terms up to `as` or the end.
@@ -300,7 +320,8 @@ impl<'a> Reader<'a> {
         }
         let Self { sets, keeps, rules, expects, fragment, .. } = self;
         let malformed = self.malformed.unwrap_or(unsaid);
-        Ok(Policy { sets, keeps, rules, expects, malformed, fragment, default })
+        let events = self.events.unwrap_or(EventRate::UNSAID);
+        Ok(Policy { sets, keeps, rules, expects, malformed, fragment, default, events })
     }
 }
 
