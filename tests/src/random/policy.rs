@@ -99,7 +99,7 @@ pub fn rules(chance: &mut Chance) -> Vec<String> {
 }
 
 fn action(chance: &mut Chance) -> &'static str {
-    if chance.once_in(6) {
+    if chance.once_in(10) {
         return chance.one(&REPORTING);
     }
     chance.one(&["drop", "drop", "drop", "pass", "pass", "abort", "count"])

@@ -32,6 +32,8 @@ pub struct Judged {
     pub verdict: Verdict,
     /// What decided, among the rows of the program's counters.
     pub row: RowId,
+    /// The lines of the rules that report it, as far as it is their turn and the rate allows.
+    pub reported: Vec<u32>,
     /// Whether the frame as it was captured is enough to say so.
     pub certainty: Certainty,
     /// How many instructions were executed.
@@ -135,7 +137,10 @@ impl<'a, C: Contents> Judge<'a, C> {
                 let is_there = reading.seen() <= captured;
                 let certainty = if is_there { Certainty::Certain } else { Certainty::Uncertain };
                 let Rehearsed { verdict, row, steps, .. } = done;
-                Ok(Judged { verdict, row, certainty, steps })
+                let rules = self.policy.rules();
+                let line = |at: &usize| rules.get(*at).map(|rule| rule.line);
+                let reported = decision.reported.iter().filter_map(line).collect();
+                Ok(Judged { verdict, row, reported, certainty, steps })
             }
             other => Err(self.disagreement(frame, &decision, other).saved()),
         }

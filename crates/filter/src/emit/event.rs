@@ -168,7 +168,8 @@ impl Rules<'_> {
         if self.plan.target.copies() {
             packet::copy(a, (STATE, BYTES), (TAKEN, snap), copied, none);
         } else {
-            a.jump_if(TAKEN, If::Eq, 0, copied);
+            // Not `== 0`: before Linux 6.8 the verifier learns nothing from that.
+            a.jump_if(TAKEN, If::Lt, 1, copied);
             CTX.load(a, R1);
             a.mov(R2, 0).mov(R3, STATE).add(R3, i32::from(BYTES)).mov(R4, TAKEN);
             a.call(Helper::XDP_LOAD_BYTES).jump_if(R0, If::Eq, 0, copied);
@@ -238,8 +239,8 @@ fn take_turn(a: &mut Assembler, turn: i16, report: Report, done: Label) {
 /// R0, which is kept.
 fn in_time(a: &mut Assembler, events: &Events, held: Label) {
     let interval = SECOND.div_ceil(events.rate);
-    let [interval, burst] = [interval, SECOND - interval]
-        .map(|time| i32::try_from(time).expect("a second has few nanoseconds"));
+    let [interval, burst] = [interval, (events.rate - 1) * interval]
+        .map(|time| i32::try_from(time).expect("little more than a second"));
     let ahead = a.label("ahead");
     a.load(Size::D, R1, STATE + state::NEXT).jump_if(R1, If::Ge, R0, ahead);
     a.mov(R1, R0).place(ahead);

@@ -38,7 +38,7 @@ use group::{Collected, group, remember};
 pub use group::{Key, MOST_REMEMBERED, Node};
 pub use mode::Mode;
 pub use reduce::Cond;
-use rows::FIRST_RULE;
+pub(crate) use rows::FIRST_RULE;
 pub use rows::{Decider, Row, RowId, rows};
 pub use table::{Form, Layout, TableId};
 pub use tables::{TABLES, Tables};

@@ -1,8 +1,7 @@
 //! The rehearsal of a frame held against the oracle's decision on it.
 
-use super::reports::Seen;
 use super::{Rehearsal, Rehearsed};
-use crate::oracle::{self, Decision, Reading};
+use crate::oracle::{self, Decision};
 use crate::plan::{Decider, Row};
 
 /// What the oracle calls the decider of each row; `None` for one that it does not know: it knows no
@@ -34,12 +33,9 @@ impl Rehearsal {
     /// Whether the program reported of the frame, in the mode that it is in, what the oracle says:
     /// by the same rules, with the same verdicts, addresses, ports and bytes.
     pub fn tells(&self, done: &Rehearsed, decision: &Decision, frame: &[u8]) -> bool {
-        let Some(reports) = &self.reports else { return decision.reported.is_empty() };
-        let first = self.deciders.iter().position(|d| *d == Some(oracle::Decider::Rule(0)));
-        let sighting =
-            if done.told.records.is_empty() { None } else { Some(Reading::of(frame).sighting()) };
-        let sighting = &sighting.unwrap_or_default();
-        let seen = Seen { frame, decision, sighting, first: first.unwrap_or(0) };
-        reports.agrees(&done.told, self.mode, &seen)
+        match &self.reports {
+            Some(reports) => reports.rules().agrees(&done.told, self.mode, decision, frame),
+            None => decision.reported.is_empty(),
+        }
     }
 }

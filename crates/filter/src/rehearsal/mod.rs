@@ -22,8 +22,7 @@ use crate::value::Item;
 use crate::{Artifact, Target};
 use counters::Counters;
 pub use fault::{Fault, Unready};
-use reports::Reports;
-pub use reports::Told;
+pub use reports::{Reporting, Reports, Told};
 
 /// Packets and bytes.
 pub type Hits = [u64; 2];

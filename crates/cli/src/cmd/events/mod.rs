@@ -37,7 +37,8 @@ pub fn run(global: &Global, args: &Events, out: &mut Output) -> Outcome {
     if capture.is_some() && source.snap() == 0 {
         eprintln!("note: no rule reports bytes of packets; `event snap BYTES` does");
     }
-    let mut sum = Sum { before: source.tally()?, ..Sum::default() };
+    let mut sum = Sum::default();
+    sum.tell(source.tally()?, out)?;
     let (mut left, mut looked) = (args.count.unwrap_or(u64::MAX), Instant::now());
     while left > 0 && !stop.within(Duration::ZERO)? {
         let (mut wrong, mut shown) = (None, 0);
@@ -77,34 +78,21 @@ fn show(told: &Told<'_>, out: &mut Output) -> Outcome {
     }
 }
 
-/// What was read, and what was not.
+/// What was read, and what was told of what was not.
 #[derive(Default)]
 struct Sum {
     records: u64,
-    /// What had been counted when the reading began, and when it was told of last.
-    before: Tally,
     told: Tally,
 }
 
 impl Sum {
-    /// What was lost and held back since the reading began.
-    fn missing(&self, now: Tally) -> Tally {
-        // Counters begin anew under another policy.
-        let since = |now: u64, before: u64| now.checked_sub(before).unwrap_or(now);
-        Tally {
-            sent: since(now.sent, self.before.sent),
-            lost: since(now.lost, self.before.lost),
-            held: since(now.held, self.before.held),
-        }
-    }
-
-    /// Tells of losses that are new.
+    /// Tells of losses that are new. The numbers are of all since the program was loaded: what was
+    /// lost before anybody read is missing as well.
     fn tell(&mut self, now: Tally, out: &mut Output) -> Outcome {
-        let missing = self.missing(now);
-        if (missing.lost, missing.held) != (self.told.lost, self.told.held) {
-            say_missing(missing, out)?;
+        if (now.lost, now.held) != (self.told.lost, self.told.held) {
+            say_missing(now, out)?;
         }
-        self.told = missing;
+        self.told = now;
         Ok(())
     }
 

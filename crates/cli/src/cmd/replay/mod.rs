@@ -124,6 +124,9 @@ impl Lines {
                 if judged.certainty == Certainty::Uncertain {
                     write!(to, ",\"uncertain\":true")?;
                 }
+                if !judged.reported.is_empty() {
+                    write!(to, ",\"reported\":{:?}", judged.reported)?;
+                }
                 Ok(writeln!(to, "}}")?)
             }
             Form::Text => {
@@ -133,6 +136,10 @@ impl Lines {
                 }
                 if judged.certainty == Certainty::Uncertain {
                     write!(to, ", UNCERTAIN")?;
+                }
+                if let [first, more @ ..] = judged.reported.as_slice() {
+                    write!(to, ", reported by line {first}")?;
+                    more.iter().try_for_each(|line| write!(to, " and {line}"))?;
                 }
                 Ok(writeln!(to)?)
             }
