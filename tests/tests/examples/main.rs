@@ -6,6 +6,7 @@
 mod block_list;
 mod block_pings;
 mod drop_8080;
+mod events;
 mod feeds;
 mod resolver;
 mod tool;
@@ -26,8 +27,16 @@ use palisade_tests::packet::{Ipv4, Ipv6, Packet, ipv4, ipv6};
 use palisade_tests::privilege::Kernel;
 
 /// Every example.
-const NAMES: [&str; 7] =
-    ["block-list", "block-pings", "drop-8080", "feeds", "resolver", "vlans", "web-server"];
+const NAMES: [&str; 8] = [
+    "block-list",
+    "block-pings",
+    "drop-8080",
+    "events",
+    "feeds",
+    "resolver",
+    "vlans",
+    "web-server",
+];
 
 /// Where the examples are.
 fn folder() -> PathBuf {
@@ -56,7 +65,8 @@ impl Example {
 
     /// The statements that may decide a packet, as tests call them.
     fn statements(&self) -> Vec<&str> {
-        self.policy.keeps().iter().chain(self.policy.rules()).map(called).collect()
+        let all = self.policy.keeps().iter().chain(self.policy.rules());
+        all.filter(|rule| rule.action.verdict().is_some()).map(called).collect()
     }
 
     /// What a test calls the statement that decides.
