@@ -42,7 +42,13 @@ fn frame(port: u16, payload: usize) -> Vec<u8> {
 }
 
 fn send(sender: &Sender, frame: &[u8], times: usize) {
-    (0..times).for_each(|_| sender.send(frame));
+    for at in 1..=times {
+        sender.send(frame);
+        // A slow machine has to keep up, or the sender is refused.
+        if at % 64 == 0 {
+            std::thread::sleep(Duration::from_millis(2));
+        }
+    }
 }
 
 /// Waits until so many packets were counted by the rule of a line.
