@@ -11,6 +11,7 @@ use std::time::Duration;
 use palisade_filter::oracle::{Decider, Decision, Declared, decide};
 use palisade_filter::plan::Decider as Counted;
 use palisade_filter::policy::{EntryCounters, Rule, Term};
+use palisade_filter::rehearsal::Reporting;
 use palisade_filter::{Item, Mode, Policy, Row, Target, Verdict, parse};
 use palisade_loader::LoadError;
 
@@ -46,6 +47,7 @@ pub struct Readings<R = Engine> {
     program: R,
     mode: Mode,
     policy: Policy,
+    reporting: Reporting,
     contents: Declared,
 }
 
@@ -96,7 +98,7 @@ impl Readings {
             put(&mut engine, entry);
         }
         let contents = contents(&policy, entries);
-        Ok(Self { program: engine, mode: Mode::Enforce, policy, contents })
+        Ok(Self::with(engine, policy, contents))
     }
 
     /// What was counted in an entry of a set.
@@ -108,7 +110,8 @@ impl Readings {
 impl<R: Runs> Readings<R> {
     /// A program that runs, and what the oracle is to know: a policy, and what its sets hold.
     pub fn with(program: R, policy: Policy, contents: Declared) -> Self {
-        Self { program, mode: Mode::Enforce, policy, contents }
+        let reporting = Reporting::of(&policy);
+        Self { program, mode: Mode::Enforce, policy, reporting, contents }
     }
 
     /// Switches the mode of the program; what the oracle says is then read by it.
@@ -125,7 +128,16 @@ impl<R: Runs> Readings<R> {
     /// What both say of a frame. Those under 14 bytes no kernel's test run takes.
     pub fn decide(&mut self, frame: &[u8]) -> Result<Decision, Box<Difference>> {
         let oracle = self.oracle(frame);
-        let program = self.program.run(frame);
+        let program = self.program.run(frame).and_then(|outcome| {
+            let seen = self.mode != Mode::Off;
+            let least = if seen { self.reporting.least(&oracle) } else { 0 };
+            let told = self.program.told(least);
+            let right = match seen {
+                true => self.reporting.agrees(&told, self.mode, &oracle, frame),
+                false => told.records.is_empty(),
+            };
+            if right { Ok(outcome) } else { Err(Fault::Reported(told)) }
+        });
         if program.as_ref().is_ok_and(|outcome| agree(&self.policy, self.mode, outcome, &oracle)) {
             return Ok(oracle);
         }

@@ -5,12 +5,15 @@
 //! Sets are filled here as `palisade_filter::structure` documents them, without the tool's own
 //! code, so that a mistake of the tool cannot hide one of the program.
 
+mod events;
 mod sets;
 
+use events::Events;
 use palisade_asm::btf::ProgramBtf;
 use palisade_asm::{ByteOrder, Image};
 use palisade_filter::oracle::changed;
 use palisade_filter::plan::{CONTROL, COUNTERS, Control, Mode};
+use palisade_filter::rehearsal::Told;
 use palisade_filter::{Artifact, Buffers, Policy, Row, Target, Verdict, compile, parse};
 use palisade_loader::{
     Insert, LoadError, LoadOptions, Map, MapHandle, ObjectId, ObjectKind, PerCpuMap, Program,
@@ -36,6 +39,7 @@ pub struct Engine {
     counters: PerCpuMap<u32, Counts>,
     seen: Vec<Counts>,
     sets: Sets,
+    events: Option<Events>,
     /// Last, so that all else has been given up when it looks.
     _watch: Watch,
 }
@@ -65,9 +69,10 @@ impl Engine {
         let program = Program::load_described(&image, &maps, &options, &btf)?;
         let counters = PerCpuMap::new(map_named(&maps, COUNTERS)).expect("the counters' shape");
         let seen = vec![[0, 0]; artifact.rows.len() * 2];
-        let sets = Sets::default();
+        let (sets, events) = (Sets::default(), Events::of(&maps));
         let _watch = Watch::new(objects(&program, &maps));
-        let engine = Self { policy, artifact, image, maps, program, counters, seen, sets, _watch };
+        let engine =
+            Self { policy, artifact, image, maps, program, counters, seen, sets, events, _watch };
         engine.set_clock();
         for filling in &engine.artifact.fillings {
             engine.maps[filling.map].fill(&filling.entries).unwrap_or_else(|e| panic!("{e}"));
@@ -185,6 +190,10 @@ impl Engine {
 impl Runs for Engine {
     fn run(&mut self, frame: &[u8]) -> Result<Outcome, Fault> {
         self.burst(frame, 1)
+    }
+
+    fn told(&mut self, least: usize) -> Told {
+        Engine::told(self, least)
     }
 
     fn switch(&mut self, mode: Mode) {

@@ -6,6 +6,7 @@
 use palisade_asm::vm::{Insert, MapStore, MapUnfit, Packet, Vm, World};
 use palisade_asm::{ByteOrder, Program};
 use palisade_filter::plan::{CONTROL, COUNTERS, Control, Mode};
+use palisade_filter::rehearsal::{Reports, Told};
 use palisade_filter::{Artifact, Policy, Row};
 
 use crate::agree::{Entry, Life};
@@ -35,6 +36,7 @@ pub struct Interpreted {
     seen: Vec<Counts>,
     entries: Vec<Counted>,
     hits: Counts,
+    reports: Option<Reports>,
 }
 
 impl Interpreted {
@@ -45,8 +47,9 @@ impl Interpreted {
         let place = |name: &str| vm.maps().find(name).expect("every program has this map");
         let (counters, packet) = (place(COUNTERS), Packet::new(&[]));
         let (rows, seen) = (artifact.rows.clone(), vec![BEGIN; artifact.rows.len() * 2]);
-        let (entries, hits) = (with_elements(policy, entries), [0, 0]);
-        let mut new = Self { vm, packet, world, rows, counters, seen, entries: Vec::new(), hits };
+        let (declared, hits) = (with_elements(policy, entries), [0, 0]);
+        let (entries, reports) = (Vec::new(), Reports::of(&vm, policy));
+        let mut new = Self { vm, packet, world, rows, counters, seen, entries, hits, reports };
         for (map, value) in artifact.values(policy, ByteOrder::HOST) {
             new.write(map, &[0; 4], &value);
         }
@@ -56,7 +59,7 @@ impl Interpreted {
                 new.write(at, &[0; 4], &vec![0; fill.value_size.try_into().expect("small")]);
             }
         }
-        new.entries = filled::fill(&mut new, policy, &entries, ENDS);
+        new.entries = filled::fill(&mut new, policy, &declared, ENDS);
         for index in (0u32..).take(new.seen.len()) {
             new.write(counters, &index.to_ne_bytes(), &BEGIN.map(u64::to_ne_bytes).concat());
         }
@@ -109,6 +112,12 @@ impl Runs for Interpreted {
         let bytes = [self.packet.metadata(), &self.packet.bytes()].concat();
         let outcome = Outcome::of(verdict, &self.rows, grown, [1, frame.len() as u64])?;
         outcome.with_frame(frame, bytes)
+    }
+
+    fn told(&mut self, _: usize) -> Told {
+        let Some(reports) = &mut self.reports else { return Told::default() };
+        // What is no record of ours is one that is missing.
+        reports.told(&mut self.vm).unwrap_or_default()
     }
 
     fn switch(&mut self, mode: Mode) {

@@ -19,9 +19,9 @@ use std::fmt;
 use palisade_asm::Isa;
 use palisade_asm::vm::{Coverage, ProgramId};
 use palisade_filter::oracle::Decision;
-use palisade_filter::rehearsal::{Half, Rehearsal};
+use palisade_filter::rehearsal::{Half, Rehearsal, Reporting};
 use palisade_filter::{
-    Access, Artifact, Buffers, ByteOrder, PlanError, Policy, Target, Verdict, compile, parse,
+    Access, Artifact, Buffers, ByteOrder, Mode, PlanError, Policy, Target, Verdict, compile, parse,
 };
 
 use crate::agree::Life;
@@ -39,6 +39,7 @@ pub use told::{Expected, Told};
 /// A policy before its judges.
 pub struct Judges {
     told: Told,
+    reporting: Reporting,
     machines: Vec<Machine>,
     engines: Vec<(Target, Engine)>,
 }
@@ -118,7 +119,9 @@ impl Judges {
                 engines.push((*target, engine(kernel, *target, &policy, made)?));
             }
         }
-        Ok(Self { told: Told::new(parsed(told), &made.entries, rows), machines, engines })
+        let reporting = Reporting::of(&parsed(told));
+        let told = Told::new(parsed(told), &made.entries, rows);
+        Ok(Self { told, reporting, machines, engines })
     }
 
     /// How many interpreters judge a frame, and how many programs in the kernel: none of those take
@@ -154,8 +157,17 @@ impl Judges {
         let engines = if frame.len() < SHORTEST { 0 } else { self.engines.len() };
         for at in 0..engines {
             let (target, engine) = &mut self.engines[at];
+            // What was reported of frames that were not judged.
+            engine.told(0);
             let how = match engine.verdict_in(frame, &rows, &expected.out) {
-                Ok(verdict) if verdict == expected.decision.verdict => continue,
+                Ok(verdict) if verdict == expected.decision.verdict => {
+                    let told = engine.told(self.reporting.least(&expected.decision));
+                    let mode = Mode::Enforce;
+                    if self.reporting.agrees(&told, mode, &expected.decision, frame) {
+                        continue;
+                    }
+                    format!("the kernel reports {told:?}")
+                }
                 Ok(verdict) => format!("the kernel says {verdict}"),
                 Err(fault) => fault.to_string(),
             };
@@ -281,6 +293,9 @@ impl Machine {
         let target = self.target;
         let run = run.map_err(|fault| format!("{fault} ({target:?})"))?;
         let (row, counted) = rows.split_first().expect("the deciding row");
+        if !self.rehearsal.tells(&run, &expected.decision, frame) {
+            return Err(format!("the interpreter reports {:?} ({target:?})", run.told));
+        }
         let same = run.verdict == expected.decision.verdict
             && run.row.index() == *row
             && run.half == Half::Enforced

@@ -8,6 +8,7 @@ use std::fmt;
 
 use palisade_filter::oracle::changed;
 use palisade_filter::plan::Decider;
+use palisade_filter::rehearsal::Told;
 use palisade_filter::{Mode, Row, Verdict};
 use palisade_loader::Errno;
 
@@ -20,6 +21,9 @@ pub type Counts = [u64; 2];
 pub trait Runs {
     /// Puts one frame to the program.
     fn run(&mut self, frame: &[u8]) -> Result<Outcome, Fault>;
+
+    /// What was reported since the last call, and how much is missing of at least so many records.
+    fn told(&mut self, least: usize) -> Told;
 
     /// Switches the mode of the filter.
     fn switch(&mut self, mode: Mode);
@@ -60,6 +64,8 @@ pub enum Fault {
     Changed(Vec<u8>),
     /// Not one deciding row has grown by the packets and bytes that there were; those that have.
     Counted(Vec<(usize, Counts)>),
+    /// What is reported is not what the oracle says.
+    Reported(Told),
     /// The hits of entries have grown by other than one packet and its bytes in so many entries.
     Hits {
         /// By how much they have grown, all together.
@@ -77,6 +83,7 @@ impl fmt::Display for Fault {
             Self::Result(number) => write!(f, "the result is {number}"),
             Self::Changed(frame) => write!(f, "the frame came back as {}", hex(frame)),
             Self::Counted(rows) => write!(f, "counted in rows {rows:?}"),
+            Self::Reported(told) => write!(f, "reported: {told:?}"),
             Self::Hits { hits, entries } => write!(f, "{hits:?} hits of {entries} entries"),
         }
     }

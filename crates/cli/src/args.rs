@@ -2,6 +2,7 @@
 
 mod bench;
 mod code;
+mod events;
 mod monitor;
 mod packets;
 mod receive;
@@ -17,6 +18,7 @@ use palisade_loader::xdp::Mode;
 
 pub use bench::{Bench, Peer, Subject};
 pub use code::{Asm, CodeFormat, Disasm, Dump, DumpFormat, DumpTarget, Exec, bytes_of_hex};
+pub use events::Events;
 pub use monitor::Monitor;
 pub use packets::{Explain, Replay};
 pub use receive::Receive;
@@ -100,6 +102,11 @@ pub enum Command {
     /// Of every XDP program on this machine, in all network namespaces, whoever loaded it. Programs at
     /// the kernel's tracepoints count until the command ends; nothing stays behind. See docs/monitor.md.
     Monitor(Monitor),
+    /// Print the packets that rules with `event` report, a line each, or write them as a capture
+    ///
+    /// What was reported before and not read yet comes first. One reader at a time; what is lost or over
+    /// the rate is told on standard error. See docs/events.md.
+    Events(Events),
     /// Show or set what the program does with its verdicts
     Mode(ModeArgs),
     /// Compile a policy offline, run its own tests, and say what it would cost

@@ -5,8 +5,8 @@ use std::collections::BTreeSet;
 
 use palisade_filter::oracle::{Declared, decide, expected_frame};
 use palisade_filter::policy::{
-    Action, Change, End, EntryCounters, Policy, Protocol, Quantity, Relation, Tag, Term, Test,
-    Verdict,
+    Action, Change, End, EntryCounters, Policy, Protocol, Quantity, Relation, Report, Tag, Term,
+    Test, Verdict,
 };
 use palisade_filter::text::WORDS;
 use palisade_filter::value::Family;
@@ -138,7 +138,8 @@ fn forms_seen() -> BTreeSet<String> {
             }
         }
         for rule in policy.rules() {
-            seen.insert(rule.action.word().into());
+            seen.extend(rule.report.is_none().then(|| rule.action.word().into()));
+            seen.extend(rule.report.map(|report| event(rule.action, report)));
             seen.extend(rule.action.change().map(|change| shape_of(change).to_owned()));
             seen.extend(rule.name.as_ref().map(|_| "as".into()));
             seen.extend(rule.matching.terms().is_empty().then(|| "every packet".into()));
@@ -147,6 +148,7 @@ fn forms_seen() -> BTreeSet<String> {
         for rule in policy.keeps().iter().chain(policy.rules()) {
             rule.matching.terms().iter().for_each(|term| forms_of_term(term, &mut seen));
         }
+        seen.extend(policy.events().line.map(|_| "option events rate".into()));
         seen.extend(policy.malformed().line.map(|_| "on malformed".into()));
         seen.extend(policy.fragment().map(|_| "on fragment".into()));
         seen.insert(format!("default {}", policy.default().verdict));
@@ -160,6 +162,14 @@ fn forms_seen() -> BTreeSet<String> {
         }
     }
     seen
+}
+
+/// What a rule that reports is an example of.
+fn event(action: Action, report: Report) -> String {
+    let terminal = action.verdict().map_or(String::new(), |verdict| format!("{verdict} "));
+    let sampled = if report.one_in() > 1 { " 1/N" } else { "" };
+    let snap = if report.snap() > 0 { " snap" } else { "" };
+    format!("{terminal}event{sampled}{snap}")
 }
 
 /// Every form that the language has.
@@ -208,6 +218,13 @@ fn forms() -> BTreeSet<String> {
         "default drop",
         "default pass",
         "timeout",
+        "event",
+        "event 1/N",
+        "event snap",
+        "event 1/N snap",
+        "drop event",
+        "pass event",
+        "option events rate",
         "counters off",
         "file",
         "elements",

@@ -52,6 +52,13 @@ pub fn monotonic() -> Result<Duration, Errno> {
     Ok(clock_gettime(ClockId::CLOCK_MONOTONIC).map_err(errno)?.into())
 }
 
+/// By how much `CLOCK_REALTIME` is ahead of `CLOCK_MONOTONIC` now; that changes when the wall clock
+/// is set.
+pub fn wall_ahead() -> Result<Duration, Errno> {
+    let wall = clock_gettime(ClockId::CLOCK_REALTIME).map_err(errno)?;
+    Ok(Duration::from(wall).saturating_sub(monotonic()?))
+}
+
 fn errno(errno: nix::errno::Errno) -> Errno {
     Errno::from_io(&errno.into())
 }

@@ -2,7 +2,7 @@
 //!
 //! It loads any [`Image`](palisade_asm::Image) and knows nothing of rules. The terms, smallest
 //! first: a [`Wire`] type is a key or a value as bytes; a [`Map`] holds such pairs in the kernel, a
-//! [`PerCpuMap`] one value for every CPU, and a [`Mapped`] is an array in this process's memory; a [`Program`] is an image that the verifier accepted,
+//! [`PerCpuMap`] one value for every CPU, and a [`Mapped`] is an array in this process's memory; a [`Ring`] is read record by record; a [`Program`] is an image that the verifier accepted,
 //! with its maps; [`xdp::attach`] puts a program on a network interface, expecting to find there
 //! what it says; a [`PinDir`] is a directory in a bpffs whose names keep maps and programs alive; a
 //! [`TraceProgram`] watches events of the kernel.
@@ -56,6 +56,7 @@ mod percpu;
 mod pieces;
 mod pin;
 mod program;
+mod ring;
 #[expect(unsafe_code, reason = "system calls; all unsafe code of the repository is in there")]
 mod sys;
 mod tag;
@@ -88,6 +89,7 @@ pub use program::{
     Blamed, Buffers, LiveRun, LoadError, LoadOptions, Program, ProgramInfo, Tag, TestRun,
     TestRunResult,
 };
+pub use ring::{Ring, RingError, Taken};
 pub use sys::{Word, WordMut, kept_name};
 pub use tag::TagDigest;
 pub use tracepoint::{TraceError, TraceProgram, Tracing};

@@ -51,6 +51,8 @@ impl Judges {
         let row = self.rehearsal.row(found.row);
         let agree = found.half == Half::Enforced && self.rehearsal.agrees(&found, &wanted);
         assert!(agree, "interpreter: {found:?} by {row:?}\n{}", of());
+        let tells = self.rehearsal.tells(&found, &wanted, frame);
+        assert!(tells, "interpreter reports: {:?}\n{}", found.told, of());
         assert!(found.steps <= self.longest, "{} steps of {}\n{}", found.steps, self.longest, of());
         let dead = self.artifact.dead.iter().find(|dead| Some(dead.line) == wanted.line);
         assert!(dead.is_none(), "{dead:?} decides\n{}", of());

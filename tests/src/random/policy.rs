@@ -32,6 +32,18 @@ set ports service { max 16 }
 set macs mac { max 16 }
 ";
 
+/// What rules do that report. No snap is longer than every target takes.
+const REPORTING: [&str; 8] = [
+    "event",
+    "event",
+    "event 1/3",
+    "event snap 5",
+    "event snap 64",
+    "drop event",
+    "pass event 1/2 snap 27",
+    "abort event snap 200",
+];
+
 /// A policy with entries in its sets.
 pub fn policy(chance: &mut Chance) -> Made {
     let mut text = String::new();
@@ -46,6 +58,9 @@ pub fn policy(chance: &mut Chance) -> Made {
     }
     if chance.once_in(4) {
         text.push_str(chance.one(&["on fragment pass\n", "on fragment drop\n"]));
+    }
+    if chance.once_in(3) {
+        text.push_str(chance.one(&["option events rate 10M/s\n", "option events rate 5/s\n"]));
     }
     text.push_str(chance.one(&["default pass\n", "default drop\n"]));
     let used = |line: &&str| {
@@ -90,6 +105,9 @@ pub fn rules(chance: &mut Chance) -> Vec<String> {
 fn action(chance: &mut Chance) -> String {
     if chance.once_in(4) {
         return change(chance);
+    }
+    if chance.once_in(10) {
+        return chance.one(&REPORTING).to_owned();
     }
     chance.one(&["drop", "drop", "drop", "pass", "pass", "abort", "count"]).to_owned()
 }

@@ -7,6 +7,7 @@ mod block_list;
 mod block_pings;
 mod changes;
 mod drop_8080;
+mod events;
 mod feeds;
 mod resolver;
 mod tool;
@@ -27,10 +28,11 @@ use palisade_tests::packet::{Ipv4, Ipv6, Packet, ipv4, ipv6};
 use palisade_tests::privilege::Kernel;
 
 /// Every example.
-const NAMES: [&str; 11] = [
+const NAMES: [&str; 12] = [
     "block-list",
     "block-pings",
     "drop-8080",
+    "events",
     "feeds",
     "icmp-echo",
     "mac-swap",
@@ -68,7 +70,8 @@ impl Example {
 
     /// The statements that may decide a packet, as tests call them.
     fn statements(&self) -> Vec<&str> {
-        self.policy.keeps().iter().chain(self.policy.rules()).map(called).collect()
+        let all = self.policy.keeps().iter().chain(self.policy.rules());
+        all.filter(|rule| rule.action.verdict().is_some()).map(called).collect()
     }
 
     /// What a test calls the statement that decides.

@@ -4,6 +4,7 @@ use std::fmt::Write;
 
 use palisade_asm::vm::{Insert, Packet, Vm, World};
 use palisade_asm::{Isa, MapKind, Program};
+use palisade_filter::plan::EVENT_STATE;
 use palisade_loader::{
     Buffers, LoadError, LoadOptions, MapHandle, PerCpuMap, Program as Loaded, TestRun,
 };
@@ -61,6 +62,9 @@ impl Both {
     pub fn compare_maps(&self) -> Result<(), String> {
         for (at, decl) in self.program.maps().iter().enumerate() {
             let entries = match decl.kind {
+                // What is reported bears times; the judges of policies look at it record by record.
+                MapKind::RingBuf => continue,
+                MapKind::PerCpuArray if decl.name == EVENT_STATE => continue,
                 MapKind::Array => {
                     (0..decl.max_entries.min(SEEN)).map(|n| n.to_ne_bytes().to_vec()).collect()
                 }

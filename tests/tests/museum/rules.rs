@@ -18,6 +18,7 @@ const HOST6: Case = case("drop src 2001:db8::1\ndrop dst 2001:db8::2\ndefault pa
 const HOST4: Case = case("drop src 10.0.0.1\ndefault pass\n");
 const PLAIN: Case = case("drop udp dport 53\ndefault pass\n");
 const COUNTS: Case = case("count udp dport 53\npass udp dport 53\ndrop udp\ndefault pass\n");
+const REPORTS: Case = case("event snap 20 udp\ndrop event tcp\ndefault pass\n");
 const ND: Case = case("keep nd\ndrop icmp6\ndefault pass\n");
 
 /// The exhibits.
@@ -168,6 +169,21 @@ pub const HALL: &[Exhibit] = &[
         bug: "What is switched off filters on",
         seen: "a likely slip: a mode that nobody looks at",
         made: Moded(Mode::Off, PLAIN, &[patch("start", &["if r6 == 0x2 goto off"], &[])]),
+    },
+    Exhibit {
+        bug: "A report tells the source port for the destination port, and of the source port what was there",
+        seen: "xdp_extract_metadata: a field that is not written in every record",
+        made: Program(REPORTS, &[patch("1: ", &["*(u32 *)(r8 +88) = r1"], &["*(u32 *)(r8 +92) = r1"])]),
+    },
+    Exhibit {
+        bug: "In shadow mode a report says that its verdict was carried out",
+        seen: "a likely slip: the mode is not looked at",
+        made: Moded(Mode::Shadow, REPORTS, &[patch("2: ", &["r1 = 3"], &["r1 = 2"])]),
+    },
+    Exhibit {
+        bug: "A report bears as many bytes as the packet has",
+        seen: "xdp-tutorial's xdp_sample_pkts: the length of the packet for that of the copy",
+        made: Program(REPORTS, &[patch("1: ", &["if r1 > 0x14 goto ?"], &[])]),
     },
     Exhibit {
         bug: "A header is read without a look whether it is there",

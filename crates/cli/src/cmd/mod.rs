@@ -13,6 +13,7 @@ pub mod disasm;
 pub mod doctor;
 pub mod dump;
 pub mod edit;
+pub mod events;
 pub mod exec;
 pub mod explain;
 pub mod flush;

@@ -34,6 +34,8 @@ pub struct Judged {
     pub row: RowId,
     /// What leaves the filter, where it is not the frame as it came.
     pub changed: Option<Vec<u8>>,
+    /// The lines of the rules that report it, as far as it is their turn and the rate allows.
+    pub reported: Vec<u32>,
     /// Whether the frame as it was captured is enough to say so.
     pub certainty: Certainty,
     /// How many instructions were executed.
@@ -130,11 +132,17 @@ impl<'a, C: Contents> Judge<'a, C> {
     ) -> Outcome<Judged> {
         let decision = reading.decide(self.policy, &self.contents);
         match done {
-            Ok(done) if self.rehearsal.agrees(&done, &decision) => {
+            Ok(done)
+                if self.rehearsal.agrees(&done, &decision)
+                    && self.rehearsal.tells(&done, &decision, frame) =>
+            {
                 let is_there = reading.seen() <= captured;
                 let certainty = if is_there { Certainty::Certain } else { Certainty::Uncertain };
                 let Rehearsed { verdict, row, steps, changed, .. } = done;
-                Ok(Judged { verdict, row, changed, certainty, steps })
+                let rules = self.policy.rules();
+                let line = |at: &usize| rules.get(*at).map(|rule| rule.line);
+                let reported = decision.reported.iter().filter_map(line).collect();
+                Ok(Judged { verdict, row, changed, reported, certainty, steps })
             }
             other => Err(self.disagreement(frame, &decision, other).saved()),
         }

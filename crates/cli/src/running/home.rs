@@ -250,7 +250,7 @@ impl PolicyDir {
 
     /// The pinned map of that name, which must be one that the program uses: a map of the right
     /// shape could be another one's.
-    fn map_of(&self, program: &Program, name: &str) -> Outcome<MapHandle> {
+    pub(super) fn map_of(&self, program: &Program, name: &str) -> Outcome<MapHandle> {
         let handle = MapHandle::open(&self.maps()?, name)?;
         if !map_ids(program)?.contains(&handle.info()?.id) {
             let path = self.dir.path().join(MAPS).join(name);

@@ -2,7 +2,7 @@
 
 use palisade_asm::MapDecl;
 use palisade_asm::btf::MapLayout;
-use palisade_filter::plan::{CONTROL, COUNTERS, Control};
+use palisade_filter::plan::{CONTROL, COUNTERS, Control, EVENT_STATE, EVENTS};
 use palisade_filter::{Artifact, Mode};
 use palisade_loader::{Insert, Map, MapError, MapHandle, PinDir, PinError};
 
@@ -26,6 +26,7 @@ enum Age {
 impl Maps {
     /// The maps as declared: those of the sets, the controls that are pinned in the same shape, and
     /// new ones. The counters go on only under the same text, for their rows are its lines.
+    /// The ring of events goes on whatever its records speak of, so that a reader reads on.
     pub fn gather(
         at: &PolicyDir,
         artifact: &Artifact,
@@ -37,7 +38,11 @@ impl Maps {
         let mut all = Vec::new();
         for (decl, layout) in artifact.maps.iter().zip(&artifact.layouts) {
             let of_set = of_sets.iter().find(|(handle, _)| handle.name() == decl.name);
-            let goes_on = decl.name == CONTROL || same_text && decl.name == COUNTERS;
+            let goes_on = match decl.name.as_str() {
+                CONTROL | EVENTS => true,
+                COUNTERS | EVENT_STATE => same_text,
+                _ => false,
+            };
             let carried = match &pinned {
                 Some(dir) if of_set.is_none() && goes_on => open_if_alike(dir, decl)?,
                 _ => None,

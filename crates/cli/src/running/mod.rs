@@ -3,6 +3,7 @@
 pub mod before;
 pub mod compiled;
 pub mod contents;
+pub mod events;
 pub mod exchange;
 pub mod grow;
 pub mod guard;

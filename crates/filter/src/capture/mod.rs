@@ -1,4 +1,4 @@
-//! Captured frames: read from pcap and pcapng, written as pcap.
+//! Captured frames: read from pcap and pcapng, written as pcap, or as pcapng with what became of them.
 //!
 //! What is read is not trusted: memory is bounded whatever lengths a file claims, no length is
 //! allocated before its bytes have come, and a file that contradicts itself ends in an error with
@@ -20,6 +20,7 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+mod annotated;
 mod error;
 mod link;
 mod pcap;
@@ -30,6 +31,7 @@ mod write;
 use std::io::Read;
 use std::time::Duration;
 
+pub use annotated::{Annotated, AnnotatedWriter};
 pub use error::{CaptureError, Part};
 pub use link::LinkType;
 pub use write::Writer;

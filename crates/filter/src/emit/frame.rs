@@ -41,6 +41,10 @@ pub mod ctx {
     pub const DATA: i16 = 0;
     /// The end of the linear part.
     pub const DATA_END: i16 = 4;
+    /// The number of the interface.
+    pub const INTERFACE: i16 = 12;
+    /// Its receive queue.
+    pub const QUEUE: i16 = 16;
 }
 
 /// A place on the stack.

@@ -7,6 +7,7 @@
 
 mod action;
 mod ethernet;
+mod event;
 mod flat;
 mod flat6;
 mod frame;
@@ -31,6 +32,7 @@ use crate::plan::{Control, Decider, Depth, LaneWay, Mode, Open, Plan, Row, Targe
 use crate::policy::{Class, Flaw, Lane};
 use crate::structure;
 use crate::value::Name;
+use event::EventMaps;
 use frame::{AT, CTX, END, ETHERTYPE, MODE, ctx};
 use needs::Needs;
 use preview::Preview;
@@ -94,6 +96,7 @@ fn declare(a: &mut Assembler, plan: &Plan<'_>) -> (Maps, Option<[palisade_asm::M
         Tenure::Standing => None,
         Tenure::OnTrial => Some([next(), next()]),
     };
+    let events = plan.events.as_ref().map(|_| EventMaps { ring: next(), state: next() });
     let sets = plan
         .policy
         .sets()
@@ -105,7 +108,7 @@ fn declare(a: &mut Assembler, plan: &Plan<'_>) -> (Maps, Option<[palisade_asm::M
         })
         .collect();
     let tables = plan.tables.map().map(|_| next());
-    (Maps { control, counters, sets, tables }, trial)
+    (Maps { control, counters, events, sets, tables }, trial)
 }
 
 /// What all parts need to know.

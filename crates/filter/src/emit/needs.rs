@@ -1,7 +1,8 @@
 //! Which facts of a packet some rule asks for: no other is read or kept.
 
+use super::event::knows_protocol;
 use crate::plan::{Asked, Key, LaneWay, Way};
-use crate::policy::{Change, End, Lane, Quantity, Tag, Test};
+use crate::policy::{Change, Class, End, Lane, Quantity, Tag, Test};
 
 /// The facts that some test or look-up of some ways asks for.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -67,12 +68,30 @@ impl Needs {
     }
 
     fn add(&mut self, lane: &LaneWay) {
+        if let Some(class) = lane.reported {
+            self.report(class, &lane.lanes);
+        }
         lane.each(&mut |asked| match asked {
             Asked::Key(Key::Address(end)) => self.address(end),
             Asked::Key(Key::Port(end)) => self.port(end),
             Asked::Test(test) => self.test(test, lane),
             Asked::Change(change) => self.change(change, lane),
         });
+    }
+
+    /// What a report tells of the packets of some lanes.
+    fn report(&mut self, class: Class, lanes: &[Lane]) {
+        if class.family().is_none() {
+            return;
+        }
+        (self.src, self.dst) = (true, true);
+        let told = matches!(lanes, [lane] if lane.protocol(class).is_some());
+        self.protocol |= !told && knows_protocol(class, lanes);
+        match lanes[0] {
+            Lane::Tcp | Lane::Udp | Lane::Sctp => (self.sport, self.dport) = (true, true),
+            Lane::Icmp => self.icmp = true,
+            Lane::Other | Lane::LaterFragment => {}
+        }
     }
 
     fn test(&mut self, test: &Test, lane: &LaneWay) {

@@ -7,7 +7,9 @@
 //! changed through the same proof, taken anew: [`frame_again`] and [`header_again`] rely on nothing
 //! but the context and the slots.
 
-use palisade_asm::{Assembler, Cond, FP, Helper, Label, Mem, R0, R1, R2, R3, R4, Reg, Size, Src};
+use palisade_asm::{
+    Assembler, Cond, FP, Helper, Label, Mem, R0, R1, R2, R3, R4, R5, Reg, Size, Src,
+};
 
 use super::frame::{AT, CHANGED, COPY, CTX, END, MOST_CHANGED, MOST_COPIED, Slot, ctx};
 use crate::plan::Access;
@@ -151,4 +153,38 @@ impl Readable {
             Place::Copy(copy) => copy.at(self.from + off),
         }
     }
+}
+
+/// Copies the first bytes of the frame, as many as `taken` says, at most `most`, to `to` and what
+/// lies behind it, by loads and stores; then goes to `copied`, or to `none` if they are not there.
+/// Clobbers R1 to R5.
+pub fn copy(
+    a: &mut Assembler,
+    (to, off): (Reg, i16),
+    (taken, most): (Reg, i16),
+    copied: Label,
+    none: Label,
+) {
+    let (tail, few) = (a.label("last eight"), a.label("fewer than eight"));
+    let (data, end) = (R2, R3);
+    CTX.load(a, R1);
+    a.load(Size::W, data, R1 + ctx::DATA).load(Size::W, end, R1 + ctx::DATA_END);
+    if most >= 8 {
+        a.jump_if(taken, Cond::Lt, 8, few);
+        for at in (0..most / 8).map(|word| word * 8) {
+            a.mov(R4, data).add(R4, i32::from(at + 8)).jump_if(R4, Cond::Gt, end, tail);
+            a.load(Size::D, R5, data + at).store(Size::D, to + (off + at), R5);
+        }
+        // The last eight bytes, some of them for the second time.
+        a.place(tail).mov(R4, taken).sub(R4, 8).mov(R1, data).add(R1, R4);
+        a.mov(R5, R1).add(R5, 8).jump_if(R5, Cond::Gt, end, none);
+        a.load(Size::D, R5, R1 + 0).mov(R1, to).add(R1, R4).store(Size::D, R1 + off, R5);
+        a.jump(copied).place(few);
+    }
+    for at in 0..most.min(7) {
+        a.jump_if(taken, Cond::Le, i32::from(at), copied);
+        a.mov(R4, data).add(R4, i32::from(at + 1)).jump_if(R4, Cond::Gt, end, none);
+        a.load(Size::B, R5, data + at).store(Size::B, to + (off + at), R5);
+    }
+    a.jump(copied);
 }

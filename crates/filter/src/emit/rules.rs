@@ -8,6 +8,7 @@
 
 use palisade_asm::{Assembler, Cond as If, Label, MapId, Note, R0, R1};
 
+use super::event::EventMaps;
 use super::frame::{HITS, IS_HIT, KEY, REMEMBERED, ROW, Slot};
 use super::sets::{self, Hit, SetMaps};
 use super::tables;
@@ -37,6 +38,8 @@ pub struct Maps {
     pub control: MapId,
     /// The counters of rows.
     pub counters: MapId,
+    /// Those of events, where there are any.
+    pub events: Option<EventMaps>,
     /// The sets of the policy, in its order.
     pub sets: Vec<SetMaps>,
     /// The constant tables, where there are any.
@@ -206,6 +209,9 @@ impl Rules<'_> {
             Some(_) => {
                 let hits = self.all(a, &step.conds, miss, state);
                 hits.count(a);
+                if let Some(report) = step.report {
+                    self.report(a, step, report);
+                }
                 a.mov(ROW, step.row.number());
                 let end = self.end(a, hits.remembered, step.action, state);
                 a.jump(end);
@@ -213,6 +219,9 @@ impl Rules<'_> {
             None => {
                 self.all(a, &step.conds, miss, &State::default()).count(a);
                 self.count(a, step.row);
+                if let Some(report) = step.report {
+                    self.report(a, step, report);
+                }
             }
         }
         if !step.conds.is_empty() {

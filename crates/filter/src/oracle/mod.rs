@@ -17,6 +17,7 @@ mod frame;
 mod layers;
 mod listed;
 mod reach;
+mod sighting;
 mod summary;
 mod terms;
 mod trace;
@@ -30,6 +31,7 @@ pub use contents::{Contents, Declared};
 pub use expect::{arp_request, expected_frame, neighbour_solicitation, session_frame};
 pub use layers::Layer;
 pub use listed::Listed;
+pub use sighting::Sighting;
 pub use trace::{Answer, Minded, Question, Trace};
 pub use witness::{proves, witnesses};
 pub use words::{WordsError, frame_of_words};
@@ -75,6 +77,9 @@ pub struct Decision {
     /// The `count` rules that the frame matches before it is decided, by their places in
     /// [`Policy::rules`].
     pub counted: Vec<usize>,
+    /// The rules that report the frame, the deciding one last, by their places in
+    /// [`Policy::rules`]: as far as it is their turn and the rate allows.
+    pub reported: Vec<usize>,
     /// The line that decides; `None` where the language itself does.
     pub line: Option<u32>,
 }
@@ -108,7 +113,7 @@ impl Reading {
     pub fn decide(&self, policy: &Policy, contents: &impl Contents) -> Decision {
         match self.asked(policy) {
             Asked::Malformed(flaw) => {
-                fallback(Decider::Malformed(flaw), policy.malformed(), Vec::new())
+                fallback(Decider::Malformed(flaw), policy.malformed(), Vec::new(), Vec::new())
             }
             Asked::All => first_match(policy, contents, &self.facts, statements(policy)),
             Asked::About(about) => first_match(policy, contents, &self.facts, about),
@@ -171,14 +176,18 @@ fn first_match<'a>(
     facts: &Facts,
     statements: impl IntoIterator<Item = Statement<'a>>,
 ) -> Decision {
-    let mut counted = Vec::new();
+    let (mut counted, mut reported) = (Vec::new(), Vec::new());
     for (decider, rule) in statements {
         if !terms::holds(&rule.matching, facts, contents) {
             continue;
         }
+        if let (Some(_), Decider::Rule(at)) = (rule.report, decider) {
+            reported.push(at);
+        }
         match (rule.action.verdict(), decider) {
             (Some(verdict), _) => {
-                return Decision { decider, verdict, counted, line: Some(rule.line) };
+                let line = Some(rule.line);
+                return Decision { decider, verdict, counted, reported, line };
             }
             (None, Decider::Rule(at)) => counted.push(at),
             (None, _) => {}
@@ -186,12 +195,17 @@ fn first_match<'a>(
     }
     match policy.fragment() {
         Some(fragment) if facts.is_later_fragment() => {
-            fallback(Decider::Fragment, fragment, counted)
+            fallback(Decider::Fragment, fragment, counted, reported)
         }
-        _ => fallback(Decider::Default, policy.default(), counted),
+        _ => fallback(Decider::Default, policy.default(), counted, reported),
     }
 }
 
-fn fallback(decider: Decider, fallback: Fallback, counted: Vec<usize>) -> Decision {
-    Decision { decider, verdict: fallback.verdict, counted, line: fallback.line }
+fn fallback(
+    decider: Decider,
+    fallback: Fallback,
+    counted: Vec<usize>,
+    reported: Vec<usize>,
+) -> Decision {
+    Decision { decider, verdict: fallback.verdict, counted, reported, line: fallback.line }
 }

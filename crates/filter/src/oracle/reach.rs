@@ -64,6 +64,10 @@ fn depth(policy: &Policy, kind: Kind, statements: &[Statement<'_>]) -> Depth {
     if policy.fragment().is_some() {
         return Depth::Transport;
     }
+    // A report tells of addresses, protocol and ports.
+    if statements.iter().any(|(_, rule)| rule.report.is_some()) {
+        return Depth::Transport;
+    }
     let tests = statements.iter().flat_map(|(_, rule)| rule.matching.tests());
     tests.map(|test| wanted(test, kind)).fold(Depth::Link, Depth::max)
 }

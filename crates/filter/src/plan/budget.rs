@@ -4,8 +4,8 @@
 use palisade_asm::Program;
 
 use super::price::Price;
-use super::{Cond, MOST_HITS, Node, Plan, RowId};
-use crate::policy::{End, Policy, Rule, Test};
+use super::{Cond, MOST_HITS, Node, Plan, RowId, events};
+use crate::policy::{End, Policy, Report, Rule, Test};
 use crate::structure;
 use crate::structure::flat::Part;
 
@@ -62,6 +62,32 @@ pub enum PlanError {
         /// The maps of a `net` set.
         of_net: usize,
     },
+    /// The turns of rules that report one packet of so many are in one value.
+    #[error(
+        "line {line}: `{rule}` is one rule too many that reports one packet of so many; {limit} are the most"
+    )]
+    TooManySampled {
+        /// The line of the first rule that is too much.
+        line: u32,
+        /// The rule.
+        rule: String,
+        /// The limit.
+        limit: usize,
+    },
+    /// Without a helper that copies them, the bytes of a packet are copied one by one.
+    #[error(
+        "line {line}: `{rule}` reports {snap} bytes of a packet; before Linux 5.18, {limit} are the most"
+    )]
+    SnapTooLong {
+        /// The line.
+        line: u32,
+        /// The rule.
+        rule: String,
+        /// How many bytes.
+        snap: u32,
+        /// The limit.
+        limit: u32,
+    },
 }
 
 /// The verifier's limit of pending branches, `BPF_COMPLEXITY_LIMIT_JMP_SEQ`.
@@ -76,6 +102,7 @@ const MOST_MAPS: usize = 64;
 impl Plan<'_> {
     /// Refuses a policy with more maps, or with more branches on one path, than the kernel takes.
     pub(super) fn check(&self) -> Result<(), PlanError> {
+        self.check_events()?;
         self.check_branches()?;
         self.check_maps()
     }
@@ -93,7 +120,8 @@ impl Plan<'_> {
     }
 
     fn check_maps(&self) -> Result<(), PlanError> {
-        let own = 2 + self.tenure.maps().len() + usize::from(!self.tables.is_empty());
+        let events = if self.events.is_some() { 2 } else { 0 };
+        let own = 2 + self.tenure.maps().len() + events + usize::from(!self.tables.is_empty());
         let mut left = MOST_MAPS - own;
         for set in self.policy.sets() {
             left = left.checked_sub(structure::looked_at(set)).ok_or_else(|| {
@@ -116,12 +144,40 @@ impl Plan<'_> {
         Ok(())
     }
 
+    /// The most branches of a report.
+    fn branches_of(&self, report: Report) -> usize {
+        let rungs = if self.target.copies() { report.snap() as usize / 8 + 16 } else { 1 };
+        events::BRANCHES + rungs
+    }
+
+    /// Refuses what cannot be reported on the target.
+    fn check_events(&self) -> Result<(), PlanError> {
+        let reporting = self.policy.rules().iter().filter_map(|rule| Some((rule, rule.report?)));
+        for (at, (rule, _)) in reporting.clone().filter(|(_, r)| r.one_in() > 1).enumerate() {
+            if at >= events::MOST_TURNS {
+                let (line, rule) = (rule.line, shortened(&rule.text));
+                return Err(PlanError::TooManySampled { line, rule, limit: events::MOST_TURNS });
+            }
+        }
+        let long = |report: &Report| self.target.copies() && report.snap() > events::MOST_COPIED;
+        match reporting.clone().find(|(_, report)| long(report)) {
+            Some((rule, report)) => Err(PlanError::SnapTooLong {
+                line: rule.line,
+                rule: shortened(&rule.text),
+                snap: report.snap(),
+                limit: events::MOST_COPIED,
+            }),
+            None => Ok(()),
+        }
+    }
+
     /// Takes the branches of `nodes` from `left`; the error is the row that was too much.
     fn spend(&self, nodes: &[Node], left: &mut usize) -> Result<(), RowId> {
         for node in nodes {
             match node {
                 Node::Rule(step) => {
-                    take(left, branches(&step.conds), step.row)?;
+                    let report = step.report.map_or(0, |report| self.branches_of(report));
+                    take(left, branches(&step.conds) + report, step.row)?;
                 }
                 Node::Under(cond, nodes) => {
                     take(left, Price::of(cond).branches, node.first_row())?;

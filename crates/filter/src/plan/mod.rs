@@ -6,6 +6,7 @@
 
 mod budget;
 mod control;
+mod events;
 mod group;
 mod imply;
 mod mode;
@@ -30,11 +31,14 @@ use crate::{Dead, Filling};
 
 pub use budget::PlanError;
 pub use control::{CONTROL, Control};
+pub use events::{
+    Carried, EVENT_STATE, EVENTS, Events, Record, Tally, record, rows_checksum, state,
+};
 use group::{Collected, group, remember};
 pub use group::{Key, MOST_REMEMBERED, Node};
 pub use mode::Mode;
 pub use reduce::Cond;
-use rows::FIRST_RULE;
+pub(crate) use rows::FIRST_RULE;
 pub use rows::{Decider, Row, RowId, rows};
 pub use table::{Form, Layout, TableId};
 pub use tables::{TABLES, Tables};
@@ -52,6 +56,8 @@ pub struct LaneWay {
     pub nodes: Vec<Node>,
     /// Whether packets get past the last node.
     pub open: Open,
+    /// The class of its packets, where some rule reports them.
+    pub reported: Option<Class>,
 }
 
 /// The way of the frames of one class.
@@ -165,6 +171,8 @@ pub struct Plan<'a> {
     pub lists: HashMap<Test, (Key, TableId)>,
     /// Rules that are on no way.
     pub dead: Vec<Dead>,
+    /// What is reported, if anything.
+    pub events: Option<Events>,
 }
 
 /// Plans the emission of `policy` for `target`.
@@ -181,14 +189,15 @@ pub fn plan(policy: &Policy, target: Target, tenure: Tenure) -> Result<Plan<'_>,
     }
     let lists = lists(ways.iter().chain([&other]), &mut tables);
     let (rows, dead, tables) = (rows(policy), dead(policy, &shadows), tables.into_tables());
-    let plan = Plan { policy, target, tenure, rows, other, ways, tables, lists, dead };
+    let events = Events::of(policy, &rows);
+    let plan = Plan { policy, target, tenure, rows, other, ways, tables, lists, dead, events };
     plan.check()?;
     Ok(plan)
 }
 
 impl Plan<'_> {
-    /// The maps of the program: control, counters, those of a trial, then those of the sets in order
-    /// and the one of the constant tables.
+    /// The maps of the program: control, counters, those of a trial, those of events, then those of
+    /// the sets in order and the one of the constant tables.
     pub fn maps(&self) -> Vec<MapDecl> {
         // Twice the rows: the second half counts what would have been dropped in shadow mode.
         let rows = u32::try_from(self.rows.len() * 2).unwrap_or(u32::MAX);
@@ -203,6 +212,7 @@ impl Plan<'_> {
         [Control::map(), counters]
             .into_iter()
             .chain(self.tenure.maps())
+            .chain(self.events.iter().flat_map(Events::maps))
             .chain(self.policy.sets().iter().flat_map(structure::maps))
             .chain(self.tables.map())
             .collect()
@@ -216,6 +226,7 @@ impl Plan<'_> {
             .into_iter()
             .map(Some)
             .chain(self.tenure.layouts())
+            .chain(self.events.iter().flat_map(Events::layouts))
             .chain(sets.map(Some))
             .chain(self.tables.map_layout().map(Some))
             .collect()
@@ -268,7 +279,11 @@ fn way(policy: &Policy, class: Class, shadows: &mut Shadows, tables: &mut Collec
         let (steps, open) = way::steps(&reach, *lane, shadows);
         // Pieces that no rule decides have a verdict of their own.
         let apart = *lane == Lane::LaterFragment && policy.fragment().is_some();
-        let same = |(s, way): &&mut (Vec<Step>, LaneWay)| !apart && *s == steps && way.open == open;
+        let reported = steps.iter().any(|step| step.report.is_some()).then_some(class);
+        let alike = |other: &LaneWay| reported.is_none() || told(*lane) == told(other.lanes[0]);
+        let same = |(s, way): &&mut (Vec<Step>, LaneWay)| {
+            !apart && *s == steps && way.open == open && alike(way)
+        };
         if let Some((_, way)) = found.iter_mut().find(same) {
             way.lanes.push(*lane);
             continue;
@@ -277,9 +292,28 @@ fn way(policy: &Policy, class: Class, shadows: &mut Shadows, tables: &mut Collec
         let nodes = group(steps.clone(), tables, &mut |row, by| taken.push((row, by)));
         shadows.walked(&steps, &taken);
         let nodes = remember(nodes);
-        found.push((steps, LaneWay { lanes: vec![*lane], nodes, open }));
+        found.push((steps, LaneWay { lanes: vec![*lane], nodes, open, reported }));
     }
     Way { class, depth, lanes: found.into_iter().map(|(_, way)| way).collect() }
+}
+
+/// What a report tells of a packet's transport header: lanes of which it tells other things do not
+/// share their rules.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Told {
+    Ports,
+    Icmp,
+    Protocol,
+    Piece,
+}
+
+const fn told(lane: Lane) -> Told {
+    match lane {
+        Lane::Tcp | Lane::Udp | Lane::Sctp => Told::Ports,
+        Lane::Icmp => Told::Icmp,
+        Lane::Other => Told::Protocol,
+        Lane::LaterFragment => Told::Piece,
+    }
 }
 
 /// The long lists among the tests of some ways, each with its key and its table.

@@ -58,7 +58,7 @@ impl RowId {
 }
 
 /// The index of the first row of `keep`s and rules.
-pub(super) const FIRST_RULE: usize = 1 + Flaw::ALL.len();
+pub(crate) const FIRST_RULE: usize = 1 + Flaw::ALL.len();
 
 /// The rows of the counters of a policy.
 pub fn rows(policy: &Policy) -> Vec<Row> {

@@ -15,6 +15,13 @@ pub struct Target {
     pub access: Access,
 }
 
+impl Target {
+    /// Whether bytes of a packet are copied by loads and stores: no helper copies them.
+    pub(crate) fn copies(self) -> bool {
+        (self.buffers, self.access) == (Buffers::Single, Access::Pointers)
+    }
+}
+
 /// Whether frames may lie in several buffers (`BPF_F_XDP_HAS_FRAGS`, Linux 5.18).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Buffers {

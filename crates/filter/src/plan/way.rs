@@ -12,7 +12,7 @@ use super::imply::{all_imply, excludes, implies, is_point};
 use super::price::Price;
 use super::reduce::{Cond, Reduced, reduce};
 use super::rows::{FIRST_RULE, RowId};
-use crate::policy::{Action, Class, Lane, Policy, Rule, Test, Truth};
+use crate::policy::{Action, Class, Lane, Policy, Report, Rule, Test, Truth};
 
 /// How far the headers of a class are read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -34,6 +34,8 @@ pub struct Step {
     pub row: RowId,
     /// What it does.
     pub action: Action,
+    /// What it reports.
+    pub report: Option<Report>,
 }
 
 /// Whether packets get past the last step of a way.
@@ -89,7 +91,9 @@ impl<'a> Reach<'a> {
             let first = truths.next();
             first == Some(Truth::Depends) || truths.any(|truth| Some(truth) != first)
         };
+        // A report tells of the transport header.
         if policy.fragment().is_some()
+            || self.rules.iter().any(|(_, rule)| rule.report.is_some())
             || any(&|test| test.looks_at_layer4(self.class) && undecided(test))
         {
             Depth::Layer4
@@ -193,7 +197,7 @@ pub fn steps(reach: &Reach<'_>, lane: Lane, shadows: &mut Shadows) -> (Vec<Step>
             }
             earlier.add(conds, *row);
         }
-        steps.push(Step { conds: left, row: *row, action: rule.action });
+        steps.push(Step { conds: left, row: *row, action: rule.action, report: rule.report });
     }
     (steps, if closed.is_some() { Open::No } else { Open::Yes })
 }

@@ -6,6 +6,7 @@
 
 mod change;
 mod flaw;
+mod report;
 mod term;
 mod truth;
 
@@ -15,6 +16,7 @@ use std::ops::Range;
 
 pub use change::{Change, REPLY_HOPS, Rewrite};
 pub use flaw::Flaw;
+pub use report::{EventRate, Report};
 pub use term::{
     Contradiction, End, Match, Protocol, Quantity, Relation, TCP_FLAGS, Tag, TcpFlags, Term, Test,
 };
@@ -182,6 +184,8 @@ impl SetId {
 pub struct Rule {
     /// What it does; a `keep` passes.
     pub action: Action,
+    /// What it reports of its packets: a rule that only reports counts besides.
+    pub report: Option<Report>,
     /// Which packets it is about.
     pub matching: Match,
     /// What the author calls it.
@@ -240,6 +244,7 @@ pub struct Policy {
     pub(crate) malformed: Fallback,
     pub(crate) fragment: Option<Fallback>,
     pub(crate) default: Fallback,
+    pub(crate) events: EventRate,
 }
 
 impl Policy {
@@ -286,6 +291,11 @@ impl Policy {
     /// What becomes of the rest.
     pub fn default(&self) -> Fallback {
         self.default
+    }
+
+    /// How many events are reported at most.
+    pub fn events(&self) -> EventRate {
+        self.events
     }
 }
 

@@ -29,4 +29,13 @@ impl Rehearsal {
             && decider(done.row.index()) == Some(decision.decider)
             && counted.eq(decision.counted.iter().map(|at| Some(oracle::Decider::Rule(*at))))
     }
+
+    /// Whether the program reported of the frame, in the mode that it is in, what the oracle says:
+    /// by the same rules, with the same verdicts, addresses, ports and bytes.
+    pub fn tells(&self, done: &Rehearsed, decision: &Decision, frame: &[u8]) -> bool {
+        match &self.reports {
+            Some(reports) => reports.rules().agrees(&done.told, self.mode, decision, frame),
+            None => decision.reported.is_empty(),
+        }
+    }
 }

@@ -20,6 +20,15 @@ pub enum Fault {
     /// Not one deciding row has grown by the packet: the places of the counters that have grown,
     /// those of shadow behind the others, and by how much.
     Counted(Vec<(usize, Hits)>),
+    /// A record is none of ours.
+    Reported(Vec<u8>),
+    /// Not as many records are there as were counted.
+    Tallied {
+        /// How many were counted, all in all.
+        sent: u64,
+        /// How many this run has left.
+        records: usize,
+    },
 }
 
 impl fmt::Display for Fault {
@@ -28,6 +37,10 @@ impl fmt::Display for Fault {
             Self::Trap(trap) => trap.fmt(f),
             Self::Result(number) => write!(f, "the program returns {number}, which is no verdict"),
             Self::Changed(frame) => write!(f, "the program changes the frame to {frame:02x?}"),
+            Self::Reported(bytes) => write!(f, "the program reports {bytes:02x?}"),
+            Self::Tallied { sent, records } => {
+                write!(f, "{sent} records are counted by now, {records} of this run are there")
+            }
             Self::Counted(rows) if rows.is_empty() => f.write_str("the packet is counted nowhere"),
             Self::Counted(rows) => {
                 f.write_str("not one deciding row counts the packet:")?;

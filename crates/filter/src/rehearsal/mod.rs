@@ -9,6 +9,7 @@
 mod agree;
 mod counters;
 mod fault;
+mod reports;
 
 use palisade_asm::vm::{Insert, Packet, Trap, Vm, Watch, World};
 use palisade_asm::{ByteOrder, Program};
@@ -21,6 +22,7 @@ use crate::value::Item;
 use crate::{Artifact, Target};
 use counters::Counters;
 pub use fault::{Fault, Unready};
+pub use reports::{Reporting, Reports, Told};
 
 /// Packets and bytes.
 pub type Hits = [u64; 2];
@@ -36,6 +38,7 @@ pub struct Rehearsal {
     rows: Vec<Row>,
     /// By row, what the oracle calls what decides.
     deciders: Vec<Option<oracle::Decider>>,
+    reports: Option<Reports>,
     /// By set: the place of its first map, and its entries.
     sets: Vec<(usize, Contents)>,
 }
@@ -55,6 +58,8 @@ pub struct Rehearsed {
     pub bytes: u64,
     /// What leaves the filter, where it is not the frame as it came.
     pub changed: Option<Vec<u8>>,
+    /// What was reported of it.
+    pub told: Told,
     /// How many instructions were executed.
     pub steps: u64,
 }
@@ -102,8 +107,8 @@ impl Rehearsal {
         let counters = Counters::of(&mut vm, &artifact.rows).ok_or(Unready::OtherMaps)?;
         let rows = artifact.rows.clone();
         let (packet, world, mode) = (Packet::new(&[]), World::default(), Mode::Enforce);
-        let deciders = agree::deciders(&rows);
-        let mut ready = Self { vm, packet, world, mode, counters, rows, deciders, sets };
+        let (deciders, reports) = (agree::deciders(&rows), Reports::of(&vm, policy));
+        let mut ready = Self { vm, packet, world, mode, counters, rows, deciders, reports, sets };
         ready.set_mode(Mode::Enforce)?;
         Ok(ready)
     }
@@ -175,6 +180,7 @@ impl Rehearsal {
     ) -> Result<Rehearsed, Fault> {
         // Also behind a trap, so that the next frame is not taken for this one.
         let grown = self.counters.grown(&mut self.vm);
+        let told = self.reports.as_mut().map(|reports| reports.told(&mut self.vm));
         let outcome = outcome.map_err(Fault::Trap)?;
         let code = i32::try_from(outcome.value).ok();
         let verdict = Verdict::ALL.into_iter().find(|verdict| Some(verdict.code()) == code);
@@ -185,7 +191,8 @@ impl Rehearsal {
         let counters::Counted { row, half, counted, bytes } = counted;
         let changed =
             self.changed(frame, self.rows[row.index()].change.filter(|_| half == Half::Enforced))?;
-        Ok(Rehearsed { verdict, row, half, counted, bytes, changed, steps: outcome.steps })
+        let told = told.transpose()?.unwrap_or_default();
+        Ok(Rehearsed { verdict, row, half, counted, bytes, changed, told, steps: outcome.steps })
     }
 
     /// What a frame has become, if it is what its change makes of it by the oracle.

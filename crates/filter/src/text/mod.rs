@@ -19,7 +19,7 @@ pub const MOST_BYTES: usize = 16 << 20;
 /// The words that begin a statement.
 #[rustfmt::skip] // A table.
 pub const STATEMENTS: &[&str] = &[
-    "set", "define", "keep", "drop", "pass", "abort", "count", "default", "on", "expect",
+    "set", "define", "keep", "drop", "pass", "abort", "count", "default", "on", "option", "expect",
     "limit", "event", "reflect", "reply", "redirect", "route", "balance", "rewrite",
 ];
 
@@ -27,8 +27,9 @@ pub const STATEMENTS: &[&str] = &[
 /// The name of a set always follows `in` or `set`, so that a set may bear any.
 #[rustfmt::skip] // A table.
 pub const WORDS: &[&str] = &[
-    "set", "define", "keep", "drop", "pass", "abort", "count", "default", "on", "expect",
+    "set", "define", "keep", "drop", "pass", "abort", "count", "default", "on", "option", "expect",
     "limit", "event", "reflect", "reply", "redirect", "route", "balance", "rewrite", "burst", "per",
+    "snap", "events", "rate",
     "net", "service", "mac", "timeout", "max", "counters", "file", "elements", "off",
     "not", "or", "in", "as",
     "ip4", "ip6", "arp", "nd", "dhcp", "tcp", "udp", "sctp", "icmp", "icmp6", "proto", "ethertype",

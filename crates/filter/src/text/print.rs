@@ -4,8 +4,8 @@
 use std::fmt::{self, Display, Formatter, Write};
 
 use crate::policy::{
-    End, EntryCounters, Expect, Match, Policy, Protocol, Set, SetId, TCP_FLAGS, TcpFlags, Term,
-    Test,
+    End, EntryCounters, Expect, Match, Policy, Protocol, Rule, Set, SetId, TCP_FLAGS, TcpFlags,
+    Term, Test,
 };
 use crate::structure::default_max;
 use crate::value::Family;
@@ -21,7 +21,7 @@ impl Display for Policy {
             writeln!(f)?;
         }
         for rule in &self.rules {
-            write!(f, "{}", rule.action)?;
+            statement_word(rule, f)?;
             terms_text(rule.own_terms(), &self.sets, f)?;
             if let Some(name) = &rule.name {
                 write!(f, " as {name}")?;
@@ -34,9 +34,28 @@ impl Display for Policy {
         if let Some(fragment) = self.fragment {
             writeln!(f, "on fragment {}", fragment.verdict)?;
         }
+        if self.events.line.is_some() {
+            writeln!(f, "option events rate {}/s", self.events.rate)?;
+        }
         writeln!(f, "default {}", self.default.verdict)?;
         self.expects.iter().try_for_each(|expect| expect_line(expect, f))
     }
+}
+
+/// What a rule does, in words.
+fn statement_word(rule: &Rule, f: &mut Formatter<'_>) -> fmt::Result {
+    let Some(report) = rule.report else { return f.write_str(rule.action.word()) };
+    if rule.action.verdict().is_some() {
+        write!(f, "{} ", rule.action.word())?;
+    }
+    f.write_str("event")?;
+    if report.one_in() > 1 {
+        write!(f, " 1/{}", report.one_in())?;
+    }
+    if report.snap() > 0 {
+        write!(f, " snap {}", report.snap())?;
+    }
+    Ok(())
 }
 
 fn set_line(set: &Set, f: &mut Formatter<'_>) -> fmt::Result {

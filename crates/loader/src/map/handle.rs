@@ -222,6 +222,22 @@ impl MapHandle {
         }
     }
 
+    /// The values of a key, one for every possible CPU, as bytes; `None` where the key is not there.
+    /// A map with one value for all is refused, and one whose values are not whole words of eight
+    /// bytes.
+    pub fn read_each(&self, key: &[u8]) -> Result<Option<Vec<Vec<u8>>>, MapError> {
+        let cpus = crate::possible_cpus()
+            .map_err(|source| MapError::Cpus { name: self.name.clone(), source })?;
+        let mut values = vec![0; self.map.value_len()];
+        let each = (values.len() / cpus.max(1)).max(1);
+        self.check_sizes(Sizes { key: key.len(), value: each, per_cpu: true })?;
+        match self.map.lookup(key, &mut values) {
+            Ok(()) => Ok(Some(values.chunks_exact(each).map(<[u8]>::to_vec).collect())),
+            Err(Errno::ENOENT) => Ok(None),
+            Err(errno) => Err(self.refused(MapOp::Read, errno)),
+        }
+    }
+
     /// Writes entries by one call where the kernel has it, else one by one; on an error the second
     /// part is how many were written.
     pub(super) fn insert_chunk(&self, keys: &[u8], values: &[u8]) -> Result<(), (Errno, usize)> {

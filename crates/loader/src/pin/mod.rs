@@ -205,6 +205,17 @@ impl PinDir {
         Ok(Locked { _lock: lock })
     }
 
+    /// Locks this directory, if nobody has it locked.
+    pub fn try_lock(&self) -> Result<Option<Locked>, PinError> {
+        let failed = |errno| self.failed(PinOp::Lock, errno);
+        let fd = openat(&self.fd, ".", DIRECTORY, Mode::empty()).map_err(failed)?;
+        match Flock::lock(fd, FlockArg::LockExclusiveNonblock) {
+            Ok(lock) => Ok(Some(Locked { _lock: lock })),
+            Err((_, nix::errno::Errno::EAGAIN)) => Ok(None),
+            Err((_, errno)) => Err(failed(errno)),
+        }
+    }
+
     /// The names in this directory that a pin or a directory of ours can have, in order.
     pub fn names(&self) -> Result<Vec<String>, PinError> {
         let entries = self.entries()?.into_iter();

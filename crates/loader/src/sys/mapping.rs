@@ -33,6 +33,11 @@ impl Word {
         fence(Ordering::Acquire);
         value
     }
+
+    /// What it holds, where a word before it was loaded that says that it is there.
+    pub(crate) fn peek(&self) -> u64 {
+        self.0.load(Ordering::Relaxed)
+    }
 }
 
 /// Eight bytes of a mapped element, to be read and written.

@@ -48,6 +48,7 @@ pub(crate) const BPF_MAP_TYPE_ARRAY_OF_MAPS: u32 = 12;
 pub(crate) const BPF_MAP_TYPE_HASH_OF_MAPS: u32 = 13;
 pub(crate) const BPF_MAP_TYPE_XSKMAP: u32 = 17;
 pub(crate) const BPF_MAP_TYPE_PERCPU_CGROUP_STORAGE: u32 = 21;
+pub(crate) const BPF_MAP_TYPE_RINGBUF: u32 = 27;
 
 pub(crate) const BPF_ANY: u64 = 0;
 pub(crate) const BPF_NOEXIST: u64 = 1;

@@ -15,6 +15,7 @@ mod maps;
 mod objects;
 mod pins;
 mod programs;
+mod rings;
 #[allow(dead_code, reason = "the other tests name features that these do not")]
 #[path = "../../../../tests/src/skip.rs"]
 mod skip;

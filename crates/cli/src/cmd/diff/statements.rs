@@ -166,6 +166,7 @@ fn statements(policy: &Policy) -> Vec<Statement> {
         .map(|set| Some(set.line))
         .chain(rules)
         .chain(on.filter(|fallback| fallback.line.is_some()).map(|fallback| fallback.line))
+        .chain(policy.events().line.map(Some))
         .chain([policy.default().line])
         .chain(policy.expects().iter().map(|expect| Some(expect.line)));
     let printed = policy.to_string();

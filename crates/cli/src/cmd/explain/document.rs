@@ -19,6 +19,8 @@ impl Explained<'_> {
         let rules = self.subject.policy.rules();
         let counted: Vec<u32> =
             trace.decision.counted.iter().filter_map(|at| Some(rules.get(*at)?.line)).collect();
+        let reported: Vec<u32> =
+            trace.decision.reported.iter().filter_map(|at| Some(rules.get(*at)?.line)).collect();
         let malformed = trace.flaw.map(|(flaw, minded)| {
             json!({
                 "kind": flaw.name(),
@@ -40,6 +42,7 @@ impl Explained<'_> {
             "line": by.line,
             "rule": by.text,
             "counted": counted,
+            "reported": reported,
             "uncertain": self.judged.certainty == Certainty::Uncertain,
             "executed": self.judged.steps,
         });

@@ -5,7 +5,7 @@ use std::io::Write as _;
 
 use palisade_asm::Program;
 use palisade_filter::oracle::{Answer, Layer, Minded, Question, Reading};
-use palisade_filter::policy::Term;
+use palisade_filter::policy::{Report, Rule, Term};
 use palisade_filter::rehearsal::Rehearsal;
 use palisade_filter::{Mode, Verdict, text};
 
@@ -39,6 +39,9 @@ impl Explained<'_> {
             }
         }
         for line in self.end() {
+            writeln!(to, "{line}")?;
+        }
+        for line in self.reported().into_iter().filter(|_| !quiet) {
             writeln!(to, "{line}")?;
         }
         Ok(())
@@ -124,6 +127,22 @@ impl Explained<'_> {
                 }
             }
         }
+    }
+
+    /// The rules that report the packet.
+    fn reported(&self) -> Vec<String> {
+        let rules = self.subject.policy.rules();
+        let reporting = self.trace.decision.reported.iter().filter_map(|at| rules.get(*at));
+        let line = |rule: &Rule| {
+            let sampled = match rule.report.map(Report::one_in) {
+                Some(of @ 2..) => format!(", one of {of}"),
+                Some(_) | None => String::new(),
+            };
+            format!("reported by line {}: {}{sampled}", rule.line, shortened(&rule.text))
+        };
+        // In mode off the program looks at no packet.
+        let seen = self.subject.mode != Mode::Off;
+        reporting.filter(|_| seen).map(line).collect()
     }
 
     /// The verdict, and what is to be known about it.

@@ -127,6 +127,9 @@ impl Lines {
                 if let Some(changed) = &judged.changed {
                     write!(to, ",\"becomes\":\"{}\"", human::hex(changed))?;
                 }
+                if !judged.reported.is_empty() {
+                    write!(to, ",\"reported\":{:?}", judged.reported)?;
+                }
                 Ok(writeln!(to, "}}")?)
             }
             Form::Text => {
@@ -139,6 +142,10 @@ impl Lines {
                 }
                 if let Some(changed) = &judged.changed {
                     write!(to, "  becomes [{}]", Reading::of(changed))?;
+                }
+                if let [first, more @ ..] = judged.reported.as_slice() {
+                    write!(to, ", reported by line {first}")?;
+                    more.iter().try_for_each(|line| write!(to, " and {line}"))?;
                 }
                 Ok(writeln!(to)?)
             }

@@ -49,13 +49,14 @@ pub fn unknown(word: &str, span: Range<usize>, known: &[&str]) -> Diagnostic {
 pub fn no_statement(word: &str, span: Range<usize>) -> Diagnostic {
     let wrong = Diagnostic::new(span, format!("unexpected `{word}`"));
     if TERMS.contains(&word) {
-        return wrong.help("a rule begins with what it does: `drop`, `pass`, `abort` or `count`");
+        return wrong
+            .help("a rule begins with what it does: `drop`, `pass`, `abort`, `count` or `event`");
     }
     match meant(word, STATEMENTS) {
         Some(near) => wrong.help(format!("did you mean `{near}`?")),
         None => wrong.help(
-            "expected one of: set, define, keep, drop, pass, abort, count, reflect, reply, rewrite, \
-             vlan push, vlan pop, default, on, expect",
+            "expected one of: set, define, keep, drop, pass, abort, count, event, reflect, reply, rewrite, \
+             vlan push, vlan pop, default, on, option, expect",
         ),
     }
 }

@@ -9,6 +9,7 @@
 mod change;
 mod condition;
 mod define;
+mod event;
 mod expect;
 mod meant;
 mod names;
@@ -28,7 +29,9 @@ use super::lex::{Statement, lex};
 use super::mistakes::Mistakes;
 use super::{MOST_BYTES, STATEMENTS};
 use crate::diag::{Diagnostic, Diagnostics};
-use crate::policy::{Action, Change, Expect, Fallback, Match, Policy, Rule, Set, Verdict};
+use crate::policy::{
+    Action, Change, EventRate, Expect, Fallback, Match, Policy, Report, Rule, Set, Verdict,
+};
 use crate::value::Name;
 
 /// Reads a policy, or reports every mistake in it.
@@ -77,6 +80,7 @@ struct Reader<'a> {
     expects: Vec<Expect>,
     malformed: Option<Fallback>,
     fragment: Option<Fallback>,
+    events: Option<EventRate>,
     default: Said,
     /// The line of each rule that has a name.
     rule_names: HashMap<Name, u32>,
@@ -103,6 +107,7 @@ impl<'a> Reader<'a> {
             expects: Vec::new(),
             malformed: None,
             fragment: None,
+            events: None,
             default: Said::Not,
             rule_names: HashMap::new(),
         }
@@ -152,9 +157,10 @@ impl<'a> Reader<'a> {
             match meant {
                 "set" | "define" => {}
                 // A guess decides nothing that may be said only once.
-                "default" | "on" if start != Some(meant) => {}
+                "default" | "on" | "option" if start != Some(meant) => {}
                 "default" => reader.default(line, all, words)?,
                 "on" => reader.on(line, all, words)?,
+                "option" => reader.option(line, all, words)?,
                 "keep" => {
                     let keep = reader.keep(line, all, words)?;
                     reader.keeps.push(keep);
@@ -163,12 +169,24 @@ impl<'a> Reader<'a> {
                     let expect = reader.expect(line, all, words)?;
                     reader.expects.push(expect);
                 }
+                // What only reports counts besides.
+                "event" => {
+                    let report = reader.report(words);
+                    let rule = reader.rule(Ok(Action::Count), report, line, all, words)?;
+                    reader.rules.push(rule);
+                }
                 word => {
                     let action = match reader.change_called(word, words) {
                         Some(change) => change.map(Action::Change),
                         None => Ok(action(word).ok_or_else(|| not_yet(word, place))?),
                     };
-                    let rule = reader.rule(action, line, all, words)?;
+                    let decides = matches!(action, Ok(Action::Drop | Action::Pass | Action::Abort));
+                    let report = if decides && words.take("event") {
+                        reader.report(words)
+                    } else {
+                        Ok(None)
+                    };
+                    let rule = reader.rule(action, report, line, all, words)?;
                     reader.rules.push(rule);
                 }
             }
@@ -233,22 +251,26 @@ impl<'a> Reader<'a> {
             return Err(wrong.help("names are for rules, which are counted by them").into());
         }
         let name = None;
-        Ok(Rule { action: Action::Pass, matching, name, line, text: all.as_written() })
+        let (action, report) = (Action::Pass, None);
+        Ok(Rule { action, report, matching, name, line, text: all.as_written() })
     }
 
     fn rule(
         &mut self,
         action: Step<Action>,
+        report: Step<Option<Report>>,
         line: u32,
         all: Words<'a>,
         words: &mut Words<'a>,
     ) -> Step<Rule> {
         let action = unless_mistaken(action)?;
+        let report = unless_mistaken(report)?;
         let change = action.and_then(Action::change);
         let matching = unless_mistaken(self.whole_match(change, all, words))?;
         let name = self.rule_name(line, words)?;
         let (action, matching) = action.zip(matching).ok_or(Refusal::Said)?;
-        Ok(Rule { action, matching, name, line, text: all.as_written() })
+        let report = report.ok_or(Refusal::Said)?;
+        Ok(Rule { action, report, matching, name, line, text: all.as_written() })
     }
 
     /// The terms up to `as` or the end, and those that a change implies.
@@ -312,7 +334,8 @@ impl<'a> Reader<'a> {
         }
         let Self { sets, keeps, rules, expects, fragment, .. } = self;
         let malformed = self.malformed.unwrap_or(unsaid);
-        Ok(Policy { sets, keeps, rules, expects, malformed, fragment, default })
+        let events = self.events.unwrap_or(EventRate::UNSAID);
+        Ok(Policy { sets, keeps, rules, expects, malformed, fragment, default, events })
     }
 }
 
