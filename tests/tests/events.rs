@@ -241,11 +241,18 @@ fn a_reader_that_is_killed_does_no_harm_and_there_is_one_at_a_time() {
         reader.0.wait().expect("it ends");
         send(&sender, &frame(10, 0), 500);
         until_counted(lab, 2, 1010);
-        let seen = std::fs::read_to_string(&to).expect("it is there").lines().count();
-        // What was read and not given back is seen again; nothing is missed.
-        let rest = events(lab, 1010 - seen);
-        let later = rest.iter().filter(|document| document["dport"] == 10).count();
-        assert!(later >= 436 && rest.len() == 1010 - seen, "{later} of {}", rest.len());
+        // What it had read and not printed is gone with it; all that came later is there.
+        let later = |document: &&Value| document["dport"] == 10;
+        let mut found = 0;
+        while found < 500 {
+            let rest = events(lab, 100);
+            assert_eq!(rest.len(), 100);
+            found += rest.iter().filter(later).count();
+            // The last hundred may begin with what came before.
+            if found > 400 {
+                break;
+            }
+        }
     });
 }
 

@@ -60,9 +60,10 @@ pub fn run(global: &Global, args: &Events, out: &mut Output) -> Outcome {
             sum.tell(source.tally()?, out)?;
             looked = Instant::now();
         }
+        // A reader that is killed has lost no more than what it read last.
+        capture.as_mut().map_or(Ok(()), Capture::flush)?;
+        out.flush()?;
         if read == 0 {
-            capture.as_mut().map_or(Ok(()), Capture::flush)?;
-            out.flush()?;
             source.wait(WAIT)?;
         }
     }
