@@ -44,7 +44,7 @@ impl Display for Policy {
 
 /// What a rule does, in words.
 fn statement_word(rule: &Rule, f: &mut Formatter<'_>) -> fmt::Result {
-    let Some(report) = rule.report else { return f.write_str(rule.action.word()) };
+    let Some(report) = rule.report else { return write!(f, "{}", rule.action) };
     if rule.action.verdict().is_some() {
         write!(f, "{} ", rule.action.word())?;
     }
