@@ -23,8 +23,9 @@ use palisade_tests::packet::{
     BROADCAST, Eth, FROM4, FROM6, HERE, Ipv4, Ipv6, MULTICAST, Packet, THERE, TO4, TO6, eth, frag,
     hop_by_hop, icmp, icmp6, ipv4, ipv6, routing, sctp, service_vlan, tcp, udp, vlan,
 };
-use palisade_tests::privilege::{Kernel, Reason, is_installed, skip};
+use palisade_tests::privilege::{Kernel, Reason, is_installed};
 use palisade_tests::random::Made;
+use palisade_tests::skip::leave_out;
 
 const PATIENCE: Duration = Duration::from_secs(5);
 const QUIET: Duration = Duration::from_millis(300);
@@ -403,7 +404,7 @@ fn a_tag_taken_off_lets_a_frame_in_and_one_put_on_takes_it_to_another_interface(
         let made = Command::new("ip").args(args.split(' ')).output().expect("iproute2");
         if !made.status.success() {
             let said = String::from_utf8_lossy(&made.stderr).into_owned();
-            skip(&Reason::Machine { name: "vlan-devices", said });
+            leave_out(&Reason::Machine { name: "vlan-devices", said });
             return;
         }
         let up = Command::new("ip").args(["link", "set", "pal0.7", "up"]).status();

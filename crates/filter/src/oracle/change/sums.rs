@@ -22,6 +22,10 @@ impl Sums {
             set(frame, at, missing(self.header, header(frame, place)));
         }
         let Some(at) = place.checksum() else { return };
+        // It is not over the addresses: where nothing else has changed it is not touched.
+        if is_icmp4(place) && packet(frame, place) == self.packet {
+            return;
+        }
         let udp = place.protocol == Protocol::UDP;
         if udp && frame.get(at..at + 2) == Some(&[0, 0]) {
             return;
@@ -30,6 +34,10 @@ impl Sums {
         let sum = missing(self.packet, packet(frame, place));
         set(frame, at, if udp && sum == 0 { 0xffff } else { sum });
     }
+}
+
+fn is_icmp4(place: &Place) -> bool {
+    place.protocol == Protocol::ICMP && place.version == Version::Four
 }
 
 /// What is missing to a sum, below 65535.
@@ -52,7 +60,7 @@ fn header(frame: &[u8], place: &Place) -> u64 {
 
 fn packet(frame: &[u8], place: &Place) -> u64 {
     let body = sum(frame.get(place.transport..place.end));
-    if place.protocol == Protocol::ICMP && place.version == Version::Four {
+    if is_icmp4(place) {
         return body;
     }
     let addresses = sum(frame.get(place.source())) + sum(frame.get(place.destination()));
