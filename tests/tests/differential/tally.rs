@@ -111,7 +111,7 @@ impl Tally {
         let pairs = self.pairs();
         self.assert_floor(kernel);
         assert!(self.hits() > 0 && self.passed > 0 && self.dropped > 0, "void\n{self}");
-        // Shares say something of many policies; an emulated kernel has two.
+        // Shares say something of many policies; an emulated kernel has one.
         if self.policies < FEW {
             return;
         }
