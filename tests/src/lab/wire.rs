@@ -6,8 +6,9 @@
 use std::io::ErrorKind;
 use std::net::{IpAddr, Ipv6Addr, SocketAddr, UdpSocket};
 use std::os::fd::{AsRawFd, OwnedFd};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
+use nix::errno::Errno;
 use nix::ifaddrs::getifaddrs;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::socket::{
@@ -20,6 +21,8 @@ use super::{FAR, Lab};
 
 /// Bytes that a tap holds: long frames take several times their length.
 const TAP_BUFFER: usize = 8 << 20;
+/// How long a frame waits for room on the wire.
+const FULL_AT_MOST: Duration = Duration::from_secs(2);
 
 /// Sends frames from the far end, as they are.
 #[derive(Debug)]
@@ -80,7 +83,13 @@ impl Lab {
 impl Sender {
     /// Sends a frame of at least 14 bytes.
     pub fn send(&self, frame: &[u8]) {
-        let sent = sendto(self.socket.as_raw_fd(), frame, &self.to, MsgFlags::empty());
+        let try_once = || sendto(self.socket.as_raw_fd(), frame, &self.to, MsgFlags::empty());
+        let (mut sent, began) = (try_once(), Instant::now());
+        // The ring of the interface is full: its other end has not got round to it yet.
+        while sent == Err(Errno::ENOBUFS) && began.elapsed() < FULL_AT_MOST {
+            std::thread::sleep(Duration::from_millis(1));
+            sent = try_once();
+        }
         assert_eq!(sent, Ok(frame.len()), "a frame of {} bytes is sent", frame.len());
     }
 }
