@@ -37,7 +37,7 @@ pub(crate) fn check(program: &Program) -> Result<(), FlowError> {
 }
 
 /// The first instructions of all functions, ascending.
-fn functions(program: &Program) -> Vec<usize> {
+pub(crate) fn functions(program: &Program) -> Vec<usize> {
     let mut starts = vec![0];
     starts.extend(program.insns().iter().filter_map(|insn| callee(program, insn)));
     starts.sort_unstable();
@@ -46,7 +46,7 @@ fn functions(program: &Program) -> Vec<usize> {
 }
 
 /// The function that an instruction calls or takes the address of.
-fn callee(program: &Program, insn: &Insn) -> Option<usize> {
+pub(crate) fn callee(program: &Program, insn: &Insn) -> Option<usize> {
     if insn.jump().is_some() {
         return None;
     }
@@ -74,7 +74,7 @@ fn check_functions(program: &Program) -> Result<(), FlowError> {
 }
 
 /// Which instructions come right after this one in some execution of its function.
-fn successors(program: &Program, at: usize) -> [Option<usize>; 2] {
+pub(crate) fn successors(program: &Program, at: usize) -> [Option<usize>; 2] {
     let insn = &program.insns()[at];
     let jump = insn.jump().map(|to| program.target(to));
     [insn.falls_through().then_some(at + 1), jump]

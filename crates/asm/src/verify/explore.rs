@@ -17,6 +17,7 @@ use super::state::State;
 use super::step::{Machine, Memory, SPILLS, Step};
 use super::value::Value;
 use super::{MOST_FOLLOWED, MOST_JUMPS, Report};
+use crate::flow::{callee, successors};
 use crate::insn::{Call, Insn, Src};
 use crate::program::Program;
 use crate::reg::{FP, R0, R1, R2, R3, R4, R5, Reg};
@@ -63,11 +64,10 @@ pub(super) fn explore(program: &Program, rules: Rules) -> Result<Report, Box<Ref
 }
 
 fn follow_all(program: &Program, rules: Rules, memory: Memory) -> Result<Report, Box<Refusal>> {
-    let next = |at: usize| successors(program, at);
     let machine = Machine::new(program, rules, memory);
     let refused = |(at, why): (usize, Reason)| Box::new(plain(program, at, why));
     scope(program, &machine).map_err(refused)?;
-    let functions = Functions::of(program, next).map_err(refused)?;
+    let functions = Functions::of(program).map_err(refused)?;
     let order = functions.order();
     let jumps = longest(program, order, |insn| matches!(insn, Insn::Jump { when: Some(_), .. }));
     if jumps > MOST_JUMPS {
@@ -76,9 +76,9 @@ fn follow_all(program: &Program, rules: Rules, memory: Memory) -> Result<Report,
     let longest_path = longest(program, order, |_| true);
     let mut ways_in = vec![0_usize; program.insns().len()];
     for at in 0..program.insns().len() {
-        next(at).into_iter().flatten().for_each(|to| ways_in[to] += 1);
+        successors(program, at).into_iter().flatten().for_each(|to| ways_in[to] += 1);
     }
-    let survey = Survey::of(program, functions.starts(), order, next);
+    let survey = Survey::of(program, functions.starts(), order);
     functions.stacks(program, |range| survey.stack(program, range)).map_err(refused)?;
     Explorer {
         machine,
@@ -92,12 +92,6 @@ fn follow_all(program: &Program, rules: Rules, memory: Memory) -> Result<Report,
         report: Report { jumps, longest_path, ..Report::default() },
     }
     .run_all()
-}
-
-/// The instructions that come right after one; the second is where it jumps.
-fn successors(program: &Program, at: usize) -> [Option<usize>; 2] {
-    let insn = &program.insns()[at];
-    [insn.falls_through().then_some(at + 1), insn.jump().map(|to| program.target(to))]
 }
 
 /// Refuses what is not judged here, and what the oldest kernel lacks.
@@ -117,7 +111,7 @@ fn longest(program: &Program, order: &[usize], counts: impl Fn(&Insn) -> bool) -
     for &at in order.iter().rev() {
         let insn = &program.insns()[at];
         let on = successors(program, at).into_iter().flatten().map(|to| most[to]).max();
-        let inside = functions::callee(program, insn).map_or(0, |start| most[start]);
+        let inside = callee(program, insn).map_or(0, |start| most[start]);
         most[at] = usize::from(counts(insn)) + inside + on.unwrap_or(0);
     }
     most.first().copied().unwrap_or(0)
@@ -213,7 +207,7 @@ impl Explorer<'_> {
         if let Some(to) = program.insns()[at].jump() {
             return Ok(Some(program.target(to)));
         }
-        if let Some(start) = functions::callee(program, &program.insns()[at]) {
+        if let Some(start) = callee(program, &program.insns()[at]) {
             functions::call(state, &self.live[start])?;
             let walk = self.functions.walk(start);
             self.report.processed += walk.processed;

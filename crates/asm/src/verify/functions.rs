@@ -13,7 +13,8 @@ use super::scalar::Scalar;
 use super::stack::STACK;
 use super::state::State;
 use super::value::Value;
-use crate::insn::{Call, Insn};
+use crate::flow;
+use crate::insn::Insn;
 use crate::program::Program;
 use crate::reg::{R0, R1, R2, R3, R4, R5, Reg};
 
@@ -37,11 +38,6 @@ pub(super) struct Walk {
     pub(super) pending: usize,
 }
 
-/// Where the function that an instruction calls starts.
-pub(super) fn callee(program: &Program, insn: &Insn) -> Option<usize> {
-    if let Insn::Call(Call::Sub(label)) = insn { Some(program.target(*label)) } else { None }
-}
-
 /// A call of a function that reads those registers.
 pub(super) fn call(state: &mut State, reads: &Live) -> Result<(), Reason> {
     for reg in ARGS.into_iter().filter(|reg| reads.has_number(reg.number())) {
@@ -60,24 +56,18 @@ pub(super) fn call(state: &mut State, reads: &Live) -> Result<(), Reason> {
 
 impl Functions {
     /// Those of a program; the error is what is not judged.
-    pub(super) fn of(
-        program: &Program,
-        next: impl Fn(usize) -> [Option<usize>; 2],
-    ) -> Result<Self, (usize, Reason)> {
-        let mut starts = vec![0];
-        starts.extend(program.insns().iter().filter_map(|insn| callee(program, insn)));
-        starts.sort_unstable();
-        starts.dedup();
+    pub(super) fn of(program: &Program) -> Result<Self, (usize, Reason)> {
+        let starts = flow::functions(program);
         for (at, insn) in program.insns().iter().enumerate() {
-            let called_back = insn.label().is_some() && insn.jump().is_none();
+            let Some(start) = flow::callee(program, insn) else { continue };
             let outer = starts.get(1).is_none_or(|first| at < *first);
-            if called_back && !(outer && callee(program, insn).is_some_and(|start| start > 0)) {
+            if !(outer && start > 0 && matches!(insn, Insn::Call(_))) {
                 return Err((at, Reason::OutOfScope(Scope::Functions)));
             }
         }
         let mut order = Vec::with_capacity(program.insns().len());
         for start in &starts {
-            let found = order_from(program, *start, &next);
+            let found = order_from(program, *start);
             order.extend(found.map_err(|at| (at, Reason::OutOfScope(Scope::Loop)))?);
         }
         let walks = vec![Walk::default(); starts.len()];
@@ -138,11 +128,7 @@ enum Mark {
 }
 
 /// Every instruction of a function before those that come after it; the error is one that jumps back.
-fn order_from(
-    program: &Program,
-    start: usize,
-    next: impl Fn(usize) -> [Option<usize>; 2],
-) -> Result<Vec<usize>, usize> {
+fn order_from(program: &Program, start: usize) -> Result<Vec<usize>, usize> {
     let mut marks = vec![Mark::Unseen; program.insns().len()];
     let mut order = Vec::new();
     let mut stack = vec![start];
@@ -150,7 +136,7 @@ fn order_from(
         match marks[at] {
             Mark::Unseen => {
                 marks[at] = Mark::Open;
-                for to in next(at).into_iter().flatten() {
+                for to in flow::successors(program, at).into_iter().flatten() {
                     match marks[to] {
                         Mark::Unseen => stack.push(to),
                         Mark::Open => return Err(at),

@@ -6,8 +6,9 @@
 use std::ops::Range;
 
 use super::call::{Arg, Signature};
-use super::functions::{self, ARGS};
+use super::functions::ARGS;
 use super::stack::{STACK, length};
+use crate::flow::{callee, successors};
 use crate::insn::{AluOp, AtomicOp, Call, Imm64, Insn, PacketAt, Size, Src, Width};
 use crate::map::MapId;
 use crate::program::Program;
@@ -122,26 +123,21 @@ fn rough(regs: &Roughs, reg: Reg) -> Rough {
 impl Survey {
     /// Of functions that start there; `order` has every instruction before those that come after it,
     /// and before those that it calls.
-    pub(super) fn of(
-        program: &Program,
-        starts: &[usize],
-        order: &[usize],
-        next: impl Fn(usize) -> [Option<usize>; 2],
-    ) -> Self {
+    pub(super) fn of(program: &Program, starts: &[usize], order: &[usize]) -> Self {
         // If no pointer to the stack is stored as long as none is loaded, none ever is.
-        let mut roughs = roughs_if(Spills::Never, program, (starts, order), &next);
+        let mut roughs = roughs_if(Spills::Never, program, (starts, order));
         if stores_frame(program, &roughs) {
-            roughs = roughs_if(Spills::Perhaps, program, (starts, order), &next);
+            roughs = roughs_if(Spills::Perhaps, program, (starts, order));
         }
         let mut live = vec![Live::NONE; program.insns().len()];
         for &at in order.iter().rev() {
             let mut here = Live::NONE;
-            for to in next(at).into_iter().flatten() {
+            for to in successors(program, at).into_iter().flatten() {
                 here.join(&live[to]);
             }
             let insn = &program.insns()[at];
             before(program, insn, &roughs[at], &mut here);
-            if let Some(start) = functions::callee(program, insn) {
+            if let Some(start) = callee(program, insn) {
                 ARGS.iter().filter(|reg| live[start].has_number(reg.number())).for_each(|reg| {
                     here.read(*reg);
                 });
@@ -180,7 +176,6 @@ fn roughs_if(
     spills: Spills,
     program: &Program,
     (starts, order): (&[usize], &[usize]),
-    next: &impl Fn(usize) -> [Option<usize>; 2],
 ) -> Vec<Roughs> {
     let mut roughs = vec![[Rough::None; 11]; program.insns().len()];
     let mut start = [Rough::Else; 11];
@@ -189,7 +184,7 @@ fn roughs_if(
     for &at in order {
         let mut regs = roughs[at];
         after(&program.insns()[at], &mut regs, spills);
-        for to in next(at).into_iter().flatten() {
+        for to in successors(program, at).into_iter().flatten() {
             for (own, new) in roughs[to].iter_mut().zip(regs) {
                 *own = own.join(new);
             }
