@@ -40,7 +40,7 @@ pub fn run(global: &Global, args: &Events, out: &mut Output) -> Outcome {
     let mut sum = Sum::default();
     sum.tell(source.tally()?, out)?;
     let (mut left, mut looked) = (args.count.unwrap_or(u64::MAX), Instant::now());
-    while left > 0 && !stop.within(Duration::ZERO)? {
+    while left > 0 && !stop.came()? {
         let (mut wrong, mut shown) = (None, 0);
         let read = source.read(left.min(BATCH), |told| {
             let done = match &mut capture {
@@ -67,7 +67,6 @@ pub fn run(global: &Global, args: &Events, out: &mut Output) -> Outcome {
             source.wait(WAIT)?;
         }
     }
-    capture.as_mut().map_or(Ok(()), Capture::flush)?;
     sum.end(source.tally()?, out)
 }
 

@@ -104,13 +104,8 @@ impl Source {
         self.snap = rows.snap;
         self.rows.insert(rows.checksum, rows.rows);
         if id != self.reading.id {
-            self.reopen(global)?;
+            self.reading = open(global)?.0;
         }
-        Ok(())
-    }
-
-    fn reopen(&mut self, global: &Global) -> Outcome {
-        self.reading = open(global)?.0;
         Ok(())
     }
 }

@@ -8,6 +8,7 @@ use palisade_loader::xsk::{Binding, Frame, Packet, Slots, Socket, Transfer, Umem
 use super::FRAMES;
 use super::capture::Capture;
 use crate::failure::Outcome;
+use crate::running::home::Count;
 
 /// Packets that are taken at a time.
 const BATCH: u64 = 64;
@@ -26,19 +27,6 @@ impl Sink {
     /// Writes what is held back.
     pub fn flush(&mut self) -> Outcome {
         self.capture.as_mut().map_or(Ok(()), Capture::flush)
-    }
-}
-
-/// What was counted.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Count {
-    pub packets: u64,
-    pub bytes: u64,
-}
-
-impl Count {
-    pub fn since(self, before: Self) -> Self {
-        Self { packets: self.packets - before.packets, bytes: self.bytes - before.bytes }
     }
 }
 

@@ -7,9 +7,10 @@ use palisade_loader::xdp::Mode;
 use palisade_loader::xsk::Statistics;
 use serde_json::{Value, json};
 
-use super::queue::{Count, Queue};
+use super::queue::Queue;
 use crate::failure::Outcome;
 use crate::output::{Output, human};
+use crate::running::home::Count;
 
 /// What stays the same.
 pub struct Report<'a> {
