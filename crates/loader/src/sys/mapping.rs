@@ -7,16 +7,16 @@
 //! The words do not run into what lies behind the last element, which the kernel maps too, to the
 //! end of the page.
 
+use std::marker::PhantomData;
 use std::ops::Range;
-use std::os::fd::AsRawFd;
-use std::ptr::NonNull;
 use std::sync::atomic::{AtomicU64, Ordering, fence};
 
+use super::memory::{Memory, Use};
 use super::uapi::BPF_MAP_TYPE_ARRAY;
 use super::{Errno, MapFd};
 
 /// Bytes of a word; also what the kernel rounds an array's elements up to.
-const WORD: usize = size_of::<AtomicU64>();
+pub(super) const WORD: usize = size_of::<AtomicU64>();
 const _: () = assert!(size_of::<Word>() == WORD && size_of::<WordMut>() == WORD);
 
 /// Eight bytes of a mapped element, to be read.
@@ -62,78 +62,68 @@ impl WordMut {
     }
 }
 
-/// All elements of an array as words: [`Word`]s that are read or [`WordMut`]s that are written,
-/// and of no other type, as there is no other way to make one.
+/// Mapped memory as words: [`Word`]s that are read or [`WordMut`]s that are written, and of no other
+/// type, as there is no other way to make one.
 #[derive(Debug)]
 pub(crate) struct Mapping<W> {
-    start: NonNull<W>,
-    words: usize,
+    memory: Memory,
+    of: PhantomData<W>,
 }
 
 impl Mapping<Word> {
-    /// Maps the elements to be read.
+    /// Maps the elements of an array to be read.
     pub(crate) fn read(map: &MapFd) -> Result<Self, Errno> {
-        Self::new(map, libc::PROT_READ, 0..words_of(map)?)
+        Self::readable(map, words_of(map)? * WORD, 0)
+    }
+
+    /// Maps bytes that a map shows to be read, from an offset on that begins a page.
+    pub(super) fn readable(map: &MapFd, len: usize, offset: usize) -> Result<Self, Errno> {
+        Self::new(map, Use::Read, len, offset)
     }
 }
 
 impl Mapping<WordMut> {
-    /// Maps the elements to be read and written.
+    /// Maps the elements of an array to be read and written.
     pub(crate) fn edit(map: &MapFd) -> Result<Self, Errno> {
         Self::edit_some(map, 0..words_of(map)?)
     }
 
     /// The same of some of their words; the first one begins a page.
     pub(crate) fn edit_some(map: &MapFd, words: Range<usize>) -> Result<Self, Errno> {
-        Self::new(map, libc::PROT_READ | libc::PROT_WRITE, words)
+        if words.is_empty() || words.end > words_of(map)? {
+            return Err(Errno::EINVAL);
+        }
+        Self::writable(map, words.len() * WORD, words.start * WORD)
+    }
+
+    /// Maps bytes that a map shows to be read and written, from an offset on that begins a page.
+    pub(super) fn writable(map: &MapFd, len: usize, offset: usize) -> Result<Self, Errno> {
+        Self::new(map, Use::Edit, len, offset)
     }
 }
 
 impl<W> Mapping<W> {
-    /// The elements as words, in order.
+    /// The words, in order; how many is rounded down.
     pub(crate) fn words(&self) -> &[W] {
+        let (start, words) = (self.memory.start().cast::<W>(), self.memory.len() / WORD);
         // SAFETY: `start` is the beginning of a mapping of at least that many words, aligned to a
         // page, which lives as long as `self`; its bytes came from the kernel, and any are a word.
         // `W` is an atomic word, so that others may write meanwhile, and one that has no store
         // where the mapping is read-only.
-        unsafe { std::slice::from_raw_parts(self.start.as_ptr(), self.words) }
+        unsafe { std::slice::from_raw_parts(start.as_ptr(), words) }
     }
 
-    fn new(map: &MapFd, protection: libc::c_int, range: Range<usize>) -> Result<Self, Errno> {
-        if range.is_empty() || range.end > words_of(map)? {
-            return Err(Errno::EINVAL);
-        }
-        let words = range.len();
-        let offset = libc::off_t::try_from(range.start * WORD).map_err(|_| Errno::E2BIG)?;
-        // SAFETY: no address is wished for, so that no other memory is replaced.
-        let start = unsafe {
-            libc::mmap(
-                std::ptr::null_mut(),
-                words * WORD,
-                protection,
-                libc::MAP_SHARED,
-                map.fd().as_raw_fd(),
-                offset,
-            )
-        };
-        if start == libc::MAP_FAILED {
-            return Err(Errno::from_io(&std::io::Error::last_os_error()));
-        }
-        let start = NonNull::new(start.cast()).ok_or(Errno::EFAULT)?;
-        Ok(Mapping { start, words })
+    /// The first word.
+    pub(super) fn first(&self) -> &W {
+        // SAFETY: as for `words`; the kernel maps no less than a page.
+        unsafe { self.memory.start().cast::<W>().as_ref() }
+    }
+
+    fn new(map: &MapFd, to: Use, len: usize, offset: usize) -> Result<Self, Errno> {
+        let offset = libc::off_t::try_from(offset).map_err(|_| Errno::E2BIG)?;
+        Ok(Self { memory: Memory::shared(map.fd(), to, len, offset)?, of: PhantomData })
     }
 }
-
-impl<W> Drop for Mapping<W> {
-    fn drop(&mut self) {
-        // SAFETY: this is the mapping that `new` made, of the same length, and nobody borrows it
-        // any more. It cannot fail with these arguments.
-        unsafe { libc::munmap(self.start.as_ptr().cast(), self.words * WORD) };
-    }
-}
-
-// SAFETY: a mapping belongs to the process, not to a thread, and is given up once, by its owner.
-unsafe impl<W: Send> Send for Mapping<W> {}
 
 // SAFETY: all that a shared mapping gives out is shared words.
 unsafe impl<W: Sync> Sync for Mapping<W> {}

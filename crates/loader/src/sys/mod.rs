@@ -22,6 +22,7 @@ mod call;
 mod ethtool;
 mod map;
 mod mapping;
+mod memory;
 mod ptr;
 mod ring;
 mod tracepoint;

@@ -7,21 +7,16 @@
 //! time, and whoever opens the map may write to the first page: so nothing but atomic words is
 //! handed out, and what they say is for the caller to check.
 
-use std::os::fd::AsRawFd;
-use std::ptr::NonNull;
-
-use super::mapping::{Word, WordMut};
+use super::mapping::{Mapping, WORD, Word, WordMut};
 use super::uapi::BPF_MAP_TYPE_RINGBUF;
 use super::{Errno, MapFd};
-
-const WORD: usize = size_of::<u64>();
 
 /// The pages of a ring.
 #[derive(Debug)]
 pub(crate) struct RingPages {
-    consumer: Pages<WordMut>,
+    consumer: Mapping<WordMut>,
     /// The kernel's page, then the data twice.
-    producer: Pages<Word>,
+    producer: Mapping<Word>,
     page_words: usize,
     size: usize,
 }
@@ -42,8 +37,8 @@ impl RingPages {
         }
         let shared = size.checked_mul(2).and_then(|data| data.checked_add(page));
         let shared = shared.filter(|len| isize::try_from(*len).is_ok()).ok_or(Errno::E2BIG)?;
-        let consumer = Pages::new(map, libc::PROT_READ | libc::PROT_WRITE, page, 0)?;
-        let producer = Pages::new(map, libc::PROT_READ, shared, page)?;
+        let consumer = Mapping::writable(map, page, 0)?;
+        let producer = Mapping::readable(map, shared, page)?;
         Ok(Self { consumer, producer, page_words: page / WORD, size })
     }
 
@@ -67,53 +62,6 @@ impl RingPages {
         self.producer.words().get(self.page_words..).unwrap_or_default()
     }
 }
-
-/// Mapped pages as words: [`Word`]s that are read or [`WordMut`]s that are written.
-#[derive(Debug)]
-struct Pages<W> {
-    start: NonNull<W>,
-    len: usize,
-}
-
-impl<W> Pages<W> {
-    fn new(map: &MapFd, protection: libc::c_int, len: usize, off: usize) -> Result<Self, Errno> {
-        let off = libc::off_t::try_from(off).map_err(|_| Errno::E2BIG)?;
-        let fd = map.fd().as_raw_fd();
-        // SAFETY: no address is wished for, so that no other memory is replaced.
-        let start =
-            unsafe { libc::mmap(std::ptr::null_mut(), len, protection, libc::MAP_SHARED, fd, off) };
-        if start == libc::MAP_FAILED {
-            return Err(Errno::from_io(&std::io::Error::last_os_error()));
-        }
-        Ok(Self { start: NonNull::new(start.cast()).ok_or(Errno::EFAULT)?, len })
-    }
-
-    fn first(&self) -> &W {
-        // SAFETY: `start` is the beginning of a mapping of at least a page, aligned to one, which
-        // lives as long as `self`. `W` is an atomic word of eight bytes, one that has no store where
-        // the mapping is read-only, so that others may write meanwhile.
-        unsafe { self.start.as_ref() }
-    }
-
-    fn words(&self) -> &[W] {
-        // SAFETY: as for `first`; the mapping has `len` bytes, whose number of words is rounded down.
-        unsafe { std::slice::from_raw_parts(self.start.as_ptr(), self.len / WORD) }
-    }
-}
-
-impl<W> Drop for Pages<W> {
-    fn drop(&mut self) {
-        // SAFETY: this is the mapping that `new` made, of the same length, and nobody borrows it
-        // any more. It cannot fail with these arguments.
-        unsafe { libc::munmap(self.start.as_ptr().cast(), self.len) };
-    }
-}
-
-// SAFETY: a mapping belongs to the process, not to a thread, and is given up once, by its owner.
-unsafe impl<W: Send> Send for Pages<W> {}
-
-// SAFETY: all that shared pages give out is shared words.
-unsafe impl<W: Sync> Sync for Pages<W> {}
 
 fn page_size() -> Result<usize, Errno> {
     // SAFETY: the call reads no memory of ours.

@@ -6,16 +6,18 @@
 //! holds: so the kernel cannot hand back what it was not given, nor the same twice.
 
 use std::ops::Range;
-use std::ptr::NonNull;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::port::Fault;
 use crate::Errno;
+use crate::sys::memory::Memory;
 
 /// Anonymous memory, aligned to a page.
 #[derive(Debug)]
 pub(crate) struct Area {
-    start: NonNull<u8>,
+    /// Goes when no token borrows the area any more. Where the kernel still has frames of it, it has
+    /// pinned their pages.
+    memory: Memory,
     frames: u32,
     frame_size: u32,
     given: AtomicBool,
@@ -28,15 +30,8 @@ impl Area {
             return Err(Errno::EINVAL);
         }
         let len = bytes(frames, frame_size)?;
-        let protection = libc::PROT_READ | libc::PROT_WRITE;
-        let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_POPULATE;
-        // SAFETY: no address is wished for, so that no other memory is replaced.
-        let start = unsafe { libc::mmap(std::ptr::null_mut(), len, protection, flags, -1, 0) };
-        if start == libc::MAP_FAILED {
-            return Err(Errno::from_io(&std::io::Error::last_os_error()));
-        }
-        let start = NonNull::new(start.cast()).ok_or(Errno::EFAULT)?;
-        Ok(Self { start, frames, frame_size, given: AtomicBool::new(false) })
+        let memory = Memory::anonymous(len)?;
+        Ok(Self { memory, frames, frame_size, given: AtomicBool::new(false) })
     }
 
     /// Every frame, the first time; none afterwards.
@@ -59,13 +54,12 @@ impl Area {
 
     /// Bytes of all frames.
     pub(super) fn len(&self) -> usize {
-        // It was mapped with that length, so that it is none that overflows.
-        bytes(self.frames, self.frame_size).unwrap_or(0)
+        self.memory.len()
     }
 
     /// Where it begins, as the kernel is told.
     pub(super) fn address(&self) -> Result<u64, Errno> {
-        u64::try_from(self.start.as_ptr().expose_provenance()).map_err(|_| Errno::EFAULT)
+        u64::try_from(self.memory.start().as_ptr().expose_provenance()).map_err(|_| Errno::EFAULT)
     }
 
     /// The frame in which bytes lie whole that a descriptor names, and where in it.
@@ -84,17 +78,6 @@ fn bytes(frames: u32, frame_size: u32) -> Result<usize, Errno> {
     let all = isize::try_from(all).map_err(|_| Errno::E2BIG)?;
     Ok(all.unsigned_abs())
 }
-
-impl Drop for Area {
-    fn drop(&mut self) {
-        // SAFETY: this is the mapping that `new` made, of the same length, and every token borrows
-        // the area. Where the kernel still has frames of it, it has pinned their pages.
-        unsafe { libc::munmap(self.start.as_ptr().cast(), self.len()) };
-    }
-}
-
-// SAFETY: the memory belongs to the process, not to a thread.
-unsafe impl Send for Area {}
 
 // SAFETY: of a shared area only numbers are to be had, and tokens, each once.
 unsafe impl Sync for Area {}
@@ -138,7 +121,7 @@ impl<'a> Frame<'a> {
         let offset = usize::try_from(self.number).unwrap_or(0).wrapping_mul(size);
         // SAFETY: tokens have numbers below `frames`, so that the offset lies in the mapping of the
         // area, whose length is no more than `isize` holds.
-        (unsafe { self.area.start.as_ptr().add(offset) }, size)
+        (unsafe { self.area.memory.start().as_ptr().add(offset) }, size)
     }
 }
 

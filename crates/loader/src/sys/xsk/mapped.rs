@@ -3,19 +3,18 @@
 //! The kernel says where in the mapping the parts of the ring are. That they lie in it, aligned and
 //! apart, is checked before anything is touched.
 
-use std::os::fd::{AsRawFd, BorrowedFd};
-use std::ptr::NonNull;
+use std::os::fd::BorrowedFd;
 use std::sync::atomic::{AtomicU32, AtomicU64};
 
 use super::abi::{Facts, Offsets, Ring};
-use super::ring::{ADDRESS, DESCRIPTOR, Memory};
+use super::ring::{self, ADDRESS, DESCRIPTOR};
 use crate::Errno;
+use crate::sys::memory::Memory;
 
 /// A ring of a socket, mapped into this process.
 #[derive(Debug)]
 pub(crate) struct RingMap {
-    start: NonNull<u8>,
-    len: usize,
+    memory: Memory,
     producer: usize,
     consumer: usize,
     flags: Option<usize>,
@@ -44,29 +43,21 @@ impl RingMap {
         let Layout { producer, consumer, flags, slots, len } =
             Layout::new(facts.of_ring(ring), words).ok_or(Errno::EOPNOTSUPP)?;
         let offset = libc::off_t::try_from(ring.offset()).map_err(|_| Errno::EOPNOTSUPP)?;
-        let protection = libc::PROT_READ | libc::PROT_WRITE;
-        let flag = libc::MAP_SHARED | libc::MAP_POPULATE;
-        let fd = socket.as_raw_fd();
-        // SAFETY: no address is wished for, so that no other memory is replaced.
-        let start = unsafe { libc::mmap(std::ptr::null_mut(), len, protection, flag, fd, offset) };
-        if start == libc::MAP_FAILED {
-            return Err(Errno::from_io(&std::io::Error::last_os_error()));
-        }
-        let start = NonNull::new(start.cast()).ok_or(Errno::EFAULT)?;
-        Ok(Self { start, len, producer, consumer, flags, slots, words })
+        let memory = Memory::populated(socket, len, offset)?;
+        Ok(Self { memory, producer, consumer, flags, slots, words })
     }
 
     /// A number of 32 bits at an offset that `Layout` has checked.
     fn number(&self, offset: usize) -> &AtomicU32 {
         // SAFETY: the offset lies in the mapping with four bytes behind it.
-        let number = unsafe { self.start.add(offset) }.cast();
+        let number = unsafe { self.memory.start().add(offset) }.cast();
         // SAFETY: it is aligned, as the mapping is to a page and the offset to four bytes; any bytes
         // are a number, which others may change at any time, as it is atomic.
         unsafe { number.as_ref() }
     }
 }
 
-impl Memory for RingMap {
+impl ring::Memory for RingMap {
     fn producer(&self) -> &AtomicU32 {
         self.number(self.producer)
     }
@@ -81,22 +72,12 @@ impl Memory for RingMap {
 
     fn words(&self) -> &[AtomicU64] {
         // SAFETY: `Layout` has checked that the slots lie in the mapping, behind the numbers.
-        let start = unsafe { self.start.add(self.slots) }.cast();
+        let start = unsafe { self.memory.start().add(self.slots) }.cast();
         // SAFETY: they are so many words, aligned to eight bytes, and any bytes are a word, which
         // others may change at any time, as it is atomic.
         unsafe { std::slice::from_raw_parts(start.as_ptr(), self.words) }
     }
 }
-
-impl Drop for RingMap {
-    fn drop(&mut self) {
-        // SAFETY: this is the mapping that `new` made, of the same length, and nobody borrows it.
-        unsafe { libc::munmap(self.start.as_ptr().cast(), self.len) };
-    }
-}
-
-// SAFETY: a mapping belongs to the process, not to a thread, and is given up once, by its owner.
-unsafe impl Send for RingMap {}
 
 /// Where the parts of a ring are, checked.
 #[derive(Debug, PartialEq, Eq)]
