@@ -12,6 +12,7 @@ pub mod border;
 pub mod derived;
 pub mod dir;
 pub mod engine;
+pub mod examples;
 pub mod filled;
 pub mod floor;
 pub mod fuzzed;

@@ -5,6 +5,7 @@ use palisade_asm::{Image, RawInsn};
 use palisade_filter::{Policy, Target, Tenure, compile_as};
 use palisade_loader::translated::{Comparison, Translated, compare};
 use palisade_loader::{Buffers, LoadOptions, MapHandle, Program, Tag, TagDigest};
+use palisade_tests::examples::EXAMPLES;
 use palisade_tests::privilege::{Kernel, Reason, skip};
 
 /// A program in the kernel, and what it was made of.
@@ -63,16 +64,6 @@ fn policies() -> Vec<(&'static str, Policy)> {
     };
     all.map(parsed).collect()
 }
-
-macro_rules! examples {
-    ($($name:literal)*) => {
-        /// The examples, which go with this test to machines that have no files.
-        const EXAMPLES: &[(&str, &str)] =
-            &[$(($name, include_str!(concat!("../../examples/", $name, ".pal")))),*];
-    };
-}
-
-examples!("block-list" "block-pings" "drop-8080" "feeds" "icmp-echo" "mac-swap" "port-patch" "resolver" "vlan-swap" "vlans" "web-server");
 
 /// What the examples leave out: a program of almost nothing, one of long lists, deep headers, every
 /// kind of set, counting rules.

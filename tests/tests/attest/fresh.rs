@@ -9,25 +9,13 @@ use std::thread::sleep;
 use std::time::Duration;
 
 use palisade_loader::Gid;
+use palisade_tests::examples::names;
 use palisade_tests::lab::{BPFFS, Lab, NEAR, Output, binary};
 use palisade_tests::nobody;
 use palisade_tests::privilege::{Reason, skip};
 
 use super::{Attested, attach, attest, attest_with, status};
 
-const EXAMPLES: [&str; 11] = [
-    "block-list",
-    "block-pings",
-    "drop-8080",
-    "feeds",
-    "icmp-echo",
-    "mac-swap",
-    "port-patch",
-    "resolver",
-    "vlan-swap",
-    "vlans",
-    "web-server",
-];
 const OLD: &str = "set s net { max 16 }\ndrop src in s\ndrop udp dport 1001\ndefault pass\n";
 const NEW: &str = "set s net { max 16 }\ndrop src in s\ndrop udp dport 1002\ndefault pass\n";
 
@@ -37,7 +25,7 @@ fn the_built_in_policy_and_every_example_attest_when_they_are_attached() {
         lab.palisade(&["attach", NEAR]).ok();
         attest(lab).is_whole();
         let examples = Path::new(env!("CARGO_MANIFEST_DIR")).join("../examples");
-        for name in EXAMPLES {
+        for name in names() {
             lab.palisade(&["detach", "--all"]).ok();
             let path = examples.join(format!("{name}.pal"));
             let path = path.to_str().expect("UTF-8");

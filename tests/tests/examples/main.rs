@@ -27,22 +27,6 @@ use palisade_tests::engine::hex;
 use palisade_tests::packet::{Ipv4, Ipv6, Packet, ipv4, ipv6};
 use palisade_tests::privilege::Kernel;
 
-/// Every example.
-const NAMES: [&str; 12] = [
-    "block-list",
-    "block-pings",
-    "drop-8080",
-    "events",
-    "feeds",
-    "icmp-echo",
-    "mac-swap",
-    "port-patch",
-    "resolver",
-    "vlan-swap",
-    "vlans",
-    "web-server",
-];
-
 /// Where the examples are.
 fn folder() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../examples")

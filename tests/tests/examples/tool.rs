@@ -7,12 +7,13 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use palisade_tests::examples::names;
 use palisade_tests::lab::{FAR_ADDRESSES, Lab, NEAR};
 use palisade_tests::nobody;
 use palisade_tests::packet::{eth, udp};
 use serde_json::{Value, json};
 
-use crate::{Example, NAMES, folder, from4, from6};
+use crate::{Example, folder, from4, from6};
 
 /// A copy of the examples where everybody can read them, gone with the value.
 struct Copy(PathBuf);
@@ -54,7 +55,7 @@ impl Drop for Copy {
 #[test]
 fn an_ordinary_user_checks_every_example_without_a_warning() {
     let copy = Copy::new("checked");
-    for name in NAMES {
+    for name in names() {
         let path = copy.path(&format!("{name}.pal"));
         let output = nobody::palisade(&["check", "-j", &path]).output().expect("the tool runs");
         let document: Value = serde_json::from_slice(&output.stdout)

@@ -7,8 +7,9 @@ use palisade_filter::oracle::{decide, expected_frame};
 use palisade_filter::plan::{Access, Buffers};
 use palisade_filter::{Target, Verdict, compile, parse};
 use palisade_tests::agree::contents;
+use palisade_tests::examples::names;
 
-use crate::{Example, NAMES, folder};
+use crate::{Example, folder};
 
 /// One target for each shape of programs.
 const TARGETS: [Target; 2] =
@@ -16,8 +17,8 @@ const TARGETS: [Target; 2] =
 
 #[test]
 fn every_file_among_the_examples_is_tested_or_read_by_one() {
-    let mut known: BTreeSet<String> = NAMES.iter().map(|name| format!("{name}.pal")).collect();
-    for name in NAMES {
+    let mut known: BTreeSet<String> = names().map(|name| format!("{name}.pal")).collect();
+    for name in names() {
         let policy = Example::read(name).policy;
         known.extend(policy.sets().iter().filter_map(|set| set.file.clone()).map(|file| file.path));
     }
@@ -36,7 +37,7 @@ fn every_file_among_the_examples_is_tested_or_read_by_one() {
 
 #[test]
 fn examples_compile_on_every_shape_and_have_no_dead_rule() {
-    for name in NAMES {
+    for name in names() {
         let policy = Example::read(name).policy;
         for target in TARGETS {
             let artifact = compile(&policy, target).unwrap_or_else(|e| panic!("{name}: {e}"));
@@ -48,7 +49,7 @@ fn examples_compile_on_every_shape_and_have_no_dead_rule() {
 
 #[test]
 fn examples_print_in_canonical_form_and_mean_the_same_there() {
-    for name in NAMES {
+    for name in names() {
         let Example { policy, lists, .. } = Example::read(name);
         let printed = policy.to_string();
         let again = parse(&printed).unwrap_or_else(|e| panic!("{}", e.report(name, &printed)));
@@ -68,7 +69,7 @@ fn examples_print_in_canonical_form_and_mean_the_same_there() {
 
 #[test]
 fn what_examples_expect_holds_and_each_expects_something() {
-    for name in NAMES {
+    for name in names() {
         let Example { policy, lists, .. } = Example::read(name);
         let contents = contents(&policy, &lists);
         assert!(!policy.expects().is_empty(), "{name} expects nothing");

@@ -1,0 +1,19 @@
+//! The examples, which go with the tests to machines that have no files.
+
+macro_rules! examples {
+    ($($name:literal)*) => {
+        /// Every example: its name, and its text.
+        pub const EXAMPLES: &[(&str, &str)] =
+            &[$(($name, include_str!(concat!("../../examples/", $name, ".pal")))),*];
+    };
+}
+
+examples! {
+    "block-list" "block-pings" "drop-8080" "events" "feeds" "icmp-echo" "mac-swap" "port-patch"
+    "resolver" "vlan-swap" "vlans" "web-server"
+}
+
+/// Their names.
+pub fn names() -> impl Iterator<Item = &'static str> {
+    EXAMPLES.iter().map(|(name, _)| *name)
+}
