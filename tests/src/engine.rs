@@ -121,7 +121,7 @@ impl Engine {
     /// but not looked at here.
     pub fn verdict(&self, frame: &[u8]) -> Result<Verdict, Fault> {
         let (verdict, back) = self.test_run(frame, 1)?;
-        let mut changes = self.artifact.rows.iter().filter_map(|row| row.change);
+        let mut changes = self.artifact.rows.iter().filter_map(|row| row.change.as_ref());
         if back == frame || changes.any(|change| changed(change, frame) == back) {
             return Ok(verdict);
         }

@@ -120,7 +120,7 @@ impl Outcome {
 
     /// What a frame that was put to the program once must come back as.
     pub(crate) fn frame_out(&self, frame: &[u8]) -> Vec<u8> {
-        match self.row.change {
+        match &self.row.change {
             Some(change) if self.half == Half::Enforced => changed(change, frame),
             Some(_) | None => frame.to_vec(),
         }

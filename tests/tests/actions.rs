@@ -289,7 +289,7 @@ fn a_frame_in_several_buffers_gets_its_tag_too() {
             let mut engine = Engine::load(&kernel, policy, target);
             let outcome = engine.run(&before).unwrap_or_else(|fault| panic!("{policy}: {fault}"));
             assert_eq!((outcome.verdict, outcome.row.line), (Verdict::Pass, Some(1)));
-            assert!(outcome.row.change.is_some_and(|change| changed(change, &before) == after));
+            assert!(outcome.row.change.is_some_and(|change| changed(&change, &before) == after));
         }
     }
 }

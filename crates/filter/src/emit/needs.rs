@@ -122,7 +122,7 @@ impl Needs {
         }
     }
 
-    fn change(&mut self, change: Change, lane: &LaneWay) {
+    fn change(&mut self, change: &Change, lane: &LaneWay) {
         match change {
             Change::Reflect | Change::Pop | Change::Push(_) => {}
             Change::Reply => {

@@ -135,7 +135,7 @@ impl Rules<'_> {
                     let hits = self.all(a, conds, miss, state);
                     self.look_up(a, *key, *table, miss);
                     hits.count(a);
-                    let end = self.end(a, hits.remembered, *action, state);
+                    let end = self.end(a, hits.remembered, action, state);
                     a.jump(end).place(miss);
                 }
             }
@@ -160,7 +160,7 @@ impl Rules<'_> {
                 }
                 a.place(gone);
             }
-            a.jump(self.ends.action(*action, self.class, self.lanes));
+            a.jump(self.ends.action(action, self.class, self.lanes));
         }
     }
 
@@ -184,16 +184,22 @@ impl Rules<'_> {
     }
 
     /// Where packets go whose row is named, by way of the entries that they have hit.
-    fn end(&self, a: &mut Assembler, tests: Vec<Test>, action: Action, state: &mut State) -> Label {
+    fn end(
+        &self,
+        a: &mut Assembler,
+        tests: Vec<Test>,
+        action: &Action,
+        state: &mut State,
+    ) -> Label {
         if tests.is_empty() {
             return self.ends.action(action, self.class, self.lanes);
         }
-        let same = |c: &&Counting| (&c.tests, c.action) == (&tests, action);
+        let same = |c: &&Counting| (&c.tests, &c.action) == (&tests, action);
         if let Some(there) = state.countings.iter().find(same) {
             return there.label;
         }
         let label = a.label("count entries");
-        state.countings.push(Counting { tests, action, label });
+        state.countings.push(Counting { tests, action: action.clone(), label });
         label
     }
 
@@ -213,7 +219,7 @@ impl Rules<'_> {
                     self.report(a, step, report);
                 }
                 a.mov(ROW, step.row.number());
-                let end = self.end(a, hits.remembered, step.action, state);
+                let end = self.end(a, hits.remembered, &step.action, state);
                 a.jump(end);
             }
             None => {

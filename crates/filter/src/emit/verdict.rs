@@ -49,7 +49,7 @@ impl<'a> Ends<'a> {
 
     /// Where the packets of some lanes of a class go whose row is in `ROW`, to be done with as an
     /// action says that decides.
-    pub fn action(&self, action: Action, class: Class, lanes: &[Lane]) -> Label {
+    pub fn action(&self, action: &Action, class: Class, lanes: &[Lane]) -> Label {
         match (action.change(), action.verdict()) {
             (Some(change), _) => self.changes.of(change, class, lanes),
             (None, verdict) => self.verdict(verdict.expect("an action that decides")),

@@ -263,7 +263,7 @@ fn run(steps: &[Step]) -> Option<Run> {
         for step in steps {
             match keyed(step, key) {
                 Some((cond, more))
-                    if (step.action, step.report) == (first.action, None)
+                    if (&step.action, step.report) == (&first.action, None)
                         && others(first, own).eq(others(step, cond)) =>
                 {
                     len += 1;
@@ -304,7 +304,13 @@ impl Run {
         }
         let other = |cond: &&Cond| Keyed::of_cond(cond).is_none_or(|k| k.key != self.key);
         let conds = first.conds.iter().filter(other).cloned().collect();
-        Node::LookUp { conds, key: self.key, table: id, action: first.action, first: first.row }
+        Node::LookUp {
+            conds,
+            key: self.key,
+            table: id,
+            action: first.action.clone(),
+            first: first.row,
+        }
     }
 }
 

@@ -100,7 +100,7 @@ pub enum Asked<'a> {
     /// To which row of a constant table this belongs.
     Key(Key),
     /// That it be changed.
-    Change(Change),
+    Change(&'a Change),
 }
 
 impl Node {

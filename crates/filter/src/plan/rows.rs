@@ -73,7 +73,7 @@ pub fn rows(policy: &Policy) -> Vec<Row> {
     let rule = |decider, rule: &Rule| Row {
         decider: if rule.action == Action::Count { Decider::Count } else { decider },
         verdict: rule.action.verdict(),
-        change: rule.action.change(),
+        change: rule.action.change().cloned(),
         name: rule.name.clone(),
         line: Some(rule.line),
         text: rule.text.clone(),

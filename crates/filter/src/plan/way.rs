@@ -197,7 +197,12 @@ pub fn steps(reach: &Reach<'_>, lane: Lane, shadows: &mut Shadows) -> (Vec<Step>
             }
             earlier.add(conds, *row);
         }
-        steps.push(Step { conds: left, row: *row, action: rule.action, report: rule.report });
+        steps.push(Step {
+            conds: left,
+            row: *row,
+            action: rule.action.clone(),
+            report: rule.report,
+        });
     }
     (steps, if closed.is_some() { Open::No } else { Open::Yes })
 }

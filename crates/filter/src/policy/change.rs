@@ -11,7 +11,7 @@ use super::{End, Match, Protocol, Tag, Term, Test, Verdict};
 use crate::value::{AddressRange, Family};
 
 /// What is done to a packet.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Change {
     /// Sent back as it is, its Ethernet addresses exchanged.
     Reflect,
@@ -61,7 +61,7 @@ const UNANSWERED: [&str; 6] =
 
 impl Change {
     /// The verdict behind it.
-    pub const fn verdict(self) -> Verdict {
+    pub const fn verdict(&self) -> Verdict {
         match self {
             Self::Reflect | Self::Reply => Verdict::Tx,
             Self::Rewrite(_) | Self::Pop | Self::Push(_) => Verdict::Pass,
@@ -69,7 +69,7 @@ impl Change {
     }
 
     /// The word that begins the statement.
-    pub const fn word(self) -> &'static str {
+    pub const fn word(&self) -> &'static str {
         match self {
             Self::Reflect => "reflect",
             Self::Reply => "reply",
@@ -79,18 +79,18 @@ impl Change {
     }
 
     /// What it implies of a packet, as terms beside those of its rule.
-    pub fn implied(self) -> Vec<Term> {
+    pub fn implied(&self) -> Vec<Term> {
         match self {
             Self::Reflect => unicast(),
             Self::Reply => reply(),
-            Self::Rewrite(rewrite) => rewritten(rewrite),
+            Self::Rewrite(rewrite) => rewritten(*rewrite),
             Self::Pop => vec![Term::Test(Test::Tagged(Tag::Outer))],
             Self::Push(_) => Vec::new(),
         }
     }
 
     /// Which packets it is for, for messages.
-    pub const fn about(self) -> &'static str {
+    pub const fn about(&self) -> &'static str {
         match self {
             Self::Reflect => "frames between two stations",
             Self::Reply => "ICMP and ICMPv6 echo requests that are no fragments",

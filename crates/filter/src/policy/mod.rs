@@ -73,7 +73,7 @@ impl fmt::Display for Verdict {
 }
 
 /// What a rule does with the packets it matches.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Action {
     /// Drops them.
     Drop,
@@ -89,7 +89,7 @@ pub enum Action {
 
 impl Action {
     /// The verdict that it gives; none where the next rule goes on.
-    pub const fn verdict(self) -> Option<Verdict> {
+    pub const fn verdict(&self) -> Option<Verdict> {
         match self {
             Self::Drop => Some(Verdict::Drop),
             Self::Pass => Some(Verdict::Pass),
@@ -100,7 +100,7 @@ impl Action {
     }
 
     /// The word in the language.
-    pub const fn word(self) -> &'static str {
+    pub const fn word(&self) -> &'static str {
         match self {
             Self::Drop => "drop",
             Self::Pass => "pass",
@@ -111,7 +111,7 @@ impl Action {
     }
 
     /// What it does to the packet.
-    pub const fn change(self) -> Option<Change> {
+    pub const fn change(&self) -> Option<&Change> {
         match self {
             Self::Drop | Self::Pass | Self::Abort | Self::Count => None,
             Self::Change(change) => Some(change),

@@ -189,15 +189,17 @@ impl Rehearsal {
         let first = frame.len().min(Packet::FIRST);
         let counted = grown?.decided(first as u64..=frame.len() as u64)?;
         let counters::Counted { row, half, counted, bytes } = counted;
-        let changed =
-            self.changed(frame, self.rows[row.index()].change.filter(|_| half == Half::Enforced))?;
+        let changed = self.changed(
+            frame,
+            self.rows[row.index()].change.clone().filter(|_| half == Half::Enforced),
+        )?;
         let told = told.transpose()?.unwrap_or_default();
         Ok(Rehearsed { verdict, row, half, counted, bytes, changed, told, steps: outcome.steps })
     }
 
     /// What a frame has become, if it is what its change makes of it by the oracle.
     fn changed(&self, frame: &[u8], change: Option<Change>) -> Result<Option<Vec<u8>>, Fault> {
-        let expected = change.map(|change| oracle::changed(change, frame));
+        let expected = change.map(|change| oracle::changed(&change, frame));
         let wanted = expected.as_deref().unwrap_or(frame);
         let first = self.packet.first();
         if self.packet.metadata().is_empty()

@@ -45,7 +45,7 @@ impl Changes {
                 if !all.iter().any(|block| block.is(change, way.class, &lane.lanes)) {
                     let (class, lanes) = told_apart(change, way.class, &lane.lanes);
                     let (label, lanes) = (a.label(change.word()), lanes.to_vec());
-                    all.push(Block { change, class, lanes, label });
+                    all.push(Block { change: change.clone(), class, lanes, label });
                 }
             });
         }
@@ -53,7 +53,7 @@ impl Changes {
     }
 
     /// Where packets of some lanes of a class go to be changed.
-    pub fn of(&self, change: Change, class: Class, lanes: &[Lane]) -> Label {
+    pub fn of(&self, change: &Change, class: Class, lanes: &[Lane]) -> Label {
         let found = self.all.iter().find(|block| block.is(change, class, lanes));
         found.expect("every change stands on some way").label
     }
@@ -65,7 +65,7 @@ impl Changes {
 }
 
 /// What of class and lanes makes a difference to a change.
-fn told_apart(change: Change, class: Class, lanes: &[Lane]) -> (Class, &[Lane]) {
+fn told_apart<'a>(change: &Change, class: Class, lanes: &'a [Lane]) -> (Class, &'a [Lane]) {
     match change {
         Change::Reflect | Change::Pop | Change::Push(_) => (Class::Other, &[]),
         Change::Reply => (class, &[]),
@@ -74,23 +74,23 @@ fn told_apart(change: Change, class: Class, lanes: &[Lane]) -> (Class, &[Lane]) 
 }
 
 impl Block {
-    fn is(&self, change: Change, class: Class, lanes: &[Lane]) -> bool {
+    fn is(&self, change: &Change, class: Class, lanes: &[Lane]) -> bool {
         let told_apart = told_apart(change, class, lanes);
-        self.change == change && (self.class, self.lanes.as_slice()) == told_apart
+        &self.change == change && (self.class, self.lanes.as_slice()) == told_apart
     }
 
     /// Emits the change and the end of the program behind it.
     pub fn emit(&self, a: &mut Assembler, target: Target) {
         let broken = a.label("broken");
-        match self.change {
+        match &self.change {
             Change::Reflect => reflect::reflect(a, broken),
             Change::Reply => reply::reply(a, target, self.class, broken),
             Change::Rewrite(rewrite) => {
                 let packets = rewrite::Packets { class: self.class, lanes: &self.lanes };
-                rewrite::rewrite(a, target, &rewrite, packets, broken);
+                rewrite::rewrite(a, target, rewrite, packets, broken);
             }
             Change::Pop => vlan::pop(a, broken),
-            Change::Push(id) => vlan::push(a, target.order, id, broken),
+            Change::Push(id) => vlan::push(a, target.order, *id, broken),
         }
         end(a, self.change.verdict());
         a.place(broken);

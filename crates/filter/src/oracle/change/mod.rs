@@ -23,13 +23,13 @@ pub fn frame_out(policy: &Policy, decision: &Decision, frame: &[u8]) -> Vec<u8> 
 }
 
 /// A frame after a change; as it is where the change is not for such frames.
-pub fn changed(change: Change, frame: &[u8]) -> Vec<u8> {
+pub fn changed(change: &Change, frame: &[u8]) -> Vec<u8> {
     let done = match change {
         Change::Reflect => reflected(frame),
         Change::Reply => reply(frame),
-        Change::Rewrite(new) => rewritten(frame, &new),
+        Change::Rewrite(new) => rewritten(frame, new),
         Change::Pop => popped(frame),
-        Change::Push(id) => pushed(frame, id),
+        Change::Push(id) => pushed(frame, *id),
     };
     done.unwrap_or_else(|| frame.to_vec())
 }

@@ -103,7 +103,7 @@ impl<'a> Reader<'a> {
 }
 
 /// The terms of a rule with those that its action implies, each once.
-pub fn with_implied(change: Change, own: &Match, span: Range<usize>) -> Result<Match, Diagnostic> {
+pub fn with_implied(change: &Change, own: &Match, span: Range<usize>) -> Result<Match, Diagnostic> {
     let implied = change.implied();
     let own = own.terms().iter().filter(|term| !implied.contains(term)).cloned();
     let terms: Vec<Term> = own.chain(implied.iter().cloned()).collect();

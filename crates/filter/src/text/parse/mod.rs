@@ -265,7 +265,7 @@ impl<'a> Reader<'a> {
     ) -> Step<Rule> {
         let action = unless_mistaken(action)?;
         let report = unless_mistaken(report)?;
-        let change = action.and_then(Action::change);
+        let change = action.as_ref().and_then(Action::change);
         let matching = unless_mistaken(self.whole_match(change, all, words))?;
         let name = self.rule_name(line, words)?;
         let (action, matching) = action.zip(matching).ok_or(Refusal::Said)?;
@@ -276,7 +276,7 @@ impl<'a> Reader<'a> {
     /// The terms up to `as` or the end, and those that a change implies.
     fn whole_match(
         &mut self,
-        change: Option<Change>,
+        change: Option<&Change>,
         all: Words<'a>,
         words: &mut Words<'a>,
     ) -> Step<Match> {
