@@ -14,6 +14,7 @@ mod frame;
 mod ip4;
 mod ip6;
 mod length;
+mod limit;
 mod needs;
 mod packet;
 mod plain;
@@ -33,6 +34,7 @@ use crate::policy::{Class, Flaw, Lane};
 use crate::structure;
 use crate::value::Name;
 use event::EventMaps;
+use limit::LimitMaps;
 use frame::{AT, CTX, END, ETHERTYPE, MODE, ctx};
 use needs::Needs;
 use preview::Preview;
@@ -97,6 +99,10 @@ fn declare(a: &mut Assembler, plan: &Plan<'_>) -> (Maps, Option<[palisade_asm::M
         Tenure::OnTrial => Some([next(), next()]),
     };
     let events = plan.events.as_ref().map(|_| EventMaps { ring: next(), state: next() });
+    let limits = LimitMaps {
+        whole: plan.limits.has_whole().then(&mut next),
+        keyed: plan.limits.keyed().map(|_| next()).collect(),
+    };
     let sets = plan
         .policy
         .sets()
@@ -108,7 +114,7 @@ fn declare(a: &mut Assembler, plan: &Plan<'_>) -> (Maps, Option<[palisade_asm::M
         })
         .collect();
     let tables = plan.tables.map().map(|_| next());
-    (Maps { control, counters, events, sets, tables }, trial)
+    (Maps { control, counters, events, limits, sets, tables }, trial)
 }
 
 /// What all parts need to know.

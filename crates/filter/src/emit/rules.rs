@@ -9,6 +9,7 @@
 use palisade_asm::{Assembler, Cond as If, Label, MapId, Note, R0, R1};
 
 use super::event::EventMaps;
+use super::limit::LimitMaps;
 use super::frame::{HITS, IS_HIT, KEY, REMEMBERED, ROW, Slot};
 use super::sets::{self, Hit, SetMaps};
 use super::tables;
@@ -40,6 +41,8 @@ pub struct Maps {
     pub counters: MapId,
     /// Those of events, where there are any.
     pub events: Option<EventMaps>,
+    /// Those of limits.
+    pub limits: LimitMaps,
     /// The sets of the policy, in its order.
     pub sets: Vec<SetMaps>,
     /// The constant tables, where there are any.
@@ -113,7 +116,7 @@ impl Rules<'_> {
             match node {
                 Node::Rule(step) => {
                     self.rule(a, step, state);
-                    if step.conds.is_empty() && step.action.verdict().is_some() {
+                    if step.decides_all() {
                         return;
                     }
                 }
@@ -214,6 +217,7 @@ impl Rules<'_> {
         match step.action.verdict() {
             Some(_) => {
                 let hits = self.all(a, &step.conds, miss, state);
+                self.limited(a, step, miss);
                 hits.count(a);
                 if let Some(report) = step.report {
                     self.report(a, step, report);
@@ -223,15 +227,24 @@ impl Rules<'_> {
                 a.jump(end);
             }
             None => {
-                self.all(a, &step.conds, miss, &State::default()).count(a);
+                let hits = self.all(a, &step.conds, miss, &State::default());
+                self.limited(a, step, miss);
+                hits.count(a);
                 self.count(a, step.row);
                 if let Some(report) = step.report {
                     self.report(a, step, report);
                 }
             }
         }
-        if !step.conds.is_empty() {
+        if !step.conds.is_empty() || step.limit.is_some() {
             a.place(miss);
+        }
+    }
+
+    /// Goes to `miss` if the packet is under the limit of the rule.
+    fn limited(&self, a: &mut Assembler, step: &Step, miss: Label) {
+        if let Some(limit) = &step.limit {
+            self.limit(a, step.row, limit, miss);
         }
     }
 

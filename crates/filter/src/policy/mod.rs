@@ -6,6 +6,7 @@
 
 mod change;
 mod flaw;
+mod limit;
 mod report;
 mod term;
 mod truth;
@@ -16,6 +17,9 @@ use std::ops::Range;
 
 pub use change::{Change, REPLY_HOPS, Rewrite};
 pub use flaw::Flaw;
+pub use limit::{
+    BITS, BurstTooLong, Every, Limit, LimitKey, Prefixes, Rate, can_be, of_ip,
+};
 pub use report::{EventRate, Report};
 pub use term::{
     Contradiction, End, Match, Protocol, Quantity, Relation, TCP_FLAGS, Tag, TcpFlags, Term, Test,
@@ -186,6 +190,8 @@ pub struct Rule {
     pub action: Action,
     /// What it reports of its packets: a rule that only reports counts besides.
     pub report: Option<Report>,
+    /// What it leaves alone: it is about packets over the limit.
+    pub limit: Option<Limit>,
     /// Which packets it is about.
     pub matching: Match,
     /// What the author calls it.
@@ -197,10 +203,16 @@ pub struct Rule {
 }
 
 impl Rule {
-    /// The terms that the action does not imply.
+    /// The terms that neither action nor limit implies.
     pub fn own_terms(&self) -> impl Iterator<Item = &Term> {
-        let implied = self.action.change().map(Change::implied).unwrap_or_default();
+        let mut implied = self.action.change().map(Change::implied).unwrap_or_default();
+        implied.extend(self.limit.iter().flat_map(Limit::implied));
         self.matching.terms().iter().filter(move |term| !implied.contains(term))
+    }
+
+    /// Whether no packet that its terms match meets another rule.
+    pub const fn ends(&self) -> bool {
+        self.action.verdict().is_some() && self.limit.is_none()
     }
 }
 

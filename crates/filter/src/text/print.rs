@@ -21,6 +21,9 @@ impl Display for Policy {
             writeln!(f)?;
         }
         for rule in &self.rules {
+            if let Some(limit) = &rule.limit {
+                write!(f, "limit {limit} ")?;
+            }
             statement_word(rule, f)?;
             terms_text(rule.own_terms(), &self.sets, f)?;
             if let Some(name) = &rule.name {
