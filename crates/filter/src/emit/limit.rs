@@ -16,7 +16,7 @@ use super::frame::{
     AddressPlace, COPY, DPORT, DST, FLOW, LEN, PROTOCOL, SAVED, SPORT, SRC, Slot,
 };
 use super::rules::Rules;
-use super::sets::look_up;
+use super::sets::{look_up, version};
 use crate::plan::{Cost, LimitPlace, PRICE_BITS, RowId, UNIT_BITS, room};
 use crate::policy::{Lane, Limit, LimitKey, Prefixes};
 use crate::value::Family;
@@ -149,13 +149,6 @@ impl Rules<'_> {
             }
         }
         FLOW
-    }
-}
-
-const fn version(family: Family) -> i32 {
-    match family {
-        Family::V4 => 4,
-        Family::V6 => 6,
     }
 }
 

@@ -6,6 +6,7 @@
 //! emitted.
 
 mod action;
+mod ban;
 mod ethernet;
 mod event;
 mod flat;
@@ -109,6 +110,7 @@ fn declare(a: &mut Assembler, plan: &Plan<'_>) -> (Maps, Option<[palisade_asm::M
         .iter()
         .map(|set| SetMaps {
             maps: structure::maps(set).iter().map(|_| next()).collect(),
+            kind: set.kind,
             counters: set.counters,
             function: a.function(look_up_name(&set.name), 2),
         })

@@ -77,6 +77,7 @@ impl Needs {
             Asked::Test(test) => self.test(test, lane),
             Asked::Change(change) => self.change(change, lane),
             Asked::Limit(limit) => self.limit(limit.key()),
+            Asked::Source => self.src = true,
         });
     }
 

@@ -17,7 +17,7 @@ use super::tests;
 use super::verdict::{Ends, add_to_counters};
 use crate::plan::{Cond, Key, Node, Plan, RowId, Step, TableId};
 use crate::policy::{Action, Class, EntryCounters, Lane, Test};
-use crate::value::Family;
+use crate::value::{Family, SetKind};
 
 /// What the rules of a lane need to know.
 pub struct Rules<'a> {
@@ -181,8 +181,7 @@ impl Rules<'_> {
 
     /// What a look-up hits of which the number of the entry is all that counting needs.
     fn numbered(&self, test: &Test) -> Option<Hit> {
-        let numbered = matches!(test, Test::AddressIn(..)) && self.counts(test);
-        let set = test.set().filter(|_| numbered)?;
+        let set = test.set().filter(|_| self.is_of_net(test) && self.counts(test))?;
         Some(self.maps.sets[set.index()].numbered())
     }
 
@@ -221,6 +220,9 @@ impl Rules<'_> {
                 hits.count(a);
                 if let Some(report) = step.report {
                     self.report(a, step, report);
+                }
+                if let Some(ban) = step.action.ban() {
+                    self.ban(a, ban);
                 }
                 a.mov(ROW, step.row.number());
                 let end = self.end(a, hits.remembered, &step.action, state);
@@ -348,7 +350,7 @@ impl Rules<'_> {
 
     /// Stores that there is no hit of a test yet, and in its slot something that could be counted.
     fn no_hit(&self, a: &mut Assembler, test: &Test, place: usize) {
-        if matches!(test, Test::ServiceIn(_) | Test::AddressIn(..)) {
+        if matches!(test, Test::ServiceIn(_)) || self.is_of_net(test) {
             HITS[place].store(a, 0);
         } else {
             a.load_map_value(R1, self.maps.control, 0);
@@ -365,6 +367,11 @@ impl Rules<'_> {
             Cond::Any(all) => self.counted(all),
         };
         all.iter().flatten().flat_map(counted).collect()
+    }
+
+    /// Whether a test looks into a `net` set.
+    fn is_of_net(&self, test: &Test) -> bool {
+        test.set().is_some_and(|set| self.maps.sets[set.index()].kind == SetKind::Net)
     }
 
     /// The version of IP, where addresses are tested.

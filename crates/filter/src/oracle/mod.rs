@@ -10,6 +10,7 @@
 
 #[cfg(test)]
 mod arbitrary;
+mod ban;
 mod change;
 mod compose;
 mod contents;
@@ -28,6 +29,7 @@ mod words;
 
 use crate::policy::{Fallback, Flaw, Match, Policy, Rule, Verdict};
 
+pub use ban::{Bans, banned};
 pub use change::{changed, frame_out};
 pub use contents::{Contents, Declared};
 pub use expect::{arp_request, expected_frame, neighbour_solicitation, session_frame};

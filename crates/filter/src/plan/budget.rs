@@ -112,7 +112,7 @@ const MOST_INSTRUCTIONS: usize = 250_000;
 const MOST_MAPS: usize = 64;
 /// The most rules with limits that have a map of their own.
 const MOST_LIMITS: usize = 32;
-/// The branches of a limit.
+/// The most branches of a limit, and of a ban.
 const LIMIT_BRANCHES: usize = 5;
 
 impl Plan<'_> {
@@ -200,8 +200,10 @@ impl Plan<'_> {
             match node {
                 Node::Rule(step) => {
                     let report = step.report.map_or(0, |report| self.branches_of(report));
-                    let limit = if step.limit.is_some() { LIMIT_BRANCHES } else { 0 };
-                    take(left, branches(&step.conds) + report + limit, step.row)?;
+                    let limits = usize::from(step.limit.is_some());
+                    let bans = usize::from(step.action.ban().is_some());
+                    let more = report + (limits + bans) * LIMIT_BRANCHES;
+                    take(left, branches(&step.conds) + more, step.row)?;
                 }
                 Node::Under(cond, nodes) => {
                     take(left, Price::of(cond).branches, node.first_row())?;

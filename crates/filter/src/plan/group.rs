@@ -252,7 +252,9 @@ fn keyed(step: &Step, key: Key) -> Option<(&Cond, Keyed)> {
 /// The longest run that the first step begins, if it is worth a table.
 fn run(steps: &[Step]) -> Option<Run> {
     let first = steps.first()?;
-    if first.action == Action::Count || first.report.is_some() || first.limit.is_some() {
+    // Each of them does something of its own with its packets.
+    let alone = matches!(first.action, Action::Count | Action::Ban(_));
+    if alone || first.report.is_some() || first.limit.is_some() {
         return None;
     }
     let keys = first.conds.iter().filter_map(|cond| Some(Keyed::of_cond(cond)?.key));

@@ -107,6 +107,8 @@ pub enum Asked<'a> {
     Change(&'a Change),
     /// Whether it is over a limit.
     Limit(&'a Limit),
+    /// Who sent it.
+    Source,
 }
 
 impl Node {
@@ -135,6 +137,7 @@ impl Node {
             Self::Rule(step) => {
                 step.conds.iter().for_each(each);
                 step.limit.iter().for_each(|limit| visit(Asked::Limit(limit)));
+                step.action.ban().into_iter().for_each(|_| visit(Asked::Source));
                 step.action.change().into_iter().for_each(|change| visit(Asked::Change(change)));
             }
             Self::Under(cond, nodes) => {

@@ -132,6 +132,11 @@ impl Rehearsal {
     /// first.
     pub fn set_now(&mut self, nanoseconds: u64) {
         self.world.jiffies = nanoseconds;
+        self.set_limit_clock(nanoseconds);
+    }
+
+    /// What time it is by the clock by which limits are kept, whatever it is for entries.
+    pub fn set_limit_clock(&mut self, nanoseconds: u64) {
         self.world.monotonic = nanoseconds;
     }
 

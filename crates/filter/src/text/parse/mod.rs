@@ -6,6 +6,7 @@
 //! memory are in proportion to the text: names are looked up in a table, nesting and what defines
 //! stand for are bounded.
 
+mod ban;
 mod change;
 mod condition;
 mod define;
@@ -196,6 +197,11 @@ impl<'a> Reader<'a> {
         if word == "event" {
             let report = self.report(words);
             return self.rule(Ok(Action::Count), report, line, all, words);
+        }
+        if word == "ban" {
+            let action = self.ban(words).map(Action::Ban);
+            let rule = self.rule(action, Ok(None), line, all, words)?;
+            return Ok(ban::of_sources(rule, all)?);
         }
         let action = match self.change_called(word, words) {
             Some(change) => change.map(Action::Change),
