@@ -102,6 +102,11 @@ fn shape_of(change: Change) -> &'static str {
         },
         Change::Pop => "vlan pop",
         Change::Push(_) => "vlan push",
+        Change::Balance(balance) => match balance.choice() {
+            Choice::Turns => "balance round-robin",
+            Choice::Source => "balance hash src",
+            Choice::Flow => "balance hash flow",
+        },
     }
 }
 
