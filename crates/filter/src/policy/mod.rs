@@ -16,6 +16,7 @@ use std::net::IpAddr;
 use std::ops::Range;
 
 pub use balance::{Backend, Balance, Choice, Unfit};
+pub(crate) use change::is_of_a_station;
 pub use change::{Change, REPLY_HOPS, Rewrite};
 pub use flaw::Flaw;
 pub use report::{EventRate, Report};

@@ -18,7 +18,7 @@ use super::transport::Packets;
 use crate::emit::frame::{
     AddressPlace, DPORT, DST, FRAGMENT, OFFSET, PROTOCOL, REMEMBERED, SPORT, SRC,
 };
-use crate::emit::packet::{Field, Readable, frame_again, header_again, put_back};
+use crate::emit::packet::{Field, Readable, header_again, put_back};
 use crate::plan::Target;
 use crate::policy::{Backend, Balance, Choice, Class};
 use crate::value::Mac;
@@ -32,7 +32,6 @@ const FACTOR_REG: Reg = R9;
 /// The complements of the old address and the words of the new one, for checksums.
 const DIFFERENCE: Reg = R9;
 
-const ADDRESSES: i16 = 12;
 const DESTINATION_MAC: [Field; 2] = [Field::new(0, Size::W), Field::new(4, Size::H)];
 
 /// Chooses a backend and sends the packet there. R0 is where the packet was counted.
@@ -46,8 +45,7 @@ pub fn balance(
     if balance.backends().len() > 1 {
         choose(a, balance, packets);
     }
-    reflect::reflect(a, broken);
-    let frame = frame_again(a, ADDRESSES, broken);
+    let frame = reflect::reflect(a, broken);
     let chosen = a.label("backend");
     tree(a, target, frame, balance.backends(), 0, chosen);
     a.place(chosen);

@@ -89,7 +89,9 @@ impl Block {
     pub fn emit(&self, a: &mut Assembler, target: Target) {
         let broken = a.label("broken");
         match &self.change {
-            Change::Reflect => reflect::reflect(a, broken),
+            Change::Reflect => {
+                reflect::reflect(a, broken);
+            }
             Change::Reply => reply::reply(a, target, self.class, broken),
             Change::Rewrite(rewrite) => {
                 rewrite::rewrite(a, target, rewrite, self.packets(), broken);

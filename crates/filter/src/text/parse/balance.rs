@@ -8,8 +8,8 @@ use super::meant::unknown;
 use super::values::Sort;
 use super::words::{Refusal, Step, Words};
 use crate::diag::Diagnostic;
-use crate::policy::{Backend, Balance, Choice};
-use crate::value::Prefix;
+use crate::policy::{Backend, Balance, Choice, Unfit, is_of_a_station};
+use crate::value::{Mac, Prefix};
 
 impl<'a> Reader<'a> {
     /// The backends, and by what they are chosen.
@@ -47,10 +47,21 @@ impl<'a> Reader<'a> {
             return Err(wrong.into());
         }
         let mac = match words.take("mac") {
-            true => Some(self.one_as(Sort::Station, words)?),
+            true => Some(self.station(words)?),
             false => None,
         };
         Ok(Backend { addr: addr?, mac })
+    }
+
+    /// The Ethernet address of a station.
+    pub fn station(&mut self, words: &mut Words<'a>) -> Step<Mac> {
+        let start = words.place().start;
+        let mac = self.one_as(Sort::Station, words)?;
+        if is_of_a_station(mac) {
+            return Ok(mac);
+        }
+        self.wrong.add(Diagnostic::new(start..words.end(), Unfit::NoStation.to_string()));
+        Err(Refusal::Said)
     }
 
     /// One address; `what` says what a prefix is not.
