@@ -110,7 +110,7 @@ fn every_action_has_its_word() {
     let actions: Vec<Action> = policy("drop\npass\nabort\ncount\ndefault pass")
         .rules()
         .iter()
-        .map(|rule| rule.action)
+        .map(|rule| rule.action.clone())
         .collect();
     assert_eq!(actions, [Action::Drop, Action::Pass, Action::Abort, Action::Count]);
 }
