@@ -91,7 +91,7 @@ fn form(test: &Test) -> String {
 }
 
 /// What a change is an example of.
-fn shape_of(change: Change) -> &'static str {
+fn shape_of(change: &Change) -> &'static str {
     match change {
         Change::Reflect => "reflect",
         Change::Reply => "reply",
@@ -144,7 +144,7 @@ fn forms_seen() -> BTreeSet<String> {
         }
         for rule in policy.rules() {
             seen.extend(rule.report.is_none().then(|| rule.action.word().into()));
-            seen.extend(rule.report.map(|report| event(rule.action, report)));
+            seen.extend(rule.report.map(|report| event(&rule.action, report)));
             seen.extend(rule.action.change().map(|change| shape_of(change).to_owned()));
             seen.extend(rule.name.as_ref().map(|_| "as".into()));
             seen.extend(rule.matching.terms().is_empty().then(|| "every packet".into()));
@@ -170,7 +170,7 @@ fn forms_seen() -> BTreeSet<String> {
 }
 
 /// What a rule that reports is an example of.
-fn event(action: Action, report: Report) -> String {
+fn event(action: &Action, report: Report) -> String {
     let terminal = action.verdict().map_or(String::new(), |verdict| format!("{verdict} "));
     let sampled = if report.one_in() > 1 { " 1/N" } else { "" };
     let snap = if report.snap() > 0 { " snap" } else { "" };
