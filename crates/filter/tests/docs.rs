@@ -5,8 +5,8 @@ use std::collections::BTreeSet;
 
 use palisade_filter::oracle::{Declared, decide, expected_frame};
 use palisade_filter::policy::{
-    Action, Change, End, EntryCounters, Policy, Protocol, Quantity, Relation, Report, Tag, Term,
-    Test, Verdict,
+    Action, Change, Choice, End, EntryCounters, Policy, Protocol, Quantity, Relation, Report, Tag,
+    Term, Test, Verdict,
 };
 use palisade_filter::text::WORDS;
 use palisade_filter::value::Family;
@@ -213,6 +213,9 @@ fn forms() -> BTreeSet<String> {
         "rewrite both",
         "vlan pop",
         "vlan push",
+        "balance round-robin",
+        "balance hash src",
+        "balance hash flow",
         "not",
         "or",
         "as",
