@@ -1,7 +1,7 @@
 //! Limits in the interpreter, where time is what the test says: held against arithmetic, and against
 //! the oracle's own buckets.
 
-use palisade_filter::oracle::{Declared, Limits, Reading, frame_of_words};
+use palisade_filter::oracle::{Contents as _, Declared, Limits, Reading, banned, frame_of_words};
 use palisade_filter::plan::{LIMITS, Mode};
 use palisade_filter::rehearsal::{Half, Rehearsal};
 use palisade_filter::{Access, Buffers, PlanError, Policy, Target, Verdict, compile, parse};
@@ -295,4 +295,91 @@ fn more_limits_by_key_than_there_are_maps_are_refused_by_the_rule() {
     let whole: String =
         (1..=300).map(|port| format!("limit 1/s drop udp dport {port}\n")).collect();
     assert!(compile(&policy(&format!("{whole}default pass\n")), Target::FLOOR).is_ok());
+}
+
+#[test]
+fn whoever_is_over_a_limit_is_banned_for_as_long_as_the_rule_says() {
+    let text = "set banned host { max 2 }\n\
+        drop src in banned as out\n\
+        limit 1/h burst 2 per src ban 1m set banned udp\n\
+        default pass\n";
+    for target in targets() {
+        let policy = policy(text);
+        let artifact = compile(&policy, target).expect("a program");
+        let mut rehearsal = Rehearsal::new(&policy, &artifact).expect("its maps are simulated");
+        let (mut limits, mut sets) = (Limits::default(), Declared::of(&policy));
+        let mut at = |now: u64, from: &str| {
+            rehearsal.set_now(now);
+            limits.set_now(now);
+            sets.set_now(now);
+            let packet = frame(&format!("udp from {from}"));
+            let reading = Reading::of(&packet);
+            let decision = reading.decide_after(&policy, &sets, &mut limits);
+            let run = rehearsal.run(&packet).unwrap_or_else(|fault| panic!("{fault}"));
+            assert!(rehearsal.agrees(&run, &decision), "at {now}: {run:?}, {decision:?}");
+            if let Some((set, addr, time)) = banned(&policy, &decision, &reading) {
+                sets.ban(set, addr, now + u64::from(time.as_secs()) * SECOND);
+            }
+            (run.verdict, rehearsal.row(run.row).line)
+        };
+        use Verdict::{Drop, Pass};
+        let minute = 60 * SECOND;
+        for from in ["192.0.2.9", "2001:db8::9"] {
+            let seen = [(); 4].map(|()| at(SECOND, from));
+            let passed = (Pass, Some(4));
+            assert_eq!(seen, [passed, passed, (Drop, Some(3)), (Drop, Some(2))], "{from}");
+        }
+        assert_eq!(at(SECOND + minute - 1, "192.0.2.9"), (Drop, Some(2)), "to the last instant");
+        assert_eq!(at(SECOND + minute, "192.0.2.9"), (Drop, Some(3)), "and is banned anew");
+        assert_eq!(at(SECOND + minute, "192.0.2.9"), (Drop, Some(2)));
+        assert_eq!(at(SECOND + 3 * 3600 * SECOND, "192.0.2.9"), (Pass, Some(4)), "at last");
+        assert_eq!(at(SECOND, "192.0.2.10"), (Pass, Some(4)), "others are not");
+    }
+}
+
+#[test]
+fn a_full_set_takes_no_ban_and_the_packet_is_dropped_all_the_same() {
+    let text = "set banned host { max 1 }\nlimit 1/h burst 1 per src ban 1m set banned udp\n\
+        default pass\n";
+    let mut both = Both::of(text);
+    let set = both.policy.set_id("banned").expect("a set");
+    both.rehearsal.insert(set, [("192.0.2.77".parse().expect("an item"), 0)]).expect("room");
+    let packet = frame("udp from 192.0.2.9");
+    assert_eq!([(); 3].map(|()| both.at(SECOND, &packet)), [Verdict::Pass, Verdict::Drop, Verdict::Drop]);
+}
+
+#[test]
+fn nobody_is_banned_in_shadow_mode() {
+    let text = "set banned host\ndrop src in banned\nban 1h set banned udp dport 9\ndefault pass\n";
+    let (policy, packet) = (policy(text), frame("udp from 192.0.2.9 to 192.0.2.1:9"));
+    let artifact = compile(&policy, Rehearsal::TARGET).expect("a program");
+    let mut rehearsal = Rehearsal::new(&policy, &artifact).expect("its maps are simulated");
+    let mut line = |mode: Mode| {
+        rehearsal.set_mode(mode).expect("a mode");
+        let run = rehearsal.run(&packet).expect("no fault");
+        rehearsal.row(run.row).line
+    };
+    assert_eq!([(); 3].map(|()| line(Mode::Shadow)), [Some(3); 3]);
+    assert_eq!([(); 2].map(|()| line(Mode::Enforce)), [Some(3), Some(2)]);
+}
+
+#[test]
+fn a_ban_shortens_no_entry() {
+    for (ends, lines) in [(0, [2, 2]), (3600 * SECOND, [2, 2]), (30 * SECOND, [2, 3])] {
+        let text = "set banned host\ndrop not udp src in banned\nban 1m set banned udp\ndefault pass\n";
+        let (policy, udp, tcp) =
+            (policy(text), frame("udp from 192.0.2.9"), frame("tcp from 192.0.2.9"));
+        let artifact = compile(&policy, Rehearsal::TARGET).expect("a program");
+        let mut rehearsal = Rehearsal::new(&policy, &artifact).expect("its maps are simulated");
+        let set = policy.set_id("banned").expect("a set");
+        rehearsal.insert(set, [("192.0.2.9".parse().expect("an item"), ends)]).expect("room");
+        rehearsal.set_now(SECOND);
+        assert_eq!(rehearsal.run(&udp).expect("no fault").verdict, Verdict::Drop);
+        let seen = [59, 62].map(|second| {
+            rehearsal.set_now(second * SECOND);
+            let run = rehearsal.run(&tcp).expect("no fault");
+            if run.verdict == Verdict::Drop { 2 } else { 3 }
+        });
+        assert_eq!(seen, lines, "{ends}");
+    }
 }
