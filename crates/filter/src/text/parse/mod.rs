@@ -24,7 +24,7 @@ mod words;
 use std::collections::HashMap;
 
 use define::Defines;
-use meant::{meant, no_statement, not_yet, unknown};
+use meant::{TERMS, meant, no_statement, not_yet, unknown};
 use names::Names;
 use words::{Refusal, Step, Words};
 
@@ -226,7 +226,9 @@ impl<'a> Reader<'a> {
             return Ok("vlan");
         }
         let wrong = no_statement(word.text, word.span);
-        let Some(near) = meant(word.text, STATEMENTS) else { return Err(wrong.into()) };
+        // Whoever begins with a term means that term.
+        let near = meant(word.text, STATEMENTS).filter(|_| !TERMS.contains(&word.text));
+        let Some(near) = near else { return Err(wrong.into()) };
         self.wrong.add(wrong);
         if let ("default", Said::Not) = (near, self.default) {
             self.default = Said::Wrongly;
