@@ -11,7 +11,7 @@ use palisade_filter::oracle::{Declared, Limits, Reading};
 use palisade_filter::{Target, Verdict, parse};
 use palisade_loader::TestRun;
 use palisade_tests::agree::agree;
-use palisade_tests::engine::Engine;
+use palisade_tests::engine::{Engine, Stay};
 use palisade_tests::packet::{FROM4, Packet, eth, icmp, ipv4, ipv6, tcp, udp};
 use palisade_tests::privilege::Kernel;
 
@@ -168,5 +168,26 @@ fn a_rate_is_held_within_two_percent_and_on_several_cpus_within_their_number() {
     let cpus = thread::available_parallelism().map_or(1, usize::from).min(4);
     for (rate, key) in [(200_000, "per src"), (1_000_000, "")] {
         held(&kernel, rate, key, cpus, cpus as u64);
+    }
+}
+
+#[test]
+fn the_kernel_bans_whoever_is_over_a_limit_and_counts_the_bans_that_find_no_room() {
+    let Some(kernel) = Kernel::or_skip() else { return };
+    let text = "set banned host { max 2 }\ndrop src in banned\n\
+        limit 1/h burst 2 per src ban 1h set banned udp\ndefault pass\n";
+    let rows = |outcome: &palisade_tests::outcome::Outcome| outcome.row.line;
+    for target in &kernel.targets {
+        let mut engine = Engine::load(&kernel, text, *target);
+        engine.add_for("banned", "2001:db8::7", Stay::For(Duration::from_secs(3600)));
+        let mut lines = |from: &str| {
+            let frame = query(from);
+            [(); 4].map(|()| rows(&engine.run(&frame).unwrap_or_else(|fault| panic!("{fault}"))))
+        };
+        assert_eq!(lines("2001:db8::7"), [Some(2); 4], "{target:?}");
+        assert_eq!(lines("192.0.2.9"), [Some(4), Some(4), Some(3), Some(2)], "{target:?}");
+        assert_eq!(lines("192.0.2.10"), [Some(4), Some(4), Some(3), Some(3)], "no room: {target:?}");
+        assert_eq!(engine.hits("banned", "192.0.2.9")[0], 1, "the packet behind the ban");
+        assert_eq!(engine.refused("banned"), 2);
     }
 }

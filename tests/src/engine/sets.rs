@@ -7,7 +7,7 @@ use palisade_filter::{ByteOrder, Item, SetKind};
 use palisade_filter::policy::{EntryCounters, Set};
 use palisade_filter::structure::flat::{HEAD_WORDS, Part, Room};
 use palisade_filter::structure::service::{self, Placed};
-use palisade_filter::structure::{ENTRY_UNTIL, HITS_SIZE, NetPart, host};
+use palisade_filter::structure::{ENTRY_UNTIL, FILL_WORDS, HITS_SIZE, NetPart, host};
 use palisade_filter::value::{Mac, Prefix, Service};
 use palisade_loader::{Insert, Map, MappedMut, PerCpuMap, Wire, clock};
 
@@ -160,6 +160,11 @@ impl Engine {
     /// How many entries each part of a `net` set has, as the program is told.
     pub fn fill(&self, set: &str) -> [u64; 4] {
         *self.head(set).first_chunk().expect("four counts")
+    }
+
+    /// How many bans a `host` set had no room for.
+    pub fn refused(&self, set: &str) -> u64 {
+        self.head(set)[FILL_WORDS]
     }
 
     /// Tells the program how many entries each part of a `net` set has.
