@@ -12,6 +12,7 @@ use palisade_filter::{Access, Artifact, Buffers, ByteOrder, Mode, Policy, Target
 use palisade_loader::{LoadOptions, MapHandle, Program as Loaded};
 use palisade_tests::agree::{Entry, Life, Readings, contents};
 use palisade_tests::interpreted::Interpreted;
+use palisade_tests::limited::Limited;
 use palisade_tests::near;
 use palisade_tests::odd::judge::{by_policy, can_show, disagreements, told_by};
 use palisade_tests::privilege::Kernel;
@@ -56,6 +57,8 @@ pub enum Made {
     Program(Case, &'static [Patch]),
     /// The same, and it is seen in this mode.
     Moded(Mode, Case, &'static [Patch]),
+    /// The same, and it is seen by packets that come in time.
+    Timed(Mode, Case, &'static [Patch]),
     /// The program is not safe.
     Unsafe(Case, &'static [Patch]),
     /// Another policy is compiled than the one that was written; rules keep their lines.
@@ -89,6 +92,9 @@ impl Made {
             Self::Moded(..) => {
                 "machine::oracle::in_shadow_what_would_be_dropped_passes_and_is_counted_apart"
             }
+            Self::Timed(..) => {
+                "machine::limits::limits_by_chance_are_kept_without_a_kernel_as_the_oracle_keeps_them"
+            }
             Self::Unsafe(..) => "verify::own::every_example_is_accepted_for_every_target",
             Self::Misread(_) => "oracle::odd::every_odd_frame_gets_its_verdict",
             Self::Misjudged(..) | Self::Misinformed(..) => {
@@ -98,10 +104,11 @@ impl Made {
     }
 
     /// What the bug is shown on, and in which mode; nothing where it is the table of odd frames,
-    /// about which the judge's own test is.
+    /// about which the judge's own test is, or packets in time, which are put to the work without the
+    /// bug as well.
     pub fn case(&self) -> Option<(Case, Mode)> {
         match self {
-            Self::Reading(_) | Self::Misread(_) => None,
+            Self::Reading(_) | Self::Misread(_) | Self::Timed(..) => None,
             Self::Program(case, _)
             | Self::Unsafe(case, _)
             | Self::Planned(case, _)
@@ -119,6 +126,7 @@ impl Made {
             Self::Reading(patches) => odd_frames(patches),
             Self::Program(case, patches) => Bench::of(*case).patched(patches).judge(Mode::Enforce),
             Self::Moded(mode, case, patches) => Bench::of(*case).patched(patches).judge(*mode),
+            Self::Timed(mode, case, patches) => in_time(*mode, *case, patches),
             Self::Unsafe(case, patches) => {
                 unsafe_is_refused(&Bench::of(*case).patched(patches).artifact.program)
             }
@@ -143,6 +151,20 @@ impl Made {
             }
         }
     }
+}
+
+/// Whether packets in time fare as the oracle says; they must, without the patches.
+fn in_time(mode: Mode, case: Case, patches: &[Patch]) -> Judged {
+    const INTERVAL: u64 = 1_000_000;
+    let policy = parse(case.text).unwrap_or_else(|why| panic!("{why:?}\nof:\n{}", case.text));
+    let artifact = compile(&policy, TARGET).unwrap_or_else(|why| panic!("{why}"));
+    let judged = |program: &Program| {
+        Limited::new(&policy, &artifact, program, mode).meet(1, INTERVAL, 4000)
+    };
+    safe(&artifact.program).and_then(|_| judged(&artifact.program)).expect("it is without the bug");
+    let (program, hung) = patched(&artifact.program, patches);
+    assert_hung(patches, &hung);
+    judged(&program)
 }
 
 /// What the judges say of a case without a bug.
