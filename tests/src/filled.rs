@@ -3,13 +3,13 @@
 
 use std::collections::BTreeMap;
 
-use palisade_filter::{ByteOrder, Item};
 use palisade_filter::policy::{EntryCounters, Policy, Set};
 use palisade_filter::structure::flat::HEAD_WORDS;
 use palisade_filter::structure::flat::Part;
 use palisade_filter::structure::service::{self, Placed};
 use palisade_filter::structure::{FILL_WORDS, Fill, NetPart, fill_map, host};
 use palisade_filter::value::{Mac, Prefix, SetKind};
+use palisade_filter::{ByteOrder, Item};
 
 use crate::agree::{Entry, Life};
 use crate::tables::{self, Tables};

@@ -20,8 +20,12 @@ const TOLERANCE: u64 = 20;
 
 fn query(from: &str) -> Vec<u8> {
     match from.parse().expect("an address") {
-        std::net::IpAddr::V4(addr) => (Packet::new() / eth() / ipv4().src(addr) / udp(1, 53)).build(),
-        std::net::IpAddr::V6(addr) => (Packet::new() / eth() / ipv6().src(addr) / udp(1, 53)).build(),
+        std::net::IpAddr::V4(addr) => {
+            (Packet::new() / eth() / ipv4().src(addr) / udp(1, 53)).build()
+        }
+        std::net::IpAddr::V6(addr) => {
+            (Packet::new() / eth() / ipv6().src(addr) / udp(1, 53)).build()
+        }
     }
 }
 
@@ -52,13 +56,14 @@ fn the_kernel_counts_by_the_same_keys_as_the_oracle() {
     frames.push((Packet::new() / eth() / ipv4() / tcp(1, 53)).build());
     frames.push((Packet::new() / eth() / ipv4() / icmp(8, 0)).build());
     let frames: Vec<Vec<u8>> = (0..4).flat_map(|_| frames.clone()).collect();
-    for key in
-        ["", "per src", "per dst", "per src/24/64", "per dst/8/127 size 1024", "per flow"]
-    {
+    for key in ["", "per src", "per dst", "per src/24/64", "per dst/8/127 size 1024", "per flow"] {
         for target in &kernel.targets {
             let text = format!("limit 1/h burst 2 {key} drop not arp\ndefault pass\n");
             let verdicts = same(&kernel, &text, &frames, *target);
-            assert!(verdicts.contains(&Verdict::Drop) && verdicts.contains(&Verdict::Pass), "{text}");
+            assert!(
+                verdicts.contains(&Verdict::Drop) && verdicts.contains(&Verdict::Pass),
+                "{text}"
+            );
         }
     }
 }
@@ -73,7 +78,8 @@ fn what_is_under_a_limit_meets_the_next_rule_also_in_the_kernel() {
         limit 1/h burst 4 per flow reflect udp\n\
         limit 1kbit/s burst 800bit per dst vlan push 7 udp\n\
         default drop\n";
-    let frames: Vec<Vec<u8>> = ["192.0.2.9", "192.0.2.10"].into_iter().cycle().take(12).map(query).collect();
+    let frames: Vec<Vec<u8>> =
+        ["192.0.2.9", "192.0.2.10"].into_iter().cycle().take(12).map(query).collect();
     for target in &kernel.targets {
         let verdicts = same(&kernel, text, &frames, *target);
         for verdict in [Verdict::Drop, Verdict::Pass, Verdict::Aborted] {
@@ -186,7 +192,11 @@ fn the_kernel_bans_whoever_is_over_a_limit_and_counts_the_bans_that_find_no_room
         };
         assert_eq!(lines("2001:db8::7"), [Some(2); 4], "{target:?}");
         assert_eq!(lines("192.0.2.9"), [Some(4), Some(4), Some(3), Some(2)], "{target:?}");
-        assert_eq!(lines("192.0.2.10"), [Some(4), Some(4), Some(3), Some(3)], "no room: {target:?}");
+        assert_eq!(
+            lines("192.0.2.10"),
+            [Some(4), Some(4), Some(3), Some(3)],
+            "no room: {target:?}"
+        );
         assert_eq!(engine.hits("banned", "192.0.2.9")[0], 1, "the packet behind the ban");
         assert_eq!(engine.refused("banned"), 2);
     }

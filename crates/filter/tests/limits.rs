@@ -58,7 +58,8 @@ struct Chance(u64);
 
 impl Chance {
     fn below(&mut self, most: u64) -> u64 {
-        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        self.0 =
+            self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
         (self.0 >> 33) % most
     }
 }
@@ -74,7 +75,8 @@ fn a_policy_without_limits_has_no_map_and_no_instruction_for_them() {
 fn a_burst_passes_at_once_and_then_one_packet_each_interval() {
     for (rate, interval) in [("10/s", SECOND / 10), ("6/m", 10 * SECOND), ("1/h", 3600 * SECOND)] {
         for key in ["", "per src", "per dst/24/64", "per flow"] {
-            let mut both = Both::of(&format!("limit {rate} burst 3 {key} drop udp\ndefault pass\n"));
+            let mut both =
+                Both::of(&format!("limit {rate} burst 3 {key} drop udp\ndefault pass\n"));
             let packet = frame("udp from 192.0.2.9");
             let start = 7 * SECOND;
             assert_eq!(both.passed(start, &packet, 5), 3, "{rate} {key}");
@@ -182,7 +184,11 @@ fn each_key_has_a_limit_of_its_own() {
 fn targets() -> Vec<Target> {
     let shapes = [Buffers::Single, Buffers::Multi];
     let of = |buffers| {
-        [Access::Pointers, Access::Helpers].map(|access| Target { buffers, access, ..Target::FLOOR })
+        [Access::Pointers, Access::Helpers].map(|access| Target {
+            buffers,
+            access,
+            ..Target::FLOOR
+        })
     };
     shapes.into_iter().flat_map(of).collect()
 }
@@ -345,7 +351,10 @@ fn a_full_set_takes_no_ban_and_the_packet_is_dropped_all_the_same() {
     let set = both.policy.set_id("banned").expect("a set");
     both.rehearsal.insert(set, [("192.0.2.77".parse().expect("an item"), 0)]).expect("room");
     let packet = frame("udp from 192.0.2.9");
-    assert_eq!([(); 3].map(|()| both.at(SECOND, &packet)), [Verdict::Pass, Verdict::Drop, Verdict::Drop]);
+    assert_eq!(
+        [(); 3].map(|()| both.at(SECOND, &packet)),
+        [Verdict::Pass, Verdict::Drop, Verdict::Drop]
+    );
 }
 
 #[test]
@@ -366,7 +375,8 @@ fn nobody_is_banned_in_shadow_mode() {
 #[test]
 fn a_ban_shortens_no_entry() {
     for (ends, lines) in [(0, [2, 2]), (3600 * SECOND, [2, 2]), (30 * SECOND, [2, 3])] {
-        let text = "set banned host\ndrop not udp src in banned\nban 1m set banned udp\ndefault pass\n";
+        let text =
+            "set banned host\ndrop not udp src in banned\nban 1m set banned udp\ndefault pass\n";
         let (policy, udp, tcp) =
             (policy(text), frame("udp from 192.0.2.9"), frame("tcp from 192.0.2.9"));
         let artifact = compile(&policy, Rehearsal::TARGET).expect("a program");

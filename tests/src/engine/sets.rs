@@ -3,12 +3,12 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use palisade_filter::{ByteOrder, Item, SetKind};
 use palisade_filter::policy::{EntryCounters, Set};
 use palisade_filter::structure::flat::{HEAD_WORDS, Part, Room};
 use palisade_filter::structure::service::{self, Placed};
 use palisade_filter::structure::{ENTRY_UNTIL, FILL_WORDS, HITS_SIZE, NetPart, host};
 use palisade_filter::value::{Mac, Prefix, Service};
+use palisade_filter::{ByteOrder, Item, SetKind};
 use palisade_loader::{Insert, Map, MappedMut, PerCpuMap, Wire, clock};
 
 use super::{Counts, Engine, map_named};

@@ -90,9 +90,9 @@ fn the_banned_and_those_in_the_trap_are_dropped() {
             .decides([eth() / arp(1)])
             .leaves_to("default pass", [eth() / from4("203.0.113.9") / udp(1, 2)]),
         of("keep nd")
-            .decides([
-                eth() / from6("2001:db8:9::9").hop_limit(255) / neighbour_solicitation("2001:db8::1"),
-            ])
+            .decides([eth()
+                / from6("2001:db8:9::9").hop_limit(255)
+                / neighbour_solicitation("2001:db8::1")])
             .leaves_to("default pass", [eth() / from6("2001:db8:9::9") / icmp6(128, 0)]),
         of("keep src in friends")
             .decides([trapped("192.0.2.7", 23), eth() / from6("2001:db8:a::1") / tcp(1, 23)])

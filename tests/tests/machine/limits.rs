@@ -36,7 +36,8 @@ fn target(chance: &mut Chance) -> Target {
 }
 
 fn policy(chance: &mut Chance) -> String {
-    let mut text = "set banned host { timeout 1m }\nset nets net { elements { 192.0.2.2 } }\n".to_owned();
+    let mut text =
+        "set banned host { timeout 1m }\nset nets net { elements { 192.0.2.2 } }\n".to_owned();
     for _ in 0..1 + chance.below(4) {
         text += &rule(chance);
     }
@@ -92,6 +93,10 @@ fn rule(chance: &mut Chance) -> String {
     ];
     let [rate, key, action, matching] =
         [RATES.as_slice(), &KEYS, &ACTIONS, &MATCHES].map(|all| all[chance.below(all.len())]);
-    let limit = if chance.once_in(6) && !action.is_empty() { String::new() } else { format!("limit {rate} {key}") };
+    let limit = if chance.once_in(6) && !action.is_empty() {
+        String::new()
+    } else {
+        format!("limit {rate} {key}")
+    };
     format!("{limit} {action} {matching}\n")
 }

@@ -158,9 +158,8 @@ fn in_time(mode: Mode, case: Case, patches: &[Patch]) -> Judged {
     const INTERVAL: u64 = 1_000_000;
     let policy = parse(case.text).unwrap_or_else(|why| panic!("{why:?}\nof:\n{}", case.text));
     let artifact = compile(&policy, TARGET).unwrap_or_else(|why| panic!("{why}"));
-    let judged = |program: &Program| {
-        Limited::new(&policy, &artifact, program, mode).meet(1, INTERVAL, 4000)
-    };
+    let judged =
+        |program: &Program| Limited::new(&policy, &artifact, program, mode).meet(1, INTERVAL, 4000);
     safe(&artifact.program).and_then(|_| judged(&artifact.program)).expect("it is without the bug");
     let (program, hung) = patched(&artifact.program, patches);
     assert_hung(patches, &hung);

@@ -21,7 +21,8 @@ default pass
 fn capture(packets: &[(u64, u8, u16)]) -> Vec<u8> {
     let mut writer = Writer::new(Vec::new()).expect("memory");
     for (millisecond, host, port) in packets {
-        let frame = (eth() / ipv4().src(format!("198.51.100.{host}").as_str()) / udp(4000, *port)).build();
+        let frame =
+            (eth() / ipv4().src(format!("198.51.100.{host}").as_str()) / udp(4000, *port)).build();
         let wire = u32::try_from(frame.len()).expect("short");
         let time = Some(Duration::from_secs(1_790_000_000) + Duration::from_millis(*millisecond));
         writer.write(&Captured { frame: &frame, wire, time }).expect("memory");
@@ -88,7 +89,10 @@ verdict: pass, by line 5, `default pass`
     assert!(text.ends_with(want), "{text}");
     let text = explain(&["--pcap", &pcap, "--packet", "3"]);
     assert!(text.contains("    yes, limit 2/m burst 2 per src: the packet is over it\n"), "{text}");
-    assert!(text.contains("    no, src in banned: src is 198.51.100.7, covered by no entry\n"), "{text}");
+    assert!(
+        text.contains("    no, src in banned: src is 198.51.100.7, covered by no entry\n"),
+        "{text}"
+    );
     assert!(text.contains("verdict: drop, by line 3, "), "{text}");
     let text = explain(&["--pcap", &pcap, "--packet", "4"]);
     let named = "    yes, src in banned: src is 198.51.100.7, covered by the entry 198.51.100.7\n";

@@ -19,7 +19,9 @@ fn from(address: &str, port: u16, count: u16) -> Vec<Vec<u8>> {
 }
 
 fn from6(address: &str, count: u16) -> Vec<Vec<u8>> {
-    (4000..4000 + count).map(|sport| (eth() / ipv6().src(address) / udp(sport, 9)).build()).collect()
+    (4000..4000 + count)
+        .map(|sport| (eth() / ipv6().src(address) / udp(sport, 9)).build())
+        .collect()
 }
 
 #[test]
@@ -37,7 +39,8 @@ fn the_banned_are_listed_with_the_time_left_and_let_in_again() {
         assert_eq!(listed["sets"]["banned"]["refused"], 0, "{listed}");
         let now = SystemTime::now().duration_since(UNIX_EPOCH).expect("after 1970").as_secs();
         for entry in listed["sets"]["banned"]["entries"].as_array().expect("entries") {
-            let [added, expires] = ["added", "expires"].map(|of| entry[of].as_u64().expect("a time"));
+            let [added, expires] =
+                ["added", "expires"].map(|of| entry[of].as_u64().expect("a time"));
             assert!((now - 60..=now + 1).contains(&added), "{entry} at {now}");
             assert!((now + 3500..=now + 3601).contains(&expires), "{entry} at {now}");
         }

@@ -12,9 +12,7 @@ use palisade_asm::{
 };
 
 use super::event::knows_protocol;
-use super::frame::{
-    AddressPlace, COPY, DPORT, DST, FLOW, LEN, PROTOCOL, SAVED, SPORT, SRC, Slot,
-};
+use super::frame::{AddressPlace, COPY, DPORT, DST, FLOW, LEN, PROTOCOL, SAVED, SPORT, SRC, Slot};
 use super::rules::Rules;
 use super::sets::{look_up, version};
 use crate::plan::{Cost, LimitPlace, PRICE_BITS, RowId, UNIT_BITS, room};

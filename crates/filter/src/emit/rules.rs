@@ -9,8 +9,8 @@
 use palisade_asm::{Assembler, Cond as If, Label, MapId, Note, R0, R1};
 
 use super::event::EventMaps;
-use super::limit::LimitMaps;
 use super::frame::{HITS, IS_HIT, KEY, REMEMBERED, ROW, Slot};
+use super::limit::LimitMaps;
 use super::sets::{self, Hit, SetMaps};
 use super::tables;
 use super::tests;

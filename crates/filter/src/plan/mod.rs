@@ -37,9 +37,7 @@ pub use events::{
 };
 use group::{Collected, group, remember};
 pub use group::{Key, MOST_REMEMBERED, Node};
-pub use limits::{
-    Cost, LIMITS, LimitPlace, Limits, PRICE_BITS, UNIT_BITS, room,
-};
+pub use limits::{Cost, LIMITS, LimitPlace, Limits, PRICE_BITS, UNIT_BITS, room};
 pub use mode::Mode;
 pub use reduce::Cond;
 pub(crate) use rows::FIRST_RULE;

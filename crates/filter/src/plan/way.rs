@@ -12,9 +12,7 @@ use super::imply::{all_imply, excludes, implies, is_point};
 use super::price::Price;
 use super::reduce::{Cond, Reduced, reduce};
 use super::rows::{FIRST_RULE, RowId};
-use crate::policy::{
-    Action, Class, Lane, Limit, LimitKey, Policy, Report, Rule, Test, Truth,
-};
+use crate::policy::{Action, Class, Lane, Limit, LimitKey, Policy, Report, Rule, Test, Truth};
 
 /// How far the headers of a class are read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]

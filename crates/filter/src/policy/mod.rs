@@ -20,9 +20,7 @@ pub use balance::{Backend, Balance, Choice, Unfit};
 pub(crate) use change::is_of_a_station;
 pub use change::{Change, REPLY_HOPS, Rewrite};
 pub use flaw::Flaw;
-pub use limit::{
-    BITS, BurstTooLong, Every, Limit, LimitKey, Prefixes, Rate, can_be, of_ip,
-};
+pub use limit::{BITS, BurstTooLong, Every, Limit, LimitKey, Prefixes, Rate, can_be, of_ip};
 pub use report::{EventRate, Report};
 pub use term::{
     Contradiction, End, Match, Protocol, Quantity, Relation, TCP_FLAGS, Tag, TcpFlags, Term, Test,

@@ -106,7 +106,9 @@ impl Key for MacKey {
 impl Key for HostKey {
     fn of(item: &Item) -> Option<Self> {
         match item {
-            Item::Net(prefix) if prefix.is_host() => Some(host::key(prefix.addr(), ByteOrder::HOST)),
+            Item::Net(prefix) if prefix.is_host() => {
+                Some(host::key(prefix.addr(), ByteOrder::HOST))
+            }
             Item::Net(_) | Item::Mac(_) | Item::Service(_) => None,
         }
     }

@@ -18,7 +18,9 @@ impl<'a> Reader<'a> {
         }
         if !words.take("set") {
             let wrong = words.expected("`set` and the set that takes the banned");
-            return Err(wrong.help("declare one, as `set banned host`: `ban 1h set banned`").into());
+            return Err(wrong
+                .help("declare one, as `set banned host`: `ban 1h set banned`")
+                .into());
         }
         let place = words.place();
         let set = self.set_named(SetKind::Host, Sort::Item(SetKind::Host), words)?;
@@ -26,7 +28,8 @@ impl<'a> Reader<'a> {
         match time?.or(usual) {
             Some(time) => Ok(Ban { set, time }),
             None => {
-                let wrong = Diagnostic::new(place, "neither the rule nor the set says for how long");
+                let wrong =
+                    Diagnostic::new(place, "neither the rule nor the set says for how long");
                 self.wrong.add(wrong.help("write `ban 1h set …`, or give the set a `timeout`"));
                 Err(Refusal::Said)
             }

@@ -175,7 +175,8 @@ fn key(word: &Word<'_>) -> Result<Key, Diagnostic> {
         Some(bits) => Ok(Key { word: known, bits, span }),
         None => {
             let wrong = Diagnostic::new(span, format!("`{}` is no key of a limit", word.text));
-            Err(wrong.help("a key is `src`, `dst`, one of these with bits, as `src/24/64`, or `flow`"))
+            Err(wrong
+                .help("a key is `src`, `dst`, one of these with bits, as `src/24/64`, or `flow`"))
         }
     }
 }
@@ -195,7 +196,8 @@ pub fn with_implied(implied: &[Term], own: &Match) -> Match {
 /// `1000/s`, `50k/m`, `10mbit/s`.
 fn rate(word: &Word<'_>) -> Result<Rate, Diagnostic> {
     let wrong = |what: String| Diagnostic::new(word.span.clone(), what);
-    let not_one = || wrong(format!("`{}` is not a rate such as 1000/s, 10/m or 10mbit/s", word.text));
+    let not_one =
+        || wrong(format!("`{}` is not a rate such as 1000/s, 10/m or 10mbit/s", word.text));
     let Some((number, every)) = word.text.split_once('/') else {
         return Err(match decimal(word.text) {
             Some(number) => not_one().help(format!("write `{number}/s`")),
@@ -213,7 +215,9 @@ fn rate(word: &Word<'_>) -> Result<Rate, Diagnostic> {
             None => Err(wrong(format!("`{}` is not from 1kbit/s to 1000gbit/s", word.text))),
         };
     }
-    let every = every.ok_or_else(|| not_one().help("a rate is a second, a minute or an hour: `/s`, `/m`, `/h`"))?;
+    let every = every.ok_or_else(|| {
+        not_one().help("a rate is a second, a minute or an hour: `/s`, `/m`, `/h`")
+    })?;
     let (digits, unit) = match (number.strip_suffix('k'), number.strip_suffix('M')) {
         (Some(digits), _) => (digits, 1000),
         (_, Some(digits)) => (digits, 1_000_000),
@@ -228,7 +232,8 @@ fn rate(word: &Word<'_>) -> Result<Rate, Diagnostic> {
 
 /// A number with a unit of bits; the inner `None` where there is such a unit and no such number.
 fn bits(text: &str) -> Option<Option<u64>> {
-    let (digits, unit) = BITS.iter().find_map(|(word, unit)| Some((text.strip_suffix(word)?, unit)))?;
+    let (digits, unit) =
+        BITS.iter().find_map(|(word, unit)| Some((text.strip_suffix(word)?, unit)))?;
     Some(decimal(digits).and_then(|number| u64::from(number).checked_mul(*unit)))
 }
 
@@ -252,8 +257,9 @@ fn burst(rate: Rate, word: &Word<'_>) -> Result<u64, Diagnostic> {
         (None, Rate::Packets { .. }) => {
             Err(wrong(format!("`{}` is not a burst of one packet or more", word.text)))
         }
-        (None, Rate::Bits(_)) => {
-            Err(wrong(format!("`{}` is not a burst of {least}bit or more: no frame fits", word.text)))
-        }
+        (None, Rate::Bits(_)) => Err(wrong(format!(
+            "`{}` is not a burst of {least}bit or more: no frame fits",
+            word.text
+        ))),
     }
 }

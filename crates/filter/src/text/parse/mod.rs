@@ -209,8 +209,7 @@ impl<'a> Reader<'a> {
             None => Ok(action(word).ok_or_else(|| not_yet(word, place))?),
         };
         let decides = matches!(action, Ok(Action::Drop | Action::Pass | Action::Abort));
-        let report =
-            if decides && words.take("event") { self.report(words) } else { Ok(None) };
+        let report = if decides && words.take("event") { self.report(words) } else { Ok(None) };
         self.rule(action, report, line, all, words)
     }
 
