@@ -5,16 +5,20 @@
 //! Sets are filled here as `palisade_filter::structure` documents them, without the tool's own
 //! code, so that a mistake of the tool cannot hide one of the program.
 
+mod behind;
 mod events;
 mod sets;
 
+use behind::Behind;
 use events::Events;
 use palisade_asm::btf::ProgramBtf;
 use palisade_asm::{ByteOrder, Image};
 use palisade_filter::oracle::changed;
 use palisade_filter::plan::{CONTROL, COUNTERS, Control, Mode};
 use palisade_filter::rehearsal::Told;
-use palisade_filter::{Artifact, Buffers, Policy, Row, Target, Verdict, compile, parse};
+use palisade_filter::{
+    Artifact, Buffers, Neighbours, Policy, Row, Target, Tenure, Verdict, compile_as, parse,
+};
 use palisade_loader::{
     Insert, LoadError, LoadOptions, Map, MapHandle, ObjectId, ObjectKind, PerCpuMap, Program,
     TestRun, Ticks, Wire,
@@ -40,6 +44,7 @@ pub struct Engine {
     seen: Vec<Counts>,
     sets: Sets,
     events: Option<Events>,
+    behind: Option<Behind>,
     /// Last, so that all else has been given up when it looks.
     _watch: Watch,
 }
@@ -54,9 +59,20 @@ impl Engine {
     }
 
     /// Compiles and loads a policy; its text must be good.
-    pub fn try_load(_: &Kernel, text: &str, target: Target) -> Result<Self, LoadError> {
+    pub fn try_load(kernel: &Kernel, text: &str, target: Target) -> Result<Self, LoadError> {
+        Self::try_load_beside(kernel, text, target, Tenure::Standing.into())
+    }
+
+    /// The same with other programs beside it: where it has a slot, one stands in it.
+    pub fn try_load_beside(
+        _: &Kernel,
+        text: &str,
+        target: Target,
+        neighbours: Neighbours,
+    ) -> Result<Self, LoadError> {
         let policy = parse(text).unwrap_or_else(|errors| panic!("{errors:?}\nof:\n{text}"));
-        let artifact = compile(&policy, target).unwrap_or_else(|e| panic!("{e}\nof:\n{text}"));
+        let artifact = compile_as(&policy, target, neighbours);
+        let artifact = artifact.unwrap_or_else(|e| panic!("{e}\nof:\n{text}"));
         let image = artifact.program.encode(target.isa).expect("a program can be encoded");
         let create = |decl| MapHandle::create(decl).unwrap_or_else(|error| panic!("{error}"));
         let maps: Vec<MapHandle> = image.maps.iter().map(create).collect();
@@ -70,9 +86,21 @@ impl Engine {
         let counters = PerCpuMap::new(map_named(&maps, COUNTERS)).expect("the counters' shape");
         let seen = vec![[0, 0]; artifact.rows.len() * 2];
         let (sets, events) = (Sets::default(), Events::of(&maps));
+        let behind = Behind::of(&maps, buffers);
         let _watch = Watch::new(objects(&program, &maps));
-        let engine =
-            Self { policy, artifact, image, maps, program, counters, seen, sets, events, _watch };
+        let engine = Self {
+            policy,
+            artifact,
+            image,
+            maps,
+            program,
+            counters,
+            seen,
+            sets,
+            events,
+            behind,
+            _watch,
+        };
         engine.set_clock();
         for filling in &engine.artifact.fillings {
             engine.maps[filling.map].fill(&filling.entries).unwrap_or_else(|e| panic!("{e}"));
@@ -107,6 +135,7 @@ impl Engine {
         let grown = self.grown();
         let sums = [u64::from(times), frame.len() as u64];
         let outcome = Outcome::of(verdict, &self.artifact.rows, grown, sums)?;
+        self.behind.as_ref().map_or(Ok(()), |behind| behind.got(verdict, times))?;
         let once_less = (1..times).fold(frame.to_vec(), |frame, _| outcome.frame_out(&frame));
         outcome.with_frame(&once_less, back)
     }

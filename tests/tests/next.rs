@@ -7,11 +7,13 @@ use std::path::Path;
 use palisade_asm::{
     Assembler, Cond, Isa, MapDecl, MapFlags, MapKind, R0, R1, R2, R3, R6, Size, Swap,
 };
-use palisade_filter::Buffers;
+use palisade_filter::{Buffers, Mode, Neighbours, Next, Tenure, Verdict};
 use palisade_loader::{self as loader, Insert, LoadOptions, Map, MapHandle, PinDir, Program};
+use palisade_tests::agree::Readings;
 use palisade_tests::lab::{BPFFS, FENCE, Lab, NEAR, Output};
 use palisade_tests::packet::{eth, ipv4, udp};
 use palisade_tests::privilege::Kernel;
+use palisade_tests::random::{Chance, frame as frame_by_chance, policy};
 use palisade_tests::struck::{KILL, points, strace, struck, tree};
 use serde_json::{Value, json};
 
@@ -377,4 +379,32 @@ fn a_kill_while_what_comes_next_is_set_leaves_the_old_or_the_new_and_is_put_righ
 #[test]
 fn the_fence_is_none_of_the_ports() {
     assert!(![OURS, OPEN, THEIRS].contains(&FENCE));
+}
+
+#[test]
+fn the_kernel_hands_on_what_passes_by_the_oracle_and_nothing_else() {
+    let Some(kernel) = Kernel::or_skip() else { return };
+    let beside = Neighbours { tenure: Tenure::Standing, next: Next::Slot };
+    let mut passed = 0;
+    for (seed, target) in (1..=16).zip(kernel.targets.iter().cycle()) {
+        let mut chance = Chance::new(seed);
+        let made = policy(&mut chance);
+        let readings = Readings::beside(&kernel, &made.text, &made.entries, (*target, beside));
+        let mut readings = readings.unwrap_or_else(|refusal| panic!("{refusal}"));
+        for mode in [Mode::Enforce, Mode::Shadow, Mode::Off] {
+            readings.switch(mode);
+            for _ in 0..100 {
+                // No kernel's test run takes a shorter one.
+                let frame = frame_by_chance(&mut chance);
+                if frame.len() < 14 {
+                    continue;
+                }
+                match readings.decide(&frame) {
+                    Ok(decision) => passed += u32::from(decision.verdict == Verdict::Pass),
+                    Err(difference) => panic!("seed {seed}: {difference}\nof:\n{}", made.text),
+                }
+            }
+        }
+    }
+    assert!(passed > 300, "{passed}");
 }
