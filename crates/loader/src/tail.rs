@@ -159,3 +159,68 @@ fn caller() -> Option<Image> {
     a.load_map(R2, slots).mov(R3, 0).call(Helper::TAIL_CALL).mov(R0, 2).exit();
     a.finish().ok()?.encode(Isa::V3).ok()
 }
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+
+    use super::*;
+
+    fn loaded(buffers: Buffers, kind: AttachType) -> Result<Program, Errno> {
+        let mut a = Assembler::new();
+        a.mov(R0, 2).exit();
+        let image = a.finish().expect("a program").encode(Isa::V3).expect("an image");
+        Program::try_load(&image, &[], buffers, kind)
+    }
+
+    /// Whether the kernel lets a program that is loaded for `buffers` call another one.
+    fn calls(buffers: Buffers, other: &Program) -> bool {
+        let slots = MapHandle::create(&slots()).expect("an array of programs");
+        let map = slots.try_clone().expect("a descriptor");
+        let image = caller().expect("a program");
+        Program::try_load(&image, &[map], buffers, AttachType::Xdp).expect("the kernel takes it");
+        slots.set_program(0, other).is_ok()
+    }
+
+    #[test]
+    fn what_is_loaded_otherwise_is_told_by_what_differs_wherever_the_kernel_refuses_it() {
+        if let Err(errno) = loaded(Buffers::Single, AttachType::Xdp) {
+            let required = std::env::var_os("PALISADE_KERNEL").is_some_and(|v| v == "require");
+            assert!(!required, "{errno}");
+            writeln!(std::io::stderr(), "skipped: {errno}").expect("stderr");
+            return;
+        }
+        let all = [Buffers::Single, Buffers::Multi];
+        for caller in all {
+            for (buffers, kind) in all.into_iter().flat_map(|buffers| {
+                [AttachType::Xdp, AttachType::Unsaid].map(|kind| (buffers, kind))
+            }) {
+                // Before Linux 5.18 there are no programs for several buffers.
+                let Ok(other) = loaded(buffers, kind) else { continue };
+                if caller == Buffers::Multi && loaded(Buffers::Multi, kind).is_err() {
+                    continue;
+                }
+                let unlike = other.unlike(caller);
+                let told = format!("{buffers:?} {kind:?} behind {caller:?}: {unlike}");
+                assert_eq!(unlike == Unlike::Nothing, calls(caller, &other), "{told}");
+                let of_buffers = matches!(unlike, Unlike::Buffers(_) | Unlike::Both(..));
+                assert_eq!(of_buffers, buffers != caller, "{told}");
+                let of_kind = matches!(unlike, Unlike::AttachType(_) | Unlike::Both(..));
+                assert!(!of_kind || kind == AttachType::Unsaid, "{told}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_slot_is_set_read_and_cleared() {
+        let Ok(program) = loaded(Buffers::Single, AttachType::Xdp) else { return };
+        let slots = MapHandle::create(&slots()).expect("an array of programs");
+        assert_eq!(slots.program_in(0).expect("read"), None);
+        assert!(!slots.clear_program(0).expect("nothing is there"));
+        slots.set_program(0, &program).expect("it takes any program first");
+        let id = program.info().expect("described").id;
+        assert_eq!(slots.program_in(0).expect("read"), Some(id));
+        assert!(slots.clear_program(0).expect("cleared"));
+        assert_eq!(slots.program_in(0).expect("read"), None);
+    }
+}
