@@ -22,6 +22,7 @@ use palisade_loader::{
 };
 
 use super::before::{self, BACK};
+use super::chain;
 use super::meta::{self, Meta};
 use super::object;
 use super::publish::{COMMIT, NEXT};
@@ -61,7 +62,7 @@ pub struct Undone {
 
 impl PolicyDir {
     /// The directory of the policy, if there is one.
-    pub(super) fn find(bpffs: &Path, name: &Name) -> Outcome<Option<Self>> {
+    pub fn find(bpffs: &Path, name: &Name) -> Outcome<Option<Self>> {
         let bpffs = PinDir::open_root(bpffs)?;
         let Some(home) = bpffs.subdir(HOME)? else { return Ok(None) };
         let dir = home.subdir(name.as_str())?;
@@ -175,6 +176,26 @@ impl PolicyDir {
             all.extend(Self::find(bpffs, &name)?);
         }
         Ok(all)
+    }
+
+    /// Where its bpf file system is.
+    pub fn bpffs(&self) -> &Path {
+        self.bpffs.path()
+    }
+
+    /// The names of all policies and objects, itself among them.
+    pub fn names_beside(&self) -> Result<Vec<Name>, PinError> {
+        Ok(self.home.names()?.iter().filter_map(|name| name.parse().ok()).collect())
+    }
+
+    /// The directory of another one, if there is one of that name.
+    pub fn beside(&self, name: &Name) -> Result<Option<PinDir>, PinError> {
+        self.home.subdir(name.as_str())
+    }
+
+    /// The same, to be asked as this one is.
+    pub fn find_beside(&self, name: &Name) -> Outcome<Option<Self>> {
+        Self::find(self.bpffs(), name)
     }
 
     /// The directory of the maps.
@@ -336,10 +357,27 @@ impl<'a> Running<'a> {
     /// The interfaces that carry the program, the one on trial that hands on to it, or one that is
     /// about to take its place, as the kernel tells.
     pub fn interfaces(&self) -> Outcome<Vec<Carrier>> {
+        carriers_of_any(&self.numbers()?)
+    }
+
+    /// The policies in whose slots the program stands, or one of those beside it.
+    pub fn fronts(&self) -> Outcome<Vec<Name>> {
+        let mut names: Vec<Name> = Vec::new();
+        for front in chain::fronts(self.at, &self.numbers()?)? {
+            if !names.contains(&front.policy) {
+                names.push(front.policy);
+            }
+        }
+        Ok(names)
+    }
+
+    /// The numbers of the program, of the one on trial that hands on to it, and of those that are
+    /// about to take its place.
+    fn numbers(&self) -> Outcome<Vec<u32>> {
         let undone = self.at.undone.iter().map(|undone| &undone.program);
         let on_the_way = self.at.on_the_way()?;
         let programs = undone.chain(&on_the_way).chain([&self.program]);
-        carriers_of_any(&programs.map(program_id).collect::<Outcome<Vec<u32>>>()?)
+        programs.map(program_id).collect()
     }
 
     /// Whether a pinned map is one of the program, or of a set of the policy: not every map of a

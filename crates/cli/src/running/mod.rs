@@ -1,6 +1,7 @@
 //! The running policy: its pins, its sets, and how it is put in place.
 
 pub mod before;
+pub mod chain;
 pub mod compiled;
 pub mod contents;
 pub mod events;
