@@ -14,7 +14,7 @@ use events::Events;
 use palisade_asm::btf::ProgramBtf;
 use palisade_asm::{ByteOrder, Image};
 use palisade_filter::oracle::changed;
-use palisade_filter::plan::{CONTROL, COUNTERS, Control, Mode};
+use palisade_filter::plan::{CONTROL, COUNTERS, Control, Mode, SLOT};
 use palisade_filter::rehearsal::Told;
 use palisade_filter::{
     Artifact, Buffers, Neighbours, Policy, Row, Target, Tenure, Verdict, compile_as, parse,
@@ -116,6 +116,11 @@ impl Engine {
     /// The program in the kernel.
     pub fn program(&self) -> &Program {
         &self.program
+    }
+
+    /// The slot for a program behind; the policy must be compiled with one.
+    pub fn slot(&self) -> MapHandle {
+        map_named(&self.maps, SLOT)
     }
 
     /// The rows of the counters.

@@ -386,3 +386,17 @@ fn a_chain_is_16_policies_long_and_no_longer() {
         assert!(through[16]);
     });
 }
+
+#[test]
+fn one_is_put_in_between_by_saying_both_who_is_before_and_who_is_behind() {
+    Lab::run(|lab| {
+        let files = Files::new();
+        chain(lab, &files, &["a", "c"]).ok();
+        let (b, pin) = (files.path("b"), "/sys/fs/bpf/palisade/c/prog");
+        let between = ["attach", "-p", &b, "--behind", "a", "--next", pin, "--take-over"];
+        of(lab, "b", &between).ok();
+        assert_eq!(judged(lab), BY_ALL);
+        attested(lab, &["a", "b", "c"]);
+        assert_eq!(status(lab, "c")["behind"], json!(["b"]));
+    });
+}

@@ -15,8 +15,9 @@ use crate::running::exchange::{Device, How, Place, Placed, Stranger};
 use crate::running::guard;
 use crate::running::home::{PolicyDir, Running, program_id};
 use crate::running::install::{Installed, Prepared, Wanted};
-use crate::running::meta::{self, Meta};
+use crate::running::meta::Meta;
 use crate::running::next::{Behind, Seen};
+use crate::running::pins::META;
 use crate::running::publish;
 
 /// Compiles, loads and attaches. Without a file, the policy that is in force is meant; only where
@@ -107,7 +108,7 @@ fn front(at: &PolicyDir, behind: Behind<'_>, args: &Attach) -> Outcome<Option<Pl
 
 fn in_force(at: &PolicyDir) -> Outcome<Source> {
     let (name, text) = match at.program()? {
-        Some(_) => (meta::PIN, Meta::open(&at.dir)?.text),
+        Some(_) => (META, Meta::open(&at.dir)?.text),
         None => ("the built-in policy", BUILTIN.to_owned()),
     };
     Source::parse(name, text, PathBuf::new())
@@ -115,9 +116,9 @@ fn in_force(at: &PolicyDir) -> Outcome<Source> {
 
 fn report(at: &PolicyDir, done: &Done, out: &mut Output) -> Outcome {
     let (policy, mode) = (at.name.as_str(), at.mode()?);
-    let fronts = Running::get(at)?.fronts()?;
-    let next = at.program()?.map(|program| Seen::of(at, &program)).transpose()?;
-    let next = next.filter(|next| !matches!(next, Seen::Stack));
+    let running = Running::get(at)?;
+    let fronts = running.fronts()?;
+    let next = Seen::of(at, &running.program)?;
     let Done { installed, notes } = done;
     let devices: Vec<_> = installed
         .devices
@@ -128,10 +129,8 @@ fn report(at: &PolicyDir, done: &Done, out: &mut Output) -> Outcome {
     let mut document = json!({
         "policy": policy, "mode": mode.word(), "interfaces": devices, "replaced": replaced,
         "behind": fronts.iter().map(Name::as_str).collect::<Vec<_>>(),
+        "next": next.json(),
     });
-    if let Some(next) = &next {
-        document["next"] = next.json();
-    }
     if !notes.is_empty() {
         document["notes"] = json!(notes);
     }
@@ -160,7 +159,7 @@ fn report(at: &PolicyDir, done: &Done, out: &mut Output) -> Outcome {
     for front in fronts.iter().filter(|front| !installed.replaced.behind.contains(front)) {
         out.say(format_args!("policy `{policy}` stands behind policy `{front}`"))?;
     }
-    if let Some(next) = next {
+    if !matches!(next, Seen::Stack) {
         out.say(format_args!("what passes goes to {}", next.words()))?;
     }
     say_mode(mode, out)

@@ -13,7 +13,6 @@ use crate::running::chain;
 use crate::running::home::{Carrier, carriers_of, describe_program, program_id};
 use crate::running::meta::Meta;
 use crate::running::object::Loaded;
-use crate::running::publish;
 
 /// Detaches, and removes the pins with the last interface unless they are to be kept.
 pub fn run(global: &Global, args: &Detach, out: &mut Output) -> Outcome {
@@ -23,7 +22,7 @@ pub fn run(global: &Global, args: &Detach, out: &mut Output) -> Outcome {
             return detach_object(loaded, &named, args, out);
         }
     }
-    let (at, _lock) = publish::to_write(&global.bpffs, &global.policy_name)?;
+    let (at, _locks) = chain::to_take_out(&global.bpffs, &global.policy_name)?;
     let mut detached = Vec::new();
     let mut left = Vec::new();
     let (mut behind, mut stays): (Vec<Name>, Vec<Name>) = (Vec::new(), Vec::new());

@@ -15,15 +15,11 @@ use palisade_loader::{Access, MapHandle, PinDir, PinError, Program};
 
 use super::chain::is_called;
 use super::exchange::{Change, Replaced};
-use super::home::{MAPS, PROGRAM, PolicyDir, Running, set_names};
+use super::home::{PolicyDir, Running, set_names};
+use super::pins::{BACK, MAPS, META, OLD, PROGRAM};
+use super::publish;
 use super::set::{Carried, Carry, Entry, OpenSet};
-use super::{meta, publish};
 use crate::failure::{Failure, Outcome};
-
-/// Where the policy before is kept.
-pub const OLD: &str = "old:";
-/// The same while a return to it is under way.
-pub const BACK: &str = "back:";
 
 /// The directory of the policy before, and its program; `None` if there is none, or what is left
 /// of one that was being removed.
@@ -50,7 +46,7 @@ pub fn keep(running: &Running<'_>, dir: &PinDir, name: &str) -> Outcome {
             map.pin(&kept_maps, &name)?;
         }
     }
-    MapHandle::open(&running.at.dir, meta::PIN)?.pin(&kept, meta::PIN)?;
+    MapHandle::open(&running.at.dir, META)?.pin(&kept, META)?;
     Ok(running.program.pin(&kept, PROGRAM)?)
 }
 

@@ -16,11 +16,12 @@ use std::path::Path;
 use palisade_filter::Name;
 use palisade_loader::{Errno, Locked, MapError, PinDir, PinError, Program};
 
-use super::before::{self, BACK, OLD};
-use super::home::{MAPS, PROGRAM, PolicyDir, Running, carriers_of, program_id};
+use super::before;
+use super::home::{PolicyDir, Running, carriers_of, program_id};
 use super::install::{self, Wanted};
 use super::next::{Behind, Named, Slot, no_slot};
-use super::publish::{self, COMMIT, NEXT, STAGED_BEFORE};
+use super::pins::{BESIDE, MAPS, PROGRAM, STAGED_BEFORE};
+use super::publish;
 use crate::failure::{Failure, Outcome};
 
 /// The most policies in a chain. A kernel calls 32 tails for a packet, and one on trial takes two.
@@ -121,7 +122,7 @@ fn slots(dir: &PinDir) -> Outcome<Vec<Slot>> {
         Ok(())
     };
     add(dir)?;
-    for name in [OLD, BACK, NEXT, COMMIT] {
+    for name in BESIDE {
         let Some(dir) = closed(dir.subdir(name))?.flatten() else { continue };
         add(&dir)?;
         if let Some(before) = closed(dir.subdir(STAGED_BEFORE))?.flatten() {
@@ -158,8 +159,30 @@ impl Slot {
     }
 }
 
+/// A policy's directory, to write, while no other command exchanges what comes behind it: `detach`
+/// puts that in its place.
+pub fn to_take_out(bpffs: &Path, name: &Name) -> Outcome<(PolicyDir, [Option<Locked>; 2])> {
+    loop {
+        let behind = behind_now(&PolicyDir::found(bpffs, name)?);
+        let next = match &behind {
+            Some(next) => PolicyDir::find(bpffs, next)?.map(|next| next.lock()).transpose()?,
+            None => None,
+        };
+        let (at, lock) = publish::to_write(bpffs, name)?;
+        if behind_now(&at) == behind {
+            return Ok((at, [Some(lock), next.flatten()]));
+        }
+    }
+}
+
+/// The policy that comes behind another one, as far as that can be told.
+fn behind_now(at: &PolicyDir) -> Option<Name> {
+    let next = next_of(at, &at.program().ok()??).ok()??;
+    policy_behind(at, next)
+}
+
 /// Takes the program of a policy out of all slots of others; what came behind it closes up. Tells from
-/// behind which policies it went. The caller holds the lock.
+/// behind which policies it went. The caller holds the locks.
 pub fn take_out(at: &PolicyDir, program: &Program) -> Outcome<Vec<Name>> {
     let id = program_id(program)?;
     let next = next_of(at, program)?;
@@ -287,12 +310,11 @@ pub fn refuse_endless(
     let links = links(at)?;
     let behind: Vec<&Name> = policy.into_iter().chain(behind(&links, next)).collect();
     if behind.contains(&front) {
-        let way: Vec<String> = behind.iter().map(|name| format!("`{name}`")).collect();
-        return Err(Failure::usage(format!(
-            "packets would go round: behind {} comes `{front}` again",
-            way.join(", ")
-        ))
-        .note("help", "name another program"));
+        let between = behind.into_iter().take_while(|name| *name != front);
+        let way = [front].into_iter().chain(between).chain([front]);
+        let way: Vec<String> = way.map(|name| format!("`{name}`")).collect();
+        return Err(Failure::usage(format!("packets would go round: {}", way.join(", then ")))
+            .note("help", "name another program"));
     }
     let length = up_to(&links, front) + behind.len();
     if length > MOST {

@@ -1,11 +1,5 @@
-//! Where policies live in bpffs, and a policy that is found there.
-//!
-//! ```text
-//! <bpffs>/palisade/<policy>/prog           the program
-//! <bpffs>/palisade/<policy>/maps/<name>    its maps
-//! <bpffs>/palisade/<policy>/meta           what a later command needs to know
-//! <bpffs>/palisade/<policy>/old:/…         the same of the policy before, for a return to it
-//! ```
+//! The directory of a policy in bpffs, and a policy that is found there; its pins are told by
+//! `pins.rs`.
 //!
 //! Whoever reads is led to the policy that is in force: where a trial has ended unconfirmed, that is
 //! the one under `old:`, whatever is pinned in the first place until somebody may write again.
@@ -21,21 +15,14 @@ use palisade_loader::{
     Access, Errno, Insert, Locked, Map, MapHandle, PerCpuMap, PinDir, PinError, Program,
 };
 
-use super::before::{self, BACK};
+use super::before;
 use super::chain;
-use super::meta::{self, Meta};
+use super::meta::Meta;
 use super::object;
-use super::publish::{COMMIT, NEXT};
+use super::pins::{HOME, MAPS, META, ON_THE_WAY, PROGRAM};
 use super::set::OpenSet;
 use super::trial::{Deadline, Found, Trial};
 use crate::failure::{Failure, Outcome};
-
-/// The directory of all policies.
-const HOME: &str = "palisade";
-/// The pin of the program.
-pub const PROGRAM: &str = "prog";
-/// The directory of the maps.
-pub const MAPS: &str = "maps";
 
 /// What to do about pins that do not belong together.
 const CUT_SHORT: &str = "a change of the policy was cut short; the next `palisade attach` or `palisade apply` puts it right";
@@ -293,7 +280,7 @@ impl PolicyDir {
     /// in its place.
     pub fn on_the_way(&self) -> Outcome<Vec<Program>> {
         let mut programs = Vec::new();
-        for name in [NEXT, COMMIT, BACK] {
+        for name in ON_THE_WAY {
             let Some(dir) = self.dir.subdir(name)? else { continue };
             match Program::open(&dir, PROGRAM) {
                 Ok(program) => programs.push(program),
@@ -344,7 +331,7 @@ impl<'a> Running<'a> {
         let Some(program) = at.program()? else { return Ok(None) };
         let meta = Meta::open(&at.dir)?;
         let policy = palisade_filter::parse(&meta.text)
-            .map_err(|wrong| Failure::text(meta::PIN, &meta.text, &wrong))?;
+            .map_err(|wrong| Failure::text(META, &meta.text, &wrong))?;
         let rows = plan::rows(&policy);
         Ok(Some(Self { at, meta, policy, rows, program }))
     }

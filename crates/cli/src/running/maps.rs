@@ -7,8 +7,9 @@ use palisade_filter::{Artifact, Mode};
 use palisade_loader::{Insert, Map, MapError, MapHandle, PinDir, PinError};
 
 use super::contents::PlannedSet;
-use super::home::{MAPS, PolicyDir};
+use super::home::PolicyDir;
 use super::next::Behind;
+use super::pins::MAPS;
 use crate::failure::{Failure, Outcome};
 use crate::machine;
 

@@ -15,6 +15,7 @@ mod maps;
 pub mod meta;
 pub mod next;
 pub mod object;
+pub mod pins;
 pub mod publish;
 pub mod recompiled;
 pub mod repro;

@@ -31,20 +31,14 @@ use std::time::Duration;
 use palisade_filter::Name;
 use palisade_loader::{Access, Locked, MapHandle, PinDir, PinError, Program};
 
-use super::before::{self, BACK, OLD};
+use super::before;
 use super::chain::is_called;
 use super::exchange::Change;
-use super::home::{MAPS, PROGRAM, PolicyDir, Running};
-use super::meta::{self, Meta};
+use super::home::{PolicyDir, Running};
+use super::meta::Meta;
+use super::pins::{BACK, COMMIT, MAPS, META, NEXT, OLD, PROGRAM, STAGED_BEFORE};
 use super::trial::{Deadline, Found, Trial};
 use crate::failure::{Failure, Outcome};
-
-/// Where the pins of a change are prepared.
-pub const NEXT: &str = "next:";
-/// From where they move into place.
-pub const COMMIT: &str = "commit:";
-/// In both of them: what becomes `old:`.
-pub const STAGED_BEFORE: &str = "before";
 
 /// The pins of a program that is about to be attached.
 pub struct Staged<'a> {
@@ -83,7 +77,7 @@ impl<'a> Staged<'a> {
         for map in pins.maps {
             map.pin(&next_maps, map.name())?;
         }
-        pins.meta.pin(&next, meta::PIN)?;
+        pins.meta.pin(&next, META)?;
         if let Some(running) = pins.before {
             before::keep(running, &next, STAGED_BEFORE)?;
         }
@@ -272,7 +266,7 @@ fn finish(at: &PolicyDir) -> Outcome {
         }
         commit.remove_subdir(MAPS)?;
     }
-    for pin in [meta::PIN, PROGRAM] {
+    for pin in [META, PROGRAM] {
         match commit.rename(pin, &at.dir, pin) {
             Ok(()) | Err(PinError::Missing { .. }) => {}
             Err(error) => return Err(error.into()),

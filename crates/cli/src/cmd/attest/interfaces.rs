@@ -5,7 +5,8 @@ use palisade_loader::{Link, MapHandle, Program, link};
 use super::Found;
 use super::report::{Check, Report};
 use crate::running::chain;
-use crate::running::home::{MAPS, describe_program, program_id};
+use crate::running::home::{describe_program, program_id};
+use crate::running::pins::MAPS;
 
 impl Found<'_> {
     /// Compares the program of one interface, or of all that carry the policy, with the pinned one.
