@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use palisade_tests::lab::{Lab, NEAR, Output};
 use palisade_tests::packet::{eth, ipv4, udp};
-use palisade_tests::struck::{KILL, points, strace, struck, tree};
+use palisade_tests::struck::{FAIL, KILL, points, strace, struck, tree};
 use serde_json::{Value, json};
 
 /// What each of the three policies drops, and a port that all of them pass.
@@ -398,5 +398,36 @@ fn one_is_put_in_between_by_saying_both_who_is_before_and_who_is_behind() {
         assert_eq!(judged(lab), BY_ALL);
         attested(lab, &["a", "b", "c"]);
         assert_eq!(status(lab, "c")["behind"], json!(["b"]));
+    });
+}
+
+#[test]
+fn an_exchange_that_fails_leaves_the_old_one_in_the_slot_and_on_the_interface() {
+    with_chain(|lab, files| {
+        if strace(lab, &[]).is_none() {
+            return;
+        }
+        of(lab, "b", &["attach", "lo"]).ok();
+        let (old, new) = (files.path("b"), files.path("new"));
+        let apply = ["--policy-name", "b", "apply", new.as_str()];
+        let points = points(lab, &apply);
+        let (mut olds, mut news) = (0, 0);
+        for at in &points {
+            of(lab, "b", &["apply", &old]).ok();
+            let code = struck(lab, &apply, FAIL, at);
+            let by = judged(lab);
+            let loopback = lab.palisade(&["-j", "chain", "lo"]).json()["chain"][0].clone();
+            assert_eq!(loopback["policy"], "b", "{at:?}");
+            match by {
+                BY_ALL => olds += 1,
+                BY_NEW => news += 1,
+                _ => panic!("at {at:?}: judged by neither: {by:?}"),
+            }
+            assert!(code != Some(0) || by == BY_NEW, "at {at:?}: {code:?}");
+            lab.palisade(&apply).ok();
+            assert_eq!(judged(lab), BY_NEW, "{at:?}");
+            attested(lab, &["a", "b", "c"]);
+        }
+        assert!(olds > 0 && news > 0, "{olds} times the old, {news} the new");
     });
 }
