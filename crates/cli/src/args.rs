@@ -4,6 +4,7 @@ mod bench;
 mod code;
 mod events;
 mod monitor;
+mod next;
 mod packets;
 mod receive;
 
@@ -16,10 +17,13 @@ use palisade_filter::value::Timeout;
 use palisade_filter::{Item, Name};
 use palisade_loader::xdp::Mode;
 
+use crate::running::next::Named;
+
 pub use bench::{Bench, Peer, Subject};
 pub use code::{Asm, CodeFormat, Disasm, Dump, DumpFormat, DumpTarget, Exec, bytes_of_hex};
 pub use events::Events;
 pub use monitor::Monitor;
+pub use next::{Next, NextAction};
 pub use packets::{Explain, Replay};
 pub use receive::Receive;
 
@@ -107,6 +111,11 @@ pub enum Command {
     /// What was reported before and not read yet comes first. One reader at a time; what is lost or over
     /// the rate is told on standard error. See docs/events.md.
     Events(Events),
+    /// Show, set or clear the program that gets what the policy passes
+    ///
+    /// What ends in pass, for whatever reason, is counted and goes on to that XDP program by tail call;
+    /// without one, to the stack. `apply`, trials, `mode` and edits leave it as it is. See docs/next.md.
+    Next(Next),
     /// Show or set what the program does with its verdicts
     Mode(ModeArgs),
     /// Compile a policy offline, run its own tests, and say what it would cost
@@ -183,6 +192,9 @@ pub struct Attach {
     /// Replace an XDP program of somebody else
     #[arg(long)]
     pub take_over: bool,
+    /// Hand what passes on to the XDP program pinned there; `none` makes a slot and leaves it empty, for `palisade next set`
+    #[arg(long, value_name = "PIN")]
+    pub next: Option<Named>,
     /// Go on even if the policy would cut off your own session
     #[arg(long)]
     pub force: bool,

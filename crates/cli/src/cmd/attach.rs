@@ -15,6 +15,7 @@ use crate::running::guard;
 use crate::running::home::PolicyDir;
 use crate::running::install::{Installed, Prepared, Wanted};
 use crate::running::meta::{self, Meta};
+use crate::running::next::{self, Behind, Named, Seen};
 use crate::running::publish;
 
 /// Compiles, loads and attaches. Without a file, the policy that is in force is meant; only where
@@ -22,10 +23,15 @@ use crate::running::publish;
 pub fn run(global: &Global, args: &Attach, out: &mut Output) -> Outcome {
     let devices = devices(args)?;
     let access = args.group.as_deref().map(group).transpose()?;
+    let next = args.next.as_ref().map(Named::open).transpose()?;
     let given = args.policy.as_deref().map(Fit::read).transpose()?;
     let (at, _lock) = publish::to_make(&global.bpffs, &global.policy_name)?;
-    match put_in_force(&at, given, &devices, access, args) {
-        Ok(done) => report(at.name.as_str(), at.mode()?, &done, out),
+    let behind = match &next {
+        None => Behind::Same,
+        Some(next) => Behind::Slot(next.as_ref()),
+    };
+    match put_in_force(&at, given, &devices, (access, behind), args) {
+        Ok(done) => report(&at, &done, out),
         Err(failure) => {
             // A directory that was made for nothing goes again.
             if at.dir.names()?.is_empty() {
@@ -46,7 +52,7 @@ fn put_in_force(
     at: &PolicyDir,
     given: Option<Fit>,
     devices: &[Device],
-    access: Option<Access>,
+    (access, behind): (Option<Access>, Behind<'_>),
     args: &Attach,
 ) -> Outcome<Done> {
     let (source, lists) = match given {
@@ -54,7 +60,11 @@ fn put_in_force(
         None => (in_force(at)?, None),
     };
     let lists = lists.as_ref();
-    let wanted = Wanted { devices, access, lists, ..Wanted::new(&source.text, &source.policy) };
+    if let Behind::Slot(Some(program)) = behind {
+        next::refuse_itself(at, program)?;
+    }
+    let wanted =
+        Wanted { devices, access, lists, behind, ..Wanted::new(&source.text, &source.policy) };
     let prepared = Prepared::new(at, wanted)?;
     let mut notes = Vec::new();
     if prepared.reaches_more()?
@@ -79,7 +89,10 @@ fn in_force(at: &PolicyDir) -> Outcome<Source> {
     Source::parse(name, text, PathBuf::new())
 }
 
-fn report(policy: &str, mode: FilterMode, done: &Done, out: &mut Output) -> Outcome {
+fn report(at: &PolicyDir, done: &Done, out: &mut Output) -> Outcome {
+    let (policy, mode) = (at.name.as_str(), at.mode()?);
+    let next = at.program()?.map(|program| Seen::of(at, &program)).transpose()?;
+    let next = next.filter(|next| !matches!(next, Seen::Stack));
     let Done { installed, notes } = done;
     let devices: Vec<_> = installed
         .devices
@@ -90,6 +103,9 @@ fn report(policy: &str, mode: FilterMode, done: &Done, out: &mut Output) -> Outc
     let mut document = json!({
         "policy": policy, "mode": mode.word(), "interfaces": devices, "replaced": replaced
     });
+    if let Some(next) = &next {
+        document["next"] = next.json();
+    }
     if !notes.is_empty() {
         document["notes"] = json!(notes);
     }
@@ -115,6 +131,9 @@ fn report(policy: &str, mode: FilterMode, done: &Done, out: &mut Output) -> Outc
                 out.say(format_args!("policy `{policy}` attached to {shown} in {mode} mode"))?;
             }
         }
+    }
+    if let Some(next) = next {
+        out.say(format_args!("what passes goes to {}", next.words()))?;
     }
     say_mode(mode, out)
 }

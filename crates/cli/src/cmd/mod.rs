@@ -24,6 +24,7 @@ pub mod load;
 pub mod manual;
 pub mod mode;
 pub mod monitor;
+pub mod next;
 pub mod receive;
 pub mod replay;
 pub mod rollback;

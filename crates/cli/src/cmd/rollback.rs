@@ -10,6 +10,8 @@ use crate::args::Global;
 use crate::failure::{Failure, Outcome};
 use crate::output::{Output, human};
 use crate::running::before::{self, Returned};
+use crate::running::home::PolicyDir;
+use crate::running::next::Seen;
 use crate::running::publish::{self, Writing};
 
 /// Goes back; the answer is no where there is nothing to go back to.
@@ -23,15 +25,17 @@ pub fn run(global: &Global, out: &mut Output) -> Outcome {
         )?;
         return out.say(told);
     }
+    let next_before = next(at)?;
     let Some(Returned { replaced, not_updated }) = before::go_back(at)? else {
         return Err(Failure::no(format!("there is no policy before `{name}` to go back to")).note(
             "help",
             "one is kept from an `apply` or `attach -p` to the next, and gone once it is back",
         ));
     };
+    let note = tell_next(next_before, next(at)?);
     let replaced: Vec<String> = replaced.into_iter().map(|link| link.name).collect();
     out.json(&json!({
-        "policy": name.as_str(), "replaced": replaced, "not_updated": not_updated, "note": null,
+        "policy": name.as_str(), "replaced": replaced, "not_updated": not_updated, "note": note,
     }))?;
     for interface in &replaced {
         let interface = human::printable(interface);
@@ -45,5 +49,24 @@ pub fn run(global: &Global, out: &mut Output) -> Outcome {
             "note: `{set}` is as it was then; what was edited since does not fit it"
         ))?;
     }
+    if let Some(note) = note {
+        out.say(format_args!("note: {note}"))?;
+    }
     say_mode(at.mode()?, out)
+}
+
+/// What comes behind the program in force.
+fn next(at: &PolicyDir) -> Outcome<Seen> {
+    at.program()?.map_or(Ok(Seen::Stack), |program| Seen::of(at, &program))
+}
+
+/// A slot is part of a program, so that a return may lead to one without.
+fn tell_next(before: Seen, now: Seen) -> Option<String> {
+    match (before, now) {
+        (Seen::Program { id: before, .. }, Seen::Program { id: now, .. }) if before == now => None,
+        (Seen::Program { .. }, now) => {
+            Some(format!("what passes goes, as before, to {}", now.words()))
+        }
+        (Seen::Stack | Seen::Empty, _) => None,
+    }
 }

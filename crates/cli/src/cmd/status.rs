@@ -14,6 +14,7 @@ use crate::output::{Output, human};
 use crate::running::home::{Carrier, Count, PolicyDir, Reading, Running, describe_program};
 use crate::running::look::look;
 use crate::running::meta;
+use crate::running::next::Seen as Next;
 use crate::running::object::Loaded;
 use crate::running::trial::{Trial, wall_time};
 use object::Seen;
@@ -103,6 +104,7 @@ struct Facts {
     info: ProgramInfo,
     mode: Mode,
     trial: Option<Trial>,
+    next: Next,
     interfaces: Vec<Carrier>,
     sets: Vec<SetFacts>,
     reading: Reading,
@@ -138,7 +140,8 @@ impl Facts {
             Some(undone) => Some(Trial::Over { since: undone.since }),
             None => running.at.trial()?,
         };
-        Ok(Self { info, mode: running.at.mode()?, trial, interfaces, sets, reading })
+        let next = Next::of(running.at, &running.program)?;
+        Ok(Self { info, mode: running.at.mode()?, trial, next, interfaces, sets, reading })
     }
 
     fn json(&self, running: &Running<'_>) -> Value {
@@ -172,6 +175,7 @@ impl Facts {
                 "instructions": self.info.instructions,
             },
             "interfaces": interfaces,
+            "next": self.next.json(),
             "sets": sets,
             "verdicts": verdicts_json(&by_verdict(running, &self.reading)),
             "would_drop": count_json(would_drop(&self.reading)),
@@ -204,6 +208,9 @@ impl Facts {
                 link.index,
                 mode
             ))?;
+        }
+        if !matches!(self.next, Next::Stack) {
+            out.say(format_args!("next: {}", self.next.words()))?;
         }
         let sets: Vec<Vec<String>> = self
             .sets

@@ -63,6 +63,7 @@ fn show(out: &mut Output) -> Outcome<(Seen, Seen)> {
         mode: AttachMode::Native,
         group: None,
         take_over: false,
+        next: None,
         force: false,
     };
     attach::run(&global, &attached, out)?;

@@ -10,8 +10,8 @@ use std::time::Duration;
 
 use palisade_asm::ByteOrder;
 use palisade_asm::btf::ProgramBtf;
-use palisade_filter::plan::{BEFORE, DEADLINE, Tenure};
-use palisade_filter::{Name, Policy};
+use palisade_filter::plan::{BEFORE, DEADLINE, SLOT};
+use palisade_filter::{Name, Neighbours, Next, Policy, Tenure};
 use palisade_loader::{Access, Link, LoadError, LoadOptions, Program};
 
 use super::before;
@@ -21,6 +21,7 @@ use super::exchange::{Change, Device, Placed};
 use super::home::{PolicyDir, Running, carriers_of, program_id};
 use super::maps::Maps;
 use super::meta::{self, Meta};
+use super::next::{Behind, Slot};
 use super::publish::{self, Pins, Staged};
 use super::repro::Refusal;
 use super::trial::{Deadline, Found, Trial};
@@ -44,13 +45,24 @@ pub struct Wanted<'a> {
     pub contents: BTreeMap<Name, Contents<'a>>,
     /// How long it is on trial; `None`: it stays.
     pub trial: Option<Duration>,
+    /// What comes behind it.
+    pub behind: Behind<'a>,
 }
 
 impl<'a> Wanted<'a> {
     /// That policy on the interfaces that carry the old one, with its sets as they are, to stay.
     pub fn new(text: &'a str, policy: &'a Policy) -> Self {
         let contents = BTreeMap::new();
-        Self { text, policy, devices: &[], access: None, lists: None, contents, trial: None }
+        Self {
+            text,
+            policy,
+            devices: &[],
+            access: None,
+            lists: None,
+            contents,
+            trial: None,
+            behind: Behind::Same,
+        }
     }
 }
 
@@ -79,6 +91,7 @@ pub struct Prepared<'a> {
     devices: &'a [Device],
     access: Option<Access>,
     lists: Option<&'a Lists>,
+    behind: Behind<'a>,
     work: Work,
 }
 
@@ -114,24 +127,26 @@ impl<'a> Prepared<'a> {
         if let Some(old) = &old {
             old.meta.of_this_namespace(&at.name)?;
         }
-        let Wanted { text, policy, devices, access, lists, contents, trial } = wanted;
+        let Wanted { text, policy, devices, access, lists, contents, trial, behind } = wanted;
+        let next = behind.next(at, old.as_ref().map(|old| &old.program))?;
         let replaced = !contents.is_empty();
         let sets = PlannedSet::all(at, old.as_ref(), policy, lists, contents)?;
         let work = match &old {
             Some(old) if old.meta.text == text => {
                 let carried = !replaced && sets.iter().all(|set| set.fate == Fate::Carried);
-                again(at, old, policy, (carried, lists.is_some()), trial)?
+                again(at, old, (policy, next), (carried, lists.is_some()), trial)?
             }
             _ => {
                 let tenure = trial.map_or(Tenure::Standing, |_| Tenure::OnTrial);
-                let compiled = Box::new(Compiled::new(policy, machine::target()?, tenure)?);
+                let neighbours = Neighbours { tenure, next };
+                let compiled = Box::new(Compiled::new(policy, machine::target()?, neighbours)?);
                 // What is on trial is not what anybody wants to return to.
                 let on_trial = matches!(at.trial()?, Some(Trial::On { .. }));
                 let keep = if on_trial { Keep::Kept } else { Keep::Old };
                 Work::Renew { compiled, trial, keep }
             }
         };
-        Ok(Self { at, old, sets, text, policy, devices, access, lists, work })
+        Ok(Self { at, old, sets, text, policy, devices, access, lists, behind, work })
     }
 
     /// Whether the program in force stays.
@@ -183,7 +198,7 @@ impl<'a> Prepared<'a> {
                 if let (Some(time), Found::Trial(deadline)) = (anew, self.at.deadline()?) {
                     deadline.set(*time)?;
                 }
-                let devices = Change::new(None, &old.program).place_all(self.devices)?;
+                let devices = self.place(old)?;
                 if let Some(access) = self.access {
                     publish::share(self.at, access)?;
                 }
@@ -192,10 +207,25 @@ impl<'a> Prepared<'a> {
         }
     }
 
+    /// The program in force on further interfaces, with what is to come behind it.
+    fn place(&self, old: &Running<'_>) -> Outcome<Vec<Placed>> {
+        let mut change = Change::new(None, &old.program);
+        let (Behind::Slot(next), Some(slot)) = (self.behind, Slot::find(self.at, &old.program)?)
+        else {
+            return change.place_all(self.devices);
+        };
+        let before = slot.holds()?;
+        slot.put(next)?;
+        change.place_all(self.devices).map_err(|failure| match slot.back_to(before) {
+            Ok(()) => failure,
+            Err(also) => failure.note("found", format!("what comes next stays: {also}")),
+        })
+    }
+
     fn load(&self, compiled: &Compiled) -> Outcome<(Program, Maps)> {
         let Compiled { artifact, image, .. } = compiled;
         let same_text = self.old.as_ref().is_some_and(|old| old.meta.text == self.text);
-        let maps = Maps::gather(self.at, artifact, &self.sets, same_text)?;
+        let maps = Maps::gather(self.at, artifact, &self.sets, same_text, self.behind)?;
         let name = program_name(&self.at.name);
         let options =
             LoadOptions { name: &name, license: c"Dual MIT/GPL", buffers: machine::buffers() };
@@ -206,6 +236,10 @@ impl<'a> Prepared<'a> {
             Err(_) => Program::load(image, &handles, &options),
         };
         let program = loaded.map_err(|error| self.refused(error, compiled))?;
+        // The array takes what is like the first program that it met, which has to be this one.
+        if let Behind::Slot(Some(next)) = self.behind {
+            Slot::of(maps.get(SLOT)?.try_clone()?).set(next)?;
+        }
         Ok((program, maps))
     }
 
@@ -289,13 +323,14 @@ impl<'a> Prepared<'a> {
 fn again(
     at: &PolicyDir,
     old: &Running<'_>,
-    policy: &Policy,
+    (policy, next): (&Policy, Next),
     (carried, declared): (bool, bool),
     trial: Option<Duration>,
 ) -> Outcome<Work> {
     let on_trial = matches!(at.trial()?, Some(Trial::On { .. }));
     let tenure = if on_trial { Tenure::OnTrial } else { Tenure::Standing };
-    let compiled = Compiled::new(policy, machine::target()?, tenure)?;
+    let neighbours = Neighbours { tenure, next };
+    let compiled = Compiled::new(policy, machine::target()?, neighbours)?;
     if carried && meta::digest(&compiled.image) == old.meta.digest {
         return Ok(Work::Nothing { anew: trial.filter(|_| on_trial) });
     }
@@ -306,7 +341,10 @@ fn again(
         ));
     }
     let compiled = match trial {
-        Some(_) => Compiled::new(policy, compiled.target, Tenure::OnTrial)?,
+        Some(_) => {
+            let neighbours = Neighbours { tenure: Tenure::OnTrial, next };
+            Compiled::new(policy, compiled.target, neighbours)?
+        }
         None => compiled,
     };
     // A list that has changed is undone like a text; the rest is not this command's doing.

@@ -2,12 +2,13 @@
 
 use palisade_asm::MapDecl;
 use palisade_asm::btf::MapLayout;
-use palisade_filter::plan::{CONTROL, COUNTERS, Control, EVENT_STATE, EVENTS};
+use palisade_filter::plan::{CONTROL, COUNTERS, Control, EVENT_STATE, EVENTS, SLOT};
 use palisade_filter::{Artifact, Mode};
 use palisade_loader::{Insert, Map, MapError, MapHandle, PinDir, PinError};
 
 use super::contents::PlannedSet;
 use super::home::{MAPS, PolicyDir};
+use super::next::Behind;
 use crate::failure::{Failure, Outcome};
 use crate::machine;
 
@@ -26,12 +27,14 @@ enum Age {
 impl Maps {
     /// The maps as declared: those of the sets, the controls that are pinned in the same shape, and
     /// new ones. The counters go on only under the same text, for their rows are its lines.
-    /// The ring of events goes on whatever its records speak of, so that a reader reads on.
+    /// The ring of events goes on whatever its records speak of, so that a reader reads on; so does
+    /// the slot, unless another program is to come next.
     pub fn gather(
         at: &PolicyDir,
         artifact: &Artifact,
         sets: &[PlannedSet<'_>],
         same_text: bool,
+        behind: Behind<'_>,
     ) -> Outcome<Self> {
         let pinned = at.dir.subdir(MAPS)?;
         let of_sets: Vec<_> = sets.iter().flat_map(PlannedSet::maps).collect();
@@ -41,6 +44,7 @@ impl Maps {
             let goes_on = match decl.name.as_str() {
                 CONTROL | EVENTS => true,
                 COUNTERS | EVENT_STATE => same_text,
+                SLOT => matches!(behind, Behind::Same),
                 _ => false,
             };
             let carried = match &pinned {

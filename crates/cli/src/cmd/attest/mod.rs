@@ -4,7 +4,7 @@
 //! from both ends: the program by its tag, which is predicted, and by its instructions, as far as the
 //! kernel shows them; the maps by their numbers, which the program names, and by their shapes; the
 //! constant tables by what they hold; the interfaces by the program that they carry. What sets hold is
-//! not part of it, for that is edited while the policy runs.
+//! not part of it, nor which program gets what passes: both are edited while the policy runs.
 //!
 //! Nothing is changed, and no lock is taken.
 
@@ -167,7 +167,7 @@ fn short(digest: &[u8; 32]) -> String {
 impl Compiled {
     /// Whether it is on trial: as documents say it, and in words.
     fn tenure_words(&self) -> (&'static str, &'static str) {
-        match self.tenure {
+        match self.neighbours.tenure {
             Tenure::Standing => ("standing", "to stay"),
             Tenure::OnTrial => ("on trial", "on trial"),
         }

@@ -18,8 +18,9 @@ mod vlan;
 
 use std::fmt::{self, Display, Formatter};
 
-use palisade_asm::{Assembler, Label, R0};
+use palisade_asm::{Assembler, Label};
 
+use crate::emit::next::WayOut;
 use crate::plan::{Asked, Plan, Target};
 use crate::policy::{Change, Class, Lane, Verdict};
 
@@ -86,7 +87,7 @@ impl Block {
     }
 
     /// Emits the change and the end of the program behind it; R0 is where the packet was counted.
-    pub fn emit(&self, a: &mut Assembler, target: Target) {
+    pub fn emit(&self, a: &mut Assembler, target: Target, way_out: WayOut) {
         let broken = a.label("broken");
         match &self.change {
             Change::Reflect => {
@@ -102,9 +103,9 @@ impl Block {
             Change::Pop => vlan::pop(a, broken),
             Change::Push(id) => vlan::push(a, target.order, *id, broken),
         }
-        end(a, self.change.verdict());
+        way_out.end(a, self.change.verdict());
         a.place(broken);
-        end(a, Verdict::Aborted);
+        way_out.end(a, Verdict::Aborted);
     }
 }
 
@@ -112,8 +113,4 @@ impl Display for Block {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         self.change.fmt(f)
     }
-}
-
-fn end(a: &mut Assembler, verdict: Verdict) {
-    a.mov(R0, verdict.code()).exit();
 }
