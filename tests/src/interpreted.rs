@@ -140,8 +140,9 @@ impl Runs for Interpreted {
             return Err(Fault::Behind { hits: hits.into(), wanted: wanted.into() });
         }
         let bytes = [self.packet.metadata(), &self.packet.bytes()].concat();
-        let outcome = Outcome::of(verdict, &self.rows, grown, [1, frame.len() as u64])?;
-        outcome.with_frame(frame, bytes)
+        let turn = |row: usize| self.seen[row][0].wrapping_sub(1);
+        let outcome = Outcome::of(verdict, &self.rows, grown, [1, frame.len() as u64], turn)?;
+        outcome.with_frame(frame, 1, bytes)
     }
 
     fn told(&mut self, _: usize) -> Told {

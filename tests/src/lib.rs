@@ -8,6 +8,7 @@
 #![forbid(unsafe_code)]
 
 pub mod agree;
+pub mod becomes;
 pub mod border;
 pub mod derived;
 pub mod dir;

@@ -40,6 +40,8 @@ pub struct Outcome {
     pub half: Half,
     /// The `count` rules that it matched.
     pub counted: Vec<Row>,
+    /// How many packets the row had counted before, on the CPU that ran the program.
+    pub turn: u64,
 }
 
 /// The halves of the counters.
@@ -108,12 +110,13 @@ impl fmt::Display for Outcome {
 
 impl Outcome {
     /// What a verdict and the rows that have grown say of a frame of `len` bytes that was put to
-    /// the program so many times.
+    /// the program so many times; `turn` tells how many packets a row had counted before.
     pub(crate) fn of(
         verdict: Verdict,
         rows: &[Row],
         grown: Vec<(usize, Counts)>,
         [times, len]: [u64; 2],
+        turn: impl FnOnce(usize) -> u64,
     ) -> Result<Self, Fault> {
         let row = |index: &usize| &rows[index % rows.len()];
         let is_count = |(index, _): &&(usize, Counts)| row(index).decider == Decider::Count;
@@ -122,23 +125,29 @@ impl Outcome {
             [(index, _)] if grown.iter().all(|(_, by)| *by == [times, times * len]) => {
                 let half = if *index < rows.len() { Half::Enforced } else { Half::Shadow };
                 let counted = counted.iter().map(|(index, _)| row(index).clone()).collect();
-                Ok(Self { verdict, row: row(index).clone(), half, counted })
+                let (row, turn) = (row(index).clone(), turn(*index));
+                Ok(Self { verdict, row, half, counted, turn })
             }
             _ => Err(Fault::Counted(grown)),
         }
     }
 
-    /// What a frame that was put to the program once must come back as.
-    pub(crate) fn frame_out(&self, frame: &[u8]) -> Vec<u8> {
+    /// What a frame that was put to the program must come back as, so many runs after the first.
+    pub(crate) fn frame_out(&self, frame: &[u8], later: u64) -> Vec<u8> {
         match &self.row.change {
-            Some(change) if self.half == Half::Enforced => changed(change, frame),
+            Some(change) if self.half == Half::Enforced => {
+                changed(change, frame, self.turn + later)
+            }
             Some(_) | None => frame.to_vec(),
         }
     }
 
-    /// This, unless the frame came back otherwise.
-    pub(crate) fn with_frame(self, frame: &[u8], back: Vec<u8>) -> Result<Self, Fault> {
-        if self.frame_out(frame) == back { Ok(self) } else { Err(Fault::Changed(back)) }
+    /// This, unless a frame that was put to the program so many times came back otherwise: a change
+    /// is made each time, to what the time before has left.
+    pub(crate) fn with_frame(self, frame: &[u8], times: u32, back: Vec<u8>) -> Result<Self, Fault> {
+        let once = |frame: Vec<u8>, later| self.frame_out(&frame, later);
+        let wanted = (0..u64::from(times)).fold(frame.to_vec(), once);
+        if wanted == back { Ok(self) } else { Err(Fault::Changed(back)) }
     }
 
     /// The verdict of a program's result.

@@ -5,8 +5,8 @@ use std::collections::BTreeSet;
 
 use palisade_filter::oracle::{Declared, decide, expected_frame};
 use palisade_filter::policy::{
-    Action, Change, End, EntryCounters, Policy, Protocol, Quantity, Relation, Report, Tag, Term,
-    Test, Verdict,
+    Action, Change, Choice, End, EntryCounters, Policy, Protocol, Quantity, Relation, Report, Tag,
+    Term, Test, Verdict,
 };
 use palisade_filter::text::WORDS;
 use palisade_filter::value::Family;
@@ -91,7 +91,7 @@ fn form(test: &Test) -> String {
 }
 
 /// What a change is an example of.
-fn shape_of(change: Change) -> &'static str {
+fn shape_of(change: &Change) -> &'static str {
     match change {
         Change::Reflect => "reflect",
         Change::Reply => "reply",
@@ -102,6 +102,11 @@ fn shape_of(change: Change) -> &'static str {
         },
         Change::Pop => "vlan pop",
         Change::Push(_) => "vlan push",
+        Change::Balance(balance) => match balance.choice() {
+            Choice::Turns => "balance round-robin",
+            Choice::Source => "balance hash src",
+            Choice::Flow => "balance hash flow",
+        },
     }
 }
 
@@ -139,7 +144,7 @@ fn forms_seen() -> BTreeSet<String> {
         }
         for rule in policy.rules() {
             seen.extend(rule.report.is_none().then(|| rule.action.word().into()));
-            seen.extend(rule.report.map(|report| event(rule.action, report)));
+            seen.extend(rule.report.map(|report| event(&rule.action, report)));
             seen.extend(rule.action.change().map(|change| shape_of(change).to_owned()));
             seen.extend(rule.name.as_ref().map(|_| "as".into()));
             seen.extend(rule.matching.terms().is_empty().then(|| "every packet".into()));
@@ -165,7 +170,7 @@ fn forms_seen() -> BTreeSet<String> {
 }
 
 /// What a rule that reports is an example of.
-fn event(action: Action, report: Report) -> String {
+fn event(action: &Action, report: Report) -> String {
     let terminal = action.verdict().map_or(String::new(), |verdict| format!("{verdict} "));
     let sampled = if report.one_in() > 1 { " 1/N" } else { "" };
     let snap = if report.snap() > 0 { " snap" } else { "" };
@@ -208,6 +213,9 @@ fn forms() -> BTreeSet<String> {
         "rewrite both",
         "vlan pop",
         "vlan push",
+        "balance round-robin",
+        "balance hash src",
+        "balance hash flow",
         "not",
         "or",
         "as",

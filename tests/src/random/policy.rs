@@ -114,13 +114,29 @@ fn action(chance: &mut Chance) -> String {
 
 /// An action that changes packets.
 fn change(chance: &mut Chance) -> String {
-    match chance.below(6) {
+    match chance.below(8) {
+        6 | 7 => balance(chance),
         0 => "reflect".to_owned(),
         1 => "reply".to_owned(),
         2 => "vlan pop".to_owned(),
         3 => format!("vlan push {}", 1 + chance.below(3)),
         _ => format!("rewrite {}", fields(chance)),
     }
+}
+
+/// Backends of one family, some with Ethernet addresses, chosen in any way.
+fn balance(chance: &mut Chance) -> String {
+    let v4_too = chance.once_in(2);
+    let most = chance.one(&[1, 2, 3, 4, 9]);
+    let backend = |at: u64, chance: &mut Chance| {
+        let addr = if v4_too { format!("10.0.0.{at}") } else { format!("2001:db8::{at:x}") };
+        let mac =
+            if chance.once_in(3) { format!(" mac 02:00:00:00:00:{at:02x}") } else { String::new() };
+        addr + &mac
+    };
+    let backends: Vec<String> = (1..=most).map(|at| backend(at, chance)).collect();
+    let choice = chance.one(&["", " round-robin", " hash src", " hash flow"]);
+    format!("balance {}{choice}", backends.join(", "))
 }
 
 /// One to four fields with new values, of one family.

@@ -12,6 +12,7 @@ mod behind;
 mod catalogue;
 mod changes;
 mod exhibit;
+mod forwarding;
 mod frames;
 mod operators;
 mod oracle;
@@ -23,10 +24,11 @@ mod sets;
 use exhibit::{Exhibit, first_line, intact};
 
 /// The halls, in the order of the catalogue, and what is shown there.
-pub const HALLS: [(&str, &[Exhibit]); 7] = [
+pub const HALLS: [(&str, &[Exhibit]); 8] = [
     ("Reading frames", frames::HALL),
     ("Comparing and counting", rules::HALL),
     ("Changing packets", changes::HALL),
+    ("Sending packets on", forwarding::HALL),
     ("Handing on", behind::HALL),
     ("Looking up", sets::HALL),
     ("Planning", planner::HALL),
@@ -66,6 +68,11 @@ fn every_bug_of_comparing_and_counting_is_seen() {
 #[test]
 fn every_bug_of_changing_packets_is_seen() {
     visit(changes::HALL);
+}
+
+#[test]
+fn every_bug_of_sending_packets_on_is_seen() {
+    visit(forwarding::HALL);
 }
 
 #[test]

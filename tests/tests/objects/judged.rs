@@ -71,7 +71,7 @@ fn an_object_decides_every_frame_as_the_policy_says() {
             let mut seen = [0, 0];
             for frame in &frames(&policy) {
                 let decision = decide(&policy, &nothing, frame);
-                let (want, out) = (decision.verdict, frame_out(&policy, &decision, frame));
+                let (want, out) = (decision.verdict, frame_out(&policy, &decision, frame, 0));
                 assert_eq!(verdict(&program, frame, &out), Some(want), "{name}: {frame:02x?}");
                 let untouched = want == Verdict::Pass && out == *frame;
                 seen[usize::from(untouched)] += 1;

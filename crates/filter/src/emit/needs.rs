@@ -2,7 +2,7 @@
 
 use super::event::knows_protocol;
 use crate::plan::{Asked, Key, LaneWay, Way};
-use crate::policy::{Change, Class, End, Lane, Quantity, Tag, Test};
+use crate::policy::{Balance, Change, Choice, Class, End, Lane, Quantity, Tag, Test};
 
 /// The facts that some test or look-up of some ways asks for.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -134,6 +134,25 @@ impl Needs {
                 self.transport_at = true;
                 self.protocol |= lane.lanes.len() > 1;
             }
+            Change::Balance(balance) => self.balance(balance, lane),
+        }
+    }
+
+    /// Pieces are told apart by their addresses, whatever the choice.
+    fn balance(&mut self, balance: &Balance, lane: &LaneWay) {
+        (self.ip_at, self.transport_at) = (true, true);
+        self.protocol |= lane.lanes.len() > 1;
+        if balance.backends().len() == 1 {
+            return;
+        }
+        self.src = true;
+        if balance.choice() == Choice::Source {
+            return;
+        }
+        self.dst = true;
+        self.fragment |= !Balance::only_pieces(&lane.lanes);
+        if balance.choice() == Choice::Flow && lane.lanes.iter().all(|lane| lane.has_ports()) {
+            (self.sport, self.dport) = (true, true);
         }
     }
 

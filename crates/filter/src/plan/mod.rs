@@ -286,7 +286,9 @@ fn way(policy: &Policy, class: Class, shadows: &mut Shadows, tables: &mut Collec
         // Pieces that no rule decides have a verdict of their own.
         let apart = *lane == Lane::LaterFragment && policy.fragment().is_some();
         let reported = steps.iter().any(|step| step.report.is_some()).then_some(class);
-        let alike = |other: &LaneWay| reported.is_none() || told(*lane) == told(other.lanes[0]);
+        let balances = |step: &Step| matches!(step.action.change(), Some(Change::Balance(_)));
+        let tells = reported.is_some() || steps.iter().any(balances);
+        let alike = |other: &LaneWay| !tells || told(*lane) == told(other.lanes[0]);
         let same = |(s, way): &&mut (Vec<Step>, LaneWay)| {
             !apart && *s == steps && way.open == open && alike(way)
         };
@@ -303,8 +305,8 @@ fn way(policy: &Policy, class: Class, shadows: &mut Shadows, tables: &mut Collec
     Way { class, depth, lanes: found.into_iter().map(|(_, way)| way).collect() }
 }
 
-/// What a report tells of a packet's transport header: lanes of which it tells other things do not
-/// share their rules.
+/// What a report tells of a packet's transport header, and what a flow is known by: lanes in which
+/// these differ do not share their rules.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Told {
     Ports,

@@ -7,8 +7,8 @@
 use std::fmt::{self, Display, Formatter};
 use std::net::IpAddr;
 
-use super::{End, Match, Protocol, Tag, Term, Test, Verdict};
-use crate::value::{AddressRange, Family};
+use super::{Balance, Choice, End, Match, Protocol, Tag, Term, Test, Verdict};
+use crate::value::{AddressRange, Family, Mac, Prefix};
 
 /// What is done to a packet.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -23,6 +23,8 @@ pub enum Change {
     Pop,
     /// A VLAN tag with this identifier is put before all others, then it passes.
     Push(u16),
+    /// Its destination becomes one of some backends, and it is sent back.
+    Balance(Balance),
 }
 
 /// What is replaced; the addresses are of one family, and something is there.
@@ -63,7 +65,7 @@ impl Change {
     /// The verdict behind it.
     pub const fn verdict(&self) -> Verdict {
         match self {
-            Self::Reflect | Self::Reply => Verdict::Tx,
+            Self::Reflect | Self::Reply | Self::Balance(_) => Verdict::Tx,
             Self::Rewrite(_) | Self::Pop | Self::Push(_) => Verdict::Pass,
         }
     }
@@ -75,6 +77,7 @@ impl Change {
             Self::Reply => "reply",
             Self::Rewrite(_) => "rewrite",
             Self::Pop | Self::Push(_) => "vlan",
+            Self::Balance(_) => "balance",
         }
     }
 
@@ -86,11 +89,28 @@ impl Change {
             Self::Rewrite(rewrite) => rewritten(*rewrite),
             Self::Pop => vec![Term::Test(Test::Tagged(Tag::Outer))],
             Self::Push(_) => Vec::new(),
+            Self::Balance(balance) => balanced(balance.family()),
+        }
+    }
+
+    /// How many things it may make of one packet, one after the other: by how many packets its rule
+    /// has decided before.
+    pub fn turns(&self) -> u64 {
+        match self {
+            Self::Balance(balance) if balance.choice() == Choice::Turns => {
+                balance.backends().len() as u64
+            }
+            Self::Balance(_)
+            | Self::Reflect
+            | Self::Reply
+            | Self::Rewrite(_)
+            | Self::Pop
+            | Self::Push(_) => 1,
         }
     }
 
     /// Which packets it is for, for messages.
-    pub const fn about(&self) -> &'static str {
+    pub fn about(&self) -> &'static str {
         match self {
             Self::Reflect => "frames between two stations",
             Self::Reply => "ICMP and ICMPv6 echo requests that are no fragments",
@@ -101,6 +121,12 @@ impl Change {
             },
             Self::Pop => "frames with a VLAN tag",
             Self::Push(_) => "all frames",
+            Self::Balance(balance) => match balance.family() {
+                Family::V4 => "TCP, UDP and ICMP packets over IPv4 between two stations",
+                Family::V6 => {
+                    "TCP, UDP and ICMPv6 packets and fragments over IPv6 between two stations"
+                }
+            },
         }
     }
 }
@@ -136,6 +162,30 @@ fn rewritten(rewrite: Rewrite) -> Vec<Term> {
     family.into_iter().chain(others).collect()
 }
 
+/// Of IPv6, a later fragment has no protocol that could be believed.
+fn balanced(family: Family) -> Vec<Term> {
+    let of_family = match family {
+        Family::V4 => vec![Test::Icmp],
+        Family::V6 => vec![Test::Icmp6, Test::Fragment],
+    };
+    let protocols = [Protocol::TCP, Protocol::UDP].map(Test::Protocol).into_iter();
+    let mut terms = vec![Term::Test(Test::Family(family))];
+    terms.push(any(protocols.chain(of_family).map(|one| vec![one])));
+    terms.extend(unicast());
+    terms
+}
+
+/// Whether an address is one that a single host has, and not only for itself.
+pub fn is_of_a_host(addr: IpAddr) -> bool {
+    let unanswered = UNANSWERED.map(|text| text.parse::<Prefix>().expect("a prefix"));
+    !unanswered.iter().any(|prefix| prefix.contains(addr))
+}
+
+/// Whether an Ethernet address is that of one station.
+pub fn is_of_a_station(mac: Mac) -> bool {
+    mac.0[0] & 1 == 0 && mac.0 != [0; 6]
+}
+
 fn not(test: Test) -> Term {
     Term::Not(Box::new(Term::Test(test)))
 }
@@ -153,6 +203,7 @@ impl Display for Change {
             Self::Rewrite(rewrite) => rewrite.fmt(f),
             Self::Pop => f.write_str(" pop"),
             Self::Push(id) => write!(f, " push {id}"),
+            Self::Balance(balance) => balance.fmt(f),
         }
     }
 }

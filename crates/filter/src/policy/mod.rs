@@ -4,6 +4,7 @@
 //! is declared and of the kind the rule needs, a set's elements are of its kind, and there is
 //! exactly one default. Rules keep the order of the text, because the first match wins.
 
+mod balance;
 mod change;
 mod flaw;
 mod report;
@@ -14,6 +15,8 @@ use std::fmt;
 use std::net::IpAddr;
 use std::ops::Range;
 
+pub use balance::{Backend, Balance, Choice, Unfit};
+pub(crate) use change::is_of_a_station;
 pub use change::{Change, REPLY_HOPS, Rewrite};
 pub use flaw::Flaw;
 pub use report::{EventRate, Report};

@@ -60,6 +60,8 @@ pub struct Rehearsed {
     pub changed: Option<Vec<u8>>,
     /// What was reported of it.
     pub told: Told,
+    /// How many packets the row had counted before.
+    pub turn: u64,
     /// How many instructions were executed.
     pub steps: u64,
 }
@@ -189,17 +191,21 @@ impl Rehearsal {
         let first = frame.len().min(Packet::FIRST);
         let counted = grown?.decided(first as u64..=frame.len() as u64)?;
         let counters::Counted { row, half, counted, bytes } = counted;
-        let changed = self.changed(
-            frame,
-            self.rows[row.index()].change.clone().filter(|_| half == Half::Enforced),
-        )?;
-        let told = told.transpose()?.unwrap_or_default();
-        Ok(Rehearsed { verdict, row, half, counted, bytes, changed, told, steps: outcome.steps })
+        let turn = self.counters.total(row, half)[0].wrapping_sub(1);
+        let change = self.rows[row.index()].change.as_ref().filter(|_| half == Half::Enforced);
+        let changed = self.changed(frame, change, turn)?;
+        let (told, steps) = (told.transpose()?.unwrap_or_default(), outcome.steps);
+        Ok(Rehearsed { verdict, row, half, counted, bytes, changed, told, turn, steps })
     }
 
     /// What a frame has become, if it is what its change makes of it by the oracle.
-    fn changed(&self, frame: &[u8], change: Option<Change>) -> Result<Option<Vec<u8>>, Fault> {
-        let expected = change.map(|change| oracle::changed(&change, frame));
+    fn changed(
+        &self,
+        frame: &[u8],
+        change: Option<&Change>,
+        turn: u64,
+    ) -> Result<Option<Vec<u8>>, Fault> {
+        let expected = change.map(|change| oracle::changed(change, frame, turn));
         let wanted = expected.as_deref().unwrap_or(frame);
         let first = self.packet.first();
         if self.packet.metadata().is_empty()

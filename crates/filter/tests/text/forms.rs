@@ -110,7 +110,7 @@ fn every_action_has_its_word() {
     let actions: Vec<Action> = policy("drop\npass\nabort\ncount\ndefault pass")
         .rules()
         .iter()
-        .map(|rule| rule.action)
+        .map(|rule| rule.action.clone())
         .collect();
     assert_eq!(actions, [Action::Drop, Action::Pass, Action::Abort, Action::Count]);
 }
@@ -136,6 +136,25 @@ fn changes_print_what_they_do_without_what_they_imply() {
             drop ether src unicast
             drop inner-vlan any
             count not ether dst unicast
+            default pass
+        "#]],
+    );
+}
+
+#[test]
+fn backends_print_with_what_they_are_chosen_by() {
+    read(
+        "balance 10.0.0.1\nbalance 10.0.0.1 mac 02:00:5E:10:00:01,10.0.0.2 round-robin icmp as p
+         balance 2001:DB8::1 , 2001:db8::2 hash src ip6\nbalance 10.0.0.1, 10.0.0.2 hash flow udp
+         balance 10.0.0.1, 10.0.0.2 src 10.0.0.0/8
+         balance 10.0.0.1 mac 02:00:5e:10:00:01, 10.0.0.1 mac 02:00:5e:10:00:02",
+        expect![[r#"
+            balance 10.0.0.1
+            balance 10.0.0.1 mac 02:00:5e:10:00:01, 10.0.0.2 round-robin icmp as p
+            balance 2001:db8::1, 2001:db8::2 hash src
+            balance 10.0.0.1, 10.0.0.2 udp
+            balance 10.0.0.1, 10.0.0.2 src 10.0.0.0/8
+            balance 10.0.0.1 mac 02:00:5e:10:00:01, 10.0.0.1 mac 02:00:5e:10:00:02
             default pass
         "#]],
     );

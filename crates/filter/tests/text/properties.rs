@@ -60,7 +60,7 @@ fn term() -> impl Strategy<Value = String> {
 
 /// What a rule means, without where and how it was written.
 fn meaning(rule: &Rule) -> impl PartialEq + std::fmt::Debug + '_ {
-    (rule.action, &rule.matching, &rule.name)
+    (&rule.action, &rule.matching, &rule.name)
 }
 
 /// Both policies mean the same.

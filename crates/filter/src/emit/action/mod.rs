@@ -8,10 +8,12 @@
 //! What a change needs to know of a packet beyond that it matched, its rule implies:
 //! `policy::change`.
 
+mod balance;
 mod checksum;
 mod reflect;
 mod reply;
 mod rewrite;
+mod transport;
 mod vlan;
 
 use std::fmt::{self, Display, Formatter};
@@ -70,7 +72,7 @@ fn told_apart<'a>(change: &Change, class: Class, lanes: &'a [Lane]) -> (Class, &
     match change {
         Change::Reflect | Change::Pop | Change::Push(_) => (Class::Other, &[]),
         Change::Reply => (class, &[]),
-        Change::Rewrite(_) => (class, lanes),
+        Change::Rewrite(_) | Change::Balance(_) => (class, lanes),
     }
 }
 
@@ -80,15 +82,23 @@ impl Block {
         &self.change == change && (self.class, self.lanes.as_slice()) == told_apart
     }
 
-    /// Emits the change and the end of the program behind it.
+    fn packets(&self) -> transport::Packets<'_> {
+        transport::Packets { class: self.class, lanes: &self.lanes }
+    }
+
+    /// Emits the change and the end of the program behind it; R0 is where the packet was counted.
     pub fn emit(&self, a: &mut Assembler, target: Target, way_out: WayOut) {
         let broken = a.label("broken");
         match &self.change {
-            Change::Reflect => reflect::reflect(a, broken),
+            Change::Reflect => {
+                reflect::reflect(a, broken);
+            }
             Change::Reply => reply::reply(a, target, self.class, broken),
             Change::Rewrite(rewrite) => {
-                let packets = rewrite::Packets { class: self.class, lanes: &self.lanes };
-                rewrite::rewrite(a, target, rewrite, packets, broken);
+                rewrite::rewrite(a, target, rewrite, self.packets(), broken);
+            }
+            Change::Balance(balance) => {
+                balance::balance(a, target, balance, self.packets(), broken);
             }
             Change::Pop => vlan::pop(a, broken),
             Change::Push(id) => vlan::push(a, target.order, *id, broken),

@@ -3,6 +3,7 @@
 //! The bytes are moved and replaced in a copy. Checksums are not updated but computed whole, before and
 //! after: a changed packet is exactly as right, or as wrong, as it was.
 
+mod balance;
 mod place;
 mod sums;
 
@@ -13,23 +14,31 @@ use crate::policy::{Change, Policy, Protocol, REPLY_HOPS, Rewrite};
 use place::{Place, Version};
 use sums::Sums;
 
-/// What leaves the filter, where the policy decides so of a frame and is enforced.
-pub fn frame_out(policy: &Policy, decision: &Decision, frame: &[u8]) -> Vec<u8> {
-    let change = match decision.decider {
+/// What a policy does to a frame that it decides so.
+pub fn change_of<'a>(policy: &'a Policy, decision: &Decision) -> Option<&'a Change> {
+    match decision.decider {
         Decider::Rule(at) => policy.rules().get(at).and_then(|rule| rule.action.change()),
         Decider::Malformed(_) | Decider::Keep(_) | Decider::Fragment | Decider::Default => None,
-    };
-    change.map_or_else(|| frame.to_vec(), |change| changed(change, frame))
+    }
 }
 
-/// A frame after a change; as it is where the change is not for such frames.
-pub fn changed(change: &Change, frame: &[u8]) -> Vec<u8> {
+/// What leaves the filter, where the policy decides so of a frame and is enforced. `turn` is how many
+/// packets the deciding rule has decided before, on the same CPU.
+pub fn frame_out(policy: &Policy, decision: &Decision, frame: &[u8], turn: u64) -> Vec<u8> {
+    let change = change_of(policy, decision);
+    change.map_or_else(|| frame.to_vec(), |change| changed(change, frame, turn))
+}
+
+/// A frame after a change; as it is where the change is not for such frames. `turn` is how many
+/// packets were changed by the same rule before.
+pub fn changed(change: &Change, frame: &[u8], turn: u64) -> Vec<u8> {
     let done = match change {
         Change::Reflect => reflected(frame),
         Change::Reply => reply(frame),
         Change::Rewrite(new) => rewritten(frame, new),
         Change::Pop => popped(frame),
         Change::Push(id) => pushed(frame, *id),
+        Change::Balance(balance) => balance::balanced(frame, balance, turn),
     };
     done.unwrap_or_else(|| frame.to_vec())
 }

@@ -6,6 +6,7 @@
 //! memory are in proportion to the text: names are looked up in a table, nesting and what defines
 //! stand for are bounded.
 
+mod balance;
 mod change;
 mod condition;
 mod define;

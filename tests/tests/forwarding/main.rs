@@ -1,0 +1,4 @@
+//! Packets that are sent on to others than they came for: what comes out, by all judges, and what
+//! stacks make of it.
+
+mod balance;
