@@ -416,14 +416,17 @@ fn an_exchange_that_fails_leaves_the_old_one_in_the_slot_and_on_the_interface() 
             of(lab, "b", &["apply", &old]).ok();
             let code = struck(lab, &apply, FAIL, at);
             let by = judged(lab);
-            let loopback = lab.palisade(&["-j", "chain", "lo"]).json()["chain"][0].clone();
-            assert_eq!(loopback["policy"], "b", "{at:?}");
             match by {
                 BY_ALL => olds += 1,
                 BY_NEW => news += 1,
                 _ => panic!("at {at:?}: judged by neither: {by:?}"),
             }
-            assert!(code != Some(0) || by == BY_NEW, "at {at:?}: {code:?}");
+            match code {
+                Some(0) => assert_eq!(by, BY_NEW, "{at:?}"),
+                // Where an interface is asked, nothing has been moved into place yet.
+                _ if at.0.starts_with("send") => assert_eq!(by, BY_ALL, "{at:?}"),
+                _ => {}
+            }
             lab.palisade(&apply).ok();
             assert_eq!(judged(lab), BY_NEW, "{at:?}");
             attested(lab, &["a", "b", "c"]);

@@ -165,6 +165,7 @@ mod tests {
     use std::io::Write;
 
     use super::*;
+    use crate::program::LoadOptions;
 
     fn loaded(buffers: Buffers, kind: AttachType) -> Result<Program, Errno> {
         let mut a = Assembler::new();
@@ -208,6 +209,21 @@ mod tests {
                 let of_kind = matches!(unlike, Unlike::AttachType(_) | Unlike::Both(..));
                 assert!(!of_kind || kind == AttachType::Unsaid, "{told}");
             }
+        }
+    }
+
+    #[test]
+    fn whatever_this_crate_loads_can_be_called_by_what_it_loads() {
+        for buffers in [Buffers::Single, Buffers::Multi] {
+            if loaded(buffers, AttachType::Xdp).is_err() {
+                continue;
+            }
+            let mut a = Assembler::new();
+            a.mov(R0, 2).exit();
+            let image = a.finish().expect("a program").encode(Isa::V3).expect("an image");
+            let options = LoadOptions { name: "alike", license: c"GPL", buffers };
+            let program = Program::load(&image, &[], &options).expect("the kernel takes it");
+            assert_eq!(program.unlike(buffers), Unlike::Nothing);
         }
     }
 
