@@ -58,6 +58,29 @@ pub enum Unlike {
     Unknown(Errno),
 }
 
+impl Unlike {
+    /// What to do about it.
+    pub fn help(self) -> &'static str {
+        match self {
+            Self::Nothing => "try again: it may have been exchanged meanwhile",
+            Self::Buffers(Buffers::Single) => {
+                "load it for frames in several buffers, as libbpf does for SEC(\"xdp.frags\")"
+            }
+            Self::Buffers(Buffers::Multi) | Self::Both(Buffers::Multi, _) => {
+                "load it for frames in one buffer, as libbpf does for SEC(\"xdp\")"
+            }
+            Self::AttachType(_) => {
+                "load it with the attach type BPF_XDP, as libbpf does for SEC(\"xdp\") and SEC(\"xdp.frags\")"
+            }
+            Self::Both(Buffers::Single, _) => {
+                "load it for frames in several buffers and with the attach type BPF_XDP, as libbpf does for SEC(\"xdp.frags\")"
+            }
+            Self::Everything => "load it under the same net.core.bpf_jit_enable, and for no device",
+            Self::Unknown(_) => "`palisade doctor` tells which rights are missing",
+        }
+    }
+}
+
 impl fmt::Display for Unlike {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

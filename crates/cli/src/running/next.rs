@@ -97,7 +97,13 @@ pub fn open(pin: &Path) -> Outcome<Program> {
                 | PinError::NotBpffs { .. }
                 | PinError::NotPin { .. }
         );
-        let failure = Failure::from(error);
+        let failure = match &error {
+            // Nobody wants one to be mounted there.
+            PinError::NotBpffs { path } => {
+                Failure::usage(format!("{} is in no bpf file system", path.display()))
+            }
+            _ => Failure::from(error),
+        };
         if mistake { failure.mistaken(asked()).note("help", HELP) } else { failure }
     })
 }
@@ -169,11 +175,12 @@ impl Slot {
 
 /// The kernel does not let the policy's program call that one.
 fn unlike(program: &Program) -> Failure {
-    let id = program_id(program).unwrap_or(0);
+    let (id, unlike) = (program_id(program).unwrap_or(0), program.unlike(machine::buffers()));
     Failure::refused("the policy cannot go on to that program: the kernel refuses the tail call")
-        .note("found", format!("{}: {}", describe_program(id), program.unlike(machine::buffers())))
+        .note("found", describe_program(id))
+        .note("why", unlike.to_string())
         .note("kernel", Errno::EINVAL.to_string())
-        .note("help", "load it as the policy's program is: SEC(\"xdp.frags\") asks for frames in several buffers; nothing has been changed")
+        .note("help", format!("{}; nothing has been changed", unlike.help()))
 }
 
 /// What comes behind a policy, as commands show it.
