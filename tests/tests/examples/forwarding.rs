@@ -1,7 +1,9 @@
 //! The examples that send packets on: which they send, and which they leave alone. What the bytes are
 //! then is shown by the test `forwarding`.
 
-use palisade_tests::packet::{BROADCAST, Ipv4, MULTICAST, eth, icmp, icmp6, ipv4, ipv6, udp, vlan};
+use palisade_tests::packet::{
+    BROADCAST, Ipv4, MULTICAST, eth, icmp, icmp6, ipv4, ipv6, tcp, udp, vlan,
+};
 
 use crate::{of, prove};
 
