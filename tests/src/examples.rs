@@ -9,7 +9,7 @@ macro_rules! examples {
 }
 
 examples! {
-    "block-list" "block-pings" "drop-8080" "events" "feeds" "icmp-balancer" "icmp-echo" "mac-swap" "port-patch"
+    "block-list" "block-pings" "drop-8080" "events" "feeds" "icmp-balancer" "icmp-echo" "ip-tunnel" "mac-swap" "port-patch"
     "resolver" "vlan-swap" "vlans" "web-server"
 }
 

@@ -226,6 +226,7 @@ impl PolicyDir {
             SetKind::Net => "block",
             SetKind::Service => "ports",
             SetKind::Mac => "macs",
+            SetKind::Host => "banned",
         };
         let usual: Name = usual.parse().expect("a name");
         if self.set_names()?.contains(&usual) {

@@ -14,6 +14,7 @@ mod reflect;
 mod reply;
 mod rewrite;
 mod transport;
+mod tunnel;
 mod vlan;
 
 use std::fmt::{self, Display, Formatter};
@@ -71,7 +72,7 @@ impl Changes {
 fn told_apart<'a>(change: &Change, class: Class, lanes: &'a [Lane]) -> (Class, &'a [Lane]) {
     match change {
         Change::Reflect | Change::Pop | Change::Push(_) => (Class::Other, &[]),
-        Change::Reply => (class, &[]),
+        Change::Reply | Change::Tunnel(_) => (class, &[]),
         Change::Rewrite(_) | Change::Balance(_) => (class, lanes),
     }
 }
@@ -97,6 +98,7 @@ impl Block {
             Change::Rewrite(rewrite) => {
                 rewrite::rewrite(a, target, rewrite, self.packets(), broken);
             }
+            Change::Tunnel(to) => tunnel::tunnel(a, target, to, self.class, broken),
             Change::Balance(balance) => {
                 balance::balance(a, target, balance, self.packets(), broken);
             }
