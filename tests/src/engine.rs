@@ -5,17 +5,21 @@
 //! Sets are filled here as `palisade_filter::structure` documents them, without the tool's own
 //! code, so that a mistake of the tool cannot hide one of the program.
 
+mod behind;
 mod events;
 mod sets;
 
+use behind::Behind;
 use events::Events;
 use palisade_asm::btf::ProgramBtf;
 use palisade_asm::{ByteOrder, Image};
 use palisade_filter::oracle::changed;
-use palisade_filter::plan::{CONTROL, COUNTERS, Control, Mode};
+use palisade_filter::plan::{CONTROL, COUNTERS, Control, Mode, SLOT};
 use palisade_filter::policy::Change;
 use palisade_filter::rehearsal::Told;
-use palisade_filter::{Artifact, Buffers, Policy, Row, Target, Verdict, compile, parse};
+use palisade_filter::{
+    Artifact, Buffers, Neighbours, Policy, Row, Target, Tenure, Verdict, compile_as, parse,
+};
 use palisade_loader::{
     Insert, LoadError, LoadOptions, Map, MapHandle, ObjectId, ObjectKind, PerCpu, PerCpuMap,
     Program, TestRun, Ticks, Wire,
@@ -41,6 +45,7 @@ pub struct Engine {
     seen: Vec<PerCpu<Counts>>,
     sets: Sets,
     events: Option<Events>,
+    behind: Option<Behind>,
     /// Last, so that all else has been given up when it looks.
     _watch: Watch,
 }
@@ -55,9 +60,20 @@ impl Engine {
     }
 
     /// Compiles and loads a policy; its text must be good.
-    pub fn try_load(_: &Kernel, text: &str, target: Target) -> Result<Self, LoadError> {
+    pub fn try_load(kernel: &Kernel, text: &str, target: Target) -> Result<Self, LoadError> {
+        Self::try_load_beside(kernel, text, target, Tenure::Standing.into())
+    }
+
+    /// The same with other programs beside it: where it has a slot, one stands in it.
+    pub fn try_load_beside(
+        _: &Kernel,
+        text: &str,
+        target: Target,
+        neighbours: Neighbours,
+    ) -> Result<Self, LoadError> {
         let policy = parse(text).unwrap_or_else(|errors| panic!("{errors:?}\nof:\n{text}"));
-        let artifact = compile(&policy, target).unwrap_or_else(|e| panic!("{e}\nof:\n{text}"));
+        let artifact = compile_as(&policy, target, neighbours);
+        let artifact = artifact.unwrap_or_else(|e| panic!("{e}\nof:\n{text}"));
         let image = artifact.program.encode(target.isa).expect("a program can be encoded");
         let create = |decl| MapHandle::create(decl).unwrap_or_else(|error| panic!("{error}"));
         let maps: Vec<MapHandle> = image.maps.iter().map(create).collect();
@@ -72,9 +88,21 @@ impl Engine {
         let none = PerCpu::of([0, 0]).expect("the CPUs are known");
         let seen = vec![none; artifact.rows.len() * 2];
         let (sets, events) = (Sets::default(), Events::of(&maps));
+        let behind = Behind::of(&maps, buffers);
         let _watch = Watch::new(objects(&program, &maps));
-        let engine =
-            Self { policy, artifact, image, maps, program, counters, seen, sets, events, _watch };
+        let engine = Self {
+            policy,
+            artifact,
+            image,
+            maps,
+            program,
+            counters,
+            seen,
+            sets,
+            events,
+            behind,
+            _watch,
+        };
         engine.set_clock();
         for filling in &engine.artifact.fillings {
             engine.maps[filling.map].fill(&filling.entries).unwrap_or_else(|e| panic!("{e}"));
@@ -90,6 +118,11 @@ impl Engine {
     /// The program in the kernel.
     pub fn program(&self) -> &Program {
         &self.program
+    }
+
+    /// The slot for a program behind; the policy must be compiled with one.
+    pub fn slot(&self) -> MapHandle {
+        map_named(&self.maps, SLOT)
     }
 
     /// The rows of the counters.
@@ -111,6 +144,7 @@ impl Engine {
         let sums = [u64::from(times), frame.len() as u64];
         let turn = |row: usize| turn(&before[row], &self.seen[row]);
         let outcome = Outcome::of(verdict, &self.artifact.rows, grown, sums, turn)?;
+        self.behind.as_ref().map_or(Ok(()), |behind| behind.got(verdict, times))?;
         outcome.with_frame(frame, times, back)
     }
 

@@ -9,8 +9,8 @@ macro_rules! examples {
 }
 
 examples! {
-    "ban" "block-list" "block-pings" "drop-8080" "events" "feeds" "icmp-balancer" "icmp-echo" "mac-swap" "port-patch"
-    "rate-limit"
+    "ban" "block-list" "block-pings" "drop-8080" "events" "feeds" "icmp-balancer" "icmp-echo" "ip-tunnel" "mac-swap"
+    "port-patch" "rate-limit"
     "resolver" "vlan-swap" "vlans" "web-server"
 }
 

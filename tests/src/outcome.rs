@@ -68,6 +68,13 @@ pub enum Fault {
     Counted(Vec<(usize, Counts)>),
     /// What is reported is not what the oracle says.
     Reported(Told),
+    /// The program behind got other packets than those that passed.
+    Behind {
+        /// How many it got.
+        hits: u64,
+        /// How many passed.
+        wanted: u64,
+    },
     /// The hits of entries have grown by other than one packet and its bytes in so many entries.
     Hits {
         /// By how much they have grown, all together.
@@ -86,6 +93,9 @@ impl fmt::Display for Fault {
             Self::Changed(frame) => write!(f, "the frame came back as {}", hex(frame)),
             Self::Counted(rows) => write!(f, "counted in rows {rows:?}"),
             Self::Reported(told) => write!(f, "reported: {told:?}"),
+            Self::Behind { hits, wanted } => {
+                write!(f, "the program behind got {hits} packets, and {wanted} passed")
+            }
             Self::Hits { hits, entries } => write!(f, "{hits:?} hits of {entries} entries"),
         }
     }

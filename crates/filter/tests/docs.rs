@@ -102,6 +102,10 @@ fn shape_of(change: &Change) -> &'static str {
         },
         Change::Pop => "vlan pop",
         Change::Push(_) => "vlan push",
+        Change::Tunnel(tunnel) => match tunnel.family() {
+            Family::V4 => "tunnel of 4",
+            Family::V6 => "tunnel of 6",
+        },
         Change::Balance(balance) => match balance.choice() {
             Choice::Turns => "balance round-robin",
             Choice::Source => "balance hash src",
@@ -232,6 +236,8 @@ fn forms() -> BTreeSet<String> {
         "rewrite both",
         "vlan pop",
         "vlan push",
+        "tunnel of 4",
+        "tunnel of 6",
         "balance round-robin",
         "balance hash src",
         "balance hash flow",

@@ -140,8 +140,9 @@ fn limit(chance: &mut Chance) -> String {
 
 /// An action that changes packets.
 fn change(chance: &mut Chance) -> String {
-    match chance.below(8) {
+    match chance.below(9) {
         6 | 7 => balance(chance),
+        8 => tunnel(chance),
         0 => "reflect".to_owned(),
         1 => "reply".to_owned(),
         2 => "vlan pop".to_owned(),
@@ -163,6 +164,16 @@ fn balance(chance: &mut Chance) -> String {
     let backends: Vec<String> = (1..=most).map(|at| backend(at, chance)).collect();
     let choice = chance.one(&["", " round-robin", " hash src", " hash flow"]);
     format!("balance {}{choice}", backends.join(", "))
+}
+
+/// A tunnel over either family, for packets of many lengths or few.
+fn tunnel(chance: &mut Chance) -> String {
+    let ends = chance.one(&["10.0.0.1 to 10.0.0.9", "2001:db8::1 to 2001:db8::9"]);
+    let mtu = match ends.contains(':') {
+        true => chance.one(&["", " mtu 1280", " mtu 65535"]),
+        false => chance.one(&["", " mtu 68", " mtu 100", " mtu 1400"]),
+    };
+    format!("tunnel {ends} mac 02:00:00:00:00:09{mtu}")
 }
 
 /// One to four fields with new values, of one family.

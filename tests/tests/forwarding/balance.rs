@@ -9,12 +9,15 @@ use palisade_filter::parse;
 use palisade_tests::becomes::{Case, becomes, stay};
 use palisade_tests::engine::Engine;
 use palisade_tests::judges::Judges;
+use palisade_tests::lab::Lab;
 use palisade_tests::packet::{
     ARP_REQUEST, BROADCAST, Eth, HERE, Ipv4, Ipv6, MULTICAST, Mac, Packet, THERE, arp, eth, frag,
     hop_by_hop, icmp, icmp6, ipv4, ipv6, sctp, service_vlan, tcp, udp, vlan,
 };
 use palisade_tests::privilege::Kernel;
 use palisade_tests::random::Made;
+
+use crate::wire::Wire;
 
 /// That of a frame that goes to who sent it.
 fn back() -> Eth {
@@ -250,4 +253,23 @@ fn a_run_of_packets_in_the_kernel_is_counted_in_turns() {
             assert_eq!(outcome.verdict, Verdict::Tx);
         }
     }
+}
+
+#[test]
+fn pings_on_a_wire_go_to_two_machines_in_turn() {
+    const MACHINES: [Mac; 2] = [[2, 0, 0x5e, 0x10, 0, 0x11], [2, 0, 0x5e, 0x10, 0, 0x12]];
+    Lab::run(|lab| {
+        let wire = Wire::with(lab, include_str!("../../../examples/icmp-balancer.pal"));
+        let ping = |below: Eth, ip: Ipv4| {
+            below / ip.ttl(9) / icmp(8, 0).rest([0, 1, 0, 7]) / b"are you there?"
+        };
+        for turn in 0..6 {
+            let back = wire.back(&ping(eth(), ipv4().dst("192.0.2.80")).build());
+            let address = ["198.51.100.11", "198.51.100.12"][turn % 2];
+            let frame = eth().src(HERE).dst(MACHINES[turn % 2]);
+            assert_eq!(back, ping(frame, ipv4().dst(address)).build(), "{turn}");
+        }
+        let status = wire.lab().palisade(&["-j", "status"]).json();
+        assert_eq!(status["verdicts"]["tx"]["packets"], 6, "{status:#}");
+    });
 }

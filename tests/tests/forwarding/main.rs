@@ -2,3 +2,5 @@
 //! stacks make of it.
 
 mod balance;
+mod tunnel;
+mod wire;

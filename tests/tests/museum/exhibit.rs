@@ -8,7 +8,10 @@ use std::borrow::Cow;
 use palisade_asm::verify::Rules;
 use palisade_asm::{Isa, Program};
 use palisade_filter::oracle::{Decider, Declared, decide};
-use palisade_filter::{Access, Artifact, Buffers, ByteOrder, Mode, Policy, Target, compile, parse};
+use palisade_filter::{
+    Access, Artifact, Buffers, ByteOrder, Mode, Neighbours, Next, Policy, Target, Tenure, compile,
+    compile_as, parse,
+};
 use palisade_loader::{LoadOptions, MapHandle, Program as Loaded};
 use palisade_tests::agree::{Entry, Life, Readings, contents};
 use palisade_tests::interpreted::Interpreted;
@@ -59,6 +62,8 @@ pub enum Made {
     Moded(Mode, Case, &'static [Patch]),
     /// The same, and it is seen by packets that come in time.
     Timed(Mode, Case, &'static [Patch]),
+    /// The program of a policy with a slot has other lines.
+    Behind(Case, &'static [Patch]),
     /// The program is not safe.
     Unsafe(Case, &'static [Patch]),
     /// Another policy is compiled than the one that was written; rules keep their lines.
@@ -95,6 +100,9 @@ impl Made {
             Self::Timed(..) => {
                 "machine::limits::limits_by_chance_are_kept_without_a_kernel_as_the_oracle_keeps_them"
             }
+            Self::Behind(..) => {
+                "machine::oracle::what_passes_goes_on_to_the_program_behind_and_nothing_else_does"
+            }
             Self::Unsafe(..) => "verify::own::every_example_is_accepted_for_every_target",
             Self::Misread(_) => "oracle::odd::every_odd_frame_gets_its_verdict",
             Self::Misjudged(..) | Self::Misinformed(..) => {
@@ -104,11 +112,11 @@ impl Made {
     }
 
     /// What the bug is shown on, and in which mode; nothing where it is the table of odd frames,
-    /// about which the judge's own test is, or packets in time, which are put to the work without the
-    /// bug as well.
+    /// about which the judge's own test is, or a program that the judge looks at itself, also without
+    /// the bug.
     pub fn case(&self) -> Option<(Case, Mode)> {
         match self {
-            Self::Reading(_) | Self::Misread(_) | Self::Timed(..) => None,
+            Self::Reading(_) | Self::Misread(_) | Self::Timed(..) | Self::Behind(..) => None,
             Self::Program(case, _)
             | Self::Unsafe(case, _)
             | Self::Planned(case, _)
@@ -127,6 +135,7 @@ impl Made {
             Self::Program(case, patches) => Bench::of(*case).patched(patches).judge(Mode::Enforce),
             Self::Moded(mode, case, patches) => Bench::of(*case).patched(patches).judge(*mode),
             Self::Timed(mode, case, patches) => in_time(*mode, *case, patches),
+            Self::Behind(case, patches) => behind(*case, patches),
             Self::Unsafe(case, patches) => {
                 unsafe_is_refused(&Bench::of(*case).patched(patches).artifact.program)
             }
@@ -184,8 +193,13 @@ struct Bench {
 
 impl Bench {
     fn of(case: Case) -> Self {
+        Self::beside(case, Tenure::Standing.into())
+    }
+
+    fn beside(case: Case, neighbours: Neighbours) -> Self {
         let policy = parse(case.text).unwrap_or_else(|why| panic!("{why:?}\nof:\n{}", case.text));
-        let artifact = compile(&policy, TARGET).unwrap_or_else(|why| panic!("{why}"));
+        let artifact = compile_as(&policy, TARGET, neighbours);
+        let artifact = artifact.unwrap_or_else(|why| panic!("{why}"));
         let entries: Vec<Entry> = case.entries.iter().map(entry).collect();
         let program = Interpreted::new(&policy, &artifact, &entries);
         let contents = contents(&policy, &entries);
@@ -199,6 +213,10 @@ impl Bench {
         self.program = self.program.under(&program).expect("the maps are the same");
         self.artifact.program = program;
         self
+    }
+
+    fn with_empty_slot(self) -> Self {
+        Self { program: self.program.with_empty_slot(), ..self }
     }
 
     fn with_tables(mut self, change: fn(&mut [u8])) -> Self {
@@ -236,6 +254,19 @@ impl Bench {
             None => Ok(frames.len()),
         }
     }
+}
+
+/// Whether a policy with a slot hands on what passes and nothing else, and decides the rest as it
+/// should, with a program in the slot and without.
+fn behind(case: Case, patches: &[Patch]) -> Judged {
+    let slot = Neighbours { tenure: Tenure::Standing, next: Next::Slot };
+    let bench = || Bench::beside(case, slot);
+    for intact in [bench(), bench().with_empty_slot()] {
+        let frames = intact.judge(Mode::Enforce).unwrap_or_else(|found| panic!("intact: {found}"));
+        assert!(frames > 2000, "{frames} frames");
+    }
+    bench().patched(patches).judge(Mode::Enforce)?;
+    bench().patched(patches).with_empty_slot().judge(Mode::Enforce)
 }
 
 fn entry(&(set, item, life): &Held) -> Entry {

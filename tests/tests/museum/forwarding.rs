@@ -17,6 +17,13 @@ const SOURCES: Case =
     case("balance 2001:db8::10, 2001:db8::11, 2001:db8::12 hash src\ndefault pass\n");
 const ONE: Case = case("balance 192.0.2.10 udp\ndefault pass\n");
 
+const TUNNEL: Case =
+    case("tunnel 192.0.2.1 to 203.0.113.9 mac 02:00:5e:10:00:0f udp\ndefault pass\n");
+const SHORT_TUNNEL: Case =
+    case("tunnel 192.0.2.1 to 203.0.113.9 mac 02:00:5e:10:00:0f mtu 100\ndefault pass\n");
+const TUNNEL6: Case =
+    case("tunnel 2001:db8::1 to 2001:db8::9 mac 02:00:5e:10:00:0f\ndefault pass\n");
+
 /// The exhibits.
 #[rustfmt::skip] // A patch is read as the lines that it replaces, and those that it puts there.
 pub const HALL: &[Exhibit] = &[
@@ -100,5 +107,63 @@ pub const HALL: &[Exhibit] = &[
         bug: "A backend's address is written without a look whether its place is there",
         seen: "every verifier's reason to be",
         made: Unsafe(ONE, &[patch("balance", &["r1 += 20", "if r1 > r8 goto broken"], &["r1 += 20"])]),
+    },
+    Exhibit {
+        bug: "The length of the outer header is in host order",
+        seen: "a likely slip: a missing htons",
+        made: Program(TUNNEL, &[patch("tunnel", &["r2 = be16 r2"], &[])]),
+    },
+    Exhibit {
+        bug: "The outer length is that of the inner packet",
+        seen: "a likely slip: IPv6 counts what is behind its header, IPv4 counts itself too",
+        made: Program(TUNNEL, &[patch("tunnel", &["r2 += 20"], &[])]),
+    },
+    Exhibit {
+        bug: "The outer packet may be fragmented on its way",
+        seen: "a likely slip: an identification of 0 for all of them, and pieces of two packets put together",
+        made: Program(TUNNEL, &[patch("tunnel", &["*(u16 *)(r7 +20) = 64"], &["*(u16 *)(r7 +20) = 0"])]),
+    },
+    Exhibit {
+        bug: "The outer header has no type of service",
+        seen: "a likely slip: congestion marks are lost in the tunnel",
+        made: Program(TUNNEL, &[patch("tunnel", &["*(u8 *)(r7 +15) = r9"], &[])]),
+    },
+    Exhibit {
+        bug: "The traffic class begins four bits late",
+        seen: "bpfilter 74e2a510 and c64576ae: where the class of IPv6 stands",
+        made: Program(TUNNEL6, &[patch("tunnel", &["r9 <<= 20"], &["r9 <<= 16"])]),
+    },
+    Exhibit {
+        bug: "IPv6 is carried under the number of IPv4",
+        seen: "a likely slip: 4 and 41",
+        made: Program(TUNNEL6, &[patch("tunnel", &["*(u16 *)(r7 +20) = 16425"], &["*(u16 *)(r7 +20) = 16388"])]),
+    },
+    Exhibit {
+        bug: "The outer header lives for ever",
+        seen: "a likely slip: a time to live that is not set, where a tunnel leads back into itself",
+        made: Program(TUNNEL, &[patch("tunnel", &["*(u16 *)(r7 +22) = 1088"], &["*(u16 *)(r7 +22) = 1279"])]),
+    },
+    Exhibit {
+        bug: "The checksum of the outer header is not complemented",
+        seen: "a likely slip: the sum is written",
+        made: Program(TUNNEL, &[patch("tunnel", &["r6 ^= 65535"], &[])]),
+    },
+    Exhibit {
+        bug: "A packet is tunnelled that does not fit any more",
+        seen: "the kernel samples' xdp_tx_iptunnel: no look at the length",
+        made: Program(SHORT_TUNNEL, &[patch("1: ", &["if r1 >= 0x51 goto ?"], &[])]),
+    },
+    Exhibit {
+        bug: "A tagged packet is tunnelled from the wrong byte on",
+        seen: "the kernel samples' xdp_tx_iptunnel: the IP header is taken to be at 14",
+        made: Program(TUNNEL, &[patch("1: ", &["if r1 == 0x1000 goto ?"], &["goto $1"])]),
+    },
+    Exhibit {
+        bug: "A pointer from before the tunnel's header was put there is used behind it",
+        seen: "every verifier's rule for bpf_xdp_adjust_head",
+        made: Unsafe(TUNNEL, &[patch("tunnel", &[
+            "if r0 != 0x0 goto ?", "r1 = *(u64 *)(r10 -8)", "r7 = *(u32 *)(r1 +0)", "r8 = *(u32 *)(r1 +4)",
+            "r1 = r7", "r1 += 34", "if r1 > r8 goto ?",
+        ], &["if r0 != 0x0 goto $1"])]),
     },
 ];

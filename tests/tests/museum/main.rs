@@ -8,6 +8,7 @@
 //!
 //! Besides, every comparison and constant of some programs is changed a little ([`operators`]).
 
+mod behind;
 mod catalogue;
 mod changes;
 mod exhibit;
@@ -24,11 +25,12 @@ mod sets;
 use exhibit::{Exhibit, first_line, intact};
 
 /// The halls, in the order of the catalogue, and what is shown there.
-pub const HALLS: [(&str, &[Exhibit]); 8] = [
+pub const HALLS: [(&str, &[Exhibit]); 9] = [
     ("Reading frames", frames::HALL),
     ("Comparing and counting", rules::HALL),
     ("Changing packets", changes::HALL),
     ("Sending packets on", forwarding::HALL),
+    ("Handing on", behind::HALL),
     ("Holding limits", limits::HALL),
     ("Looking up", sets::HALL),
     ("Planning", planner::HALL),
@@ -78,6 +80,11 @@ fn every_bug_of_sending_packets_on_is_seen() {
 #[test]
 fn every_bug_of_holding_limits_is_seen() {
     visit(limits::HALL);
+}
+
+#[test]
+fn every_bug_of_handing_on_is_seen() {
+    visit(behind::HALL);
 }
 
 #[test]

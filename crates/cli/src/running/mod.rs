@@ -1,6 +1,7 @@
 //! The running policy: its pins, its sets, and how it is put in place.
 
 pub mod before;
+pub mod chain;
 pub mod compiled;
 pub mod contents;
 pub mod events;
@@ -12,7 +13,9 @@ pub mod install;
 pub mod look;
 mod maps;
 pub mod meta;
+pub mod next;
 pub mod object;
+pub mod pins;
 pub mod publish;
 pub mod recompiled;
 pub mod repro;

@@ -137,6 +137,7 @@ impl Needs {
                 self.protocol |= lane.lanes.len() > 1;
             }
             Change::Balance(balance) => self.balance(balance, lane),
+            Change::Tunnel(_) => self.length = true,
         }
     }
 

@@ -138,8 +138,8 @@ impl Plan<'_> {
     fn check_maps(&self) -> Result<(), PlanError> {
         let events = if self.events.is_some() { 2 } else { 0 };
         let limits = self.limits.maps().len();
-        let own =
-            2 + self.tenure.maps().len() + events + limits + usize::from(!self.tables.is_empty());
+        let beside = self.neighbours.maps().len();
+        let own = 2 + beside + events + limits + usize::from(!self.tables.is_empty());
         if let Some(row) = self.limits.keyed().nth(MOST_LIMITS) {
             let Rule { line, text, .. } = self.rule_of(row);
             let (line, rule) = (*line, shortened(text));

@@ -11,6 +11,7 @@ mod group;
 mod imply;
 mod limits;
 mod mode;
+mod next;
 mod overlay;
 mod price;
 mod reduce;
@@ -39,6 +40,7 @@ use group::{Collected, group, remember};
 pub use group::{Key, MOST_REMEMBERED, Node};
 pub use limits::{Cost, LIMITS, LimitPlace, Limits, PRICE_BITS, UNIT_BITS, room};
 pub use mode::Mode;
+pub use next::{Neighbours, Next, SLOT};
 pub use reduce::Cond;
 pub(crate) use rows::FIRST_RULE;
 pub use rows::{Decider, Row, RowId, rows};
@@ -165,8 +167,8 @@ pub struct Plan<'a> {
     pub policy: &'a Policy,
     /// The target.
     pub target: Target,
-    /// Whether it is on trial.
-    pub tenure: Tenure,
+    /// The programs that it hands packets to.
+    pub neighbours: Neighbours,
     /// The rows of the counters; those of shadow mode follow in the same order.
     pub rows: Vec<Row>,
     /// The way of frames of no class with a way of its own.
@@ -186,7 +188,11 @@ pub struct Plan<'a> {
 }
 
 /// Plans the emission of `policy` for `target`.
-pub fn plan(policy: &Policy, target: Target, tenure: Tenure) -> Result<Plan<'_>, PlanError> {
+pub fn plan(
+    policy: &Policy,
+    target: Target,
+    neighbours: Neighbours,
+) -> Result<Plan<'_>, PlanError> {
     let (mut shadows, mut tables) = (Shadows::default(), Collected::default());
     budget::too_many_sets(policy)?;
     let other = way(policy, Class::Other, &mut shadows, &mut tables);
@@ -202,14 +208,14 @@ pub fn plan(policy: &Policy, target: Target, tenure: Tenure) -> Result<Plan<'_>,
     let events = Events::of(policy, &rows);
     let limits = Limits::of(policy);
     let plan =
-        Plan { policy, target, tenure, rows, other, ways, tables, lists, dead, events, limits };
+        Plan { policy, target, neighbours, rows, other, ways, tables, lists, dead, events, limits };
     plan.check()?;
     Ok(plan)
 }
 
 impl Plan<'_> {
-    /// The maps of the program: control, counters, those of a trial, of events and of limits, then
-    /// those of the sets in order and the one of the constant tables.
+    /// The maps of the program: control, counters, those of a trial, the slot, those of events and of
+    /// limits, then those of the sets in order and the one of the constant tables.
     pub fn maps(&self) -> Vec<MapDecl> {
         // Twice the rows: the second half counts what would have been dropped in shadow mode.
         let rows = u32::try_from(self.rows.len() * 2).unwrap_or(u32::MAX);
@@ -223,7 +229,7 @@ impl Plan<'_> {
         };
         [Control::map(), counters]
             .into_iter()
-            .chain(self.tenure.maps())
+            .chain(self.neighbours.maps())
             .chain(self.events.iter().flat_map(Events::maps))
             .chain(self.limits.maps())
             .chain(self.policy.sets().iter().flat_map(structure::maps))
@@ -238,7 +244,7 @@ impl Plan<'_> {
         [Control::layout(), counters]
             .into_iter()
             .map(Some)
-            .chain(self.tenure.layouts())
+            .chain(self.neighbours.layouts())
             .chain(self.events.iter().flat_map(Events::layouts))
             .chain(self.limits.layouts().into_iter().map(Some))
             .chain(sets.map(Some))

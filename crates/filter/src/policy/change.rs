@@ -7,7 +7,9 @@
 use std::fmt::{self, Display, Formatter};
 use std::net::IpAddr;
 
-use super::{Balance, Choice, End, Match, Protocol, Tag, Term, Test, Verdict};
+use super::{
+    Balance, Choice, End, Match, Protocol, Quantity, Relation, Tag, Term, Test, Tunnel, Verdict,
+};
 use crate::value::{AddressRange, Family, Mac, Prefix};
 
 /// What is done to a packet.
@@ -25,6 +27,8 @@ pub enum Change {
     Push(u16),
     /// Its destination becomes one of some backends, and it is sent back.
     Balance(Balance),
+    /// It is put behind another IP header, and sent back.
+    Tunnel(Tunnel),
 }
 
 /// What is replaced; the addresses are of one family, and something is there.
@@ -65,7 +69,7 @@ impl Change {
     /// The verdict behind it.
     pub const fn verdict(&self) -> Verdict {
         match self {
-            Self::Reflect | Self::Reply | Self::Balance(_) => Verdict::Tx,
+            Self::Reflect | Self::Reply | Self::Balance(_) | Self::Tunnel(_) => Verdict::Tx,
             Self::Rewrite(_) | Self::Pop | Self::Push(_) => Verdict::Pass,
         }
     }
@@ -78,6 +82,7 @@ impl Change {
             Self::Rewrite(_) => "rewrite",
             Self::Pop | Self::Push(_) => "vlan",
             Self::Balance(_) => "balance",
+            Self::Tunnel(_) => "tunnel",
         }
     }
 
@@ -90,6 +95,7 @@ impl Change {
             Self::Pop => vec![Term::Test(Test::Tagged(Tag::Outer))],
             Self::Push(_) => Vec::new(),
             Self::Balance(balance) => balanced(balance.family()),
+            Self::Tunnel(tunnel) => tunnelled(tunnel),
         }
     }
 
@@ -105,7 +111,8 @@ impl Change {
             | Self::Reply
             | Self::Rewrite(_)
             | Self::Pop
-            | Self::Push(_) => 1,
+            | Self::Push(_)
+            | Self::Tunnel(_) => 1,
         }
     }
 
@@ -121,6 +128,7 @@ impl Change {
             },
             Self::Pop => "frames with a VLAN tag",
             Self::Push(_) => "all frames",
+            Self::Tunnel(_) => "IP packets without a VLAN tag that fit into the tunnel",
             Self::Balance(balance) => match balance.family() {
                 Family::V4 => "TCP, UDP and ICMP packets over IPv4 between two stations",
                 Family::V6 => {
@@ -175,6 +183,13 @@ fn balanced(family: Family) -> Vec<Term> {
     terms
 }
 
+/// What is too long stays as it is, for others to answer; so does what has tags.
+fn tunnelled(tunnel: &Tunnel) -> Vec<Term> {
+    let fits = Test::Number(Quantity::Length, Relation::Below, tunnel.longest() + 1);
+    let destination = Test::Unicast(End::Destination);
+    vec![Term::Test(fits), not(Test::Tagged(Tag::Outer)), Term::Test(destination)]
+}
+
 /// Whether an address is one that a single host has, and not only for itself.
 pub fn is_of_a_host(addr: IpAddr) -> bool {
     let unanswered = UNANSWERED.map(|text| text.parse::<Prefix>().expect("a prefix"));
@@ -204,6 +219,7 @@ impl Display for Change {
             Self::Pop => f.write_str(" pop"),
             Self::Push(id) => write!(f, " push {id}"),
             Self::Balance(balance) => balance.fmt(f),
+            Self::Tunnel(tunnel) => tunnel.fmt(f),
         }
     }
 }

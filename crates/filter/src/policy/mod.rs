@@ -11,14 +11,15 @@ mod limit;
 mod report;
 mod term;
 mod truth;
+mod tunnel;
 
 use std::fmt;
 use std::net::IpAddr;
 use std::ops::Range;
 
 pub use balance::{Backend, Balance, Choice, Unfit};
-pub(crate) use change::is_of_a_station;
 pub use change::{Change, REPLY_HOPS, Rewrite};
+pub(crate) use change::{is_of_a_host, is_of_a_station};
 pub use flaw::Flaw;
 pub use limit::{BITS, BurstTooLong, Every, Limit, LimitKey, Prefixes, Rate, can_be, of_ip};
 pub use report::{EventRate, Report};
@@ -26,6 +27,7 @@ pub use term::{
     Contradiction, End, Match, Protocol, Quantity, Relation, TCP_FLAGS, Tag, TcpFlags, Term, Test,
 };
 pub use truth::{Class, Lane, Truth};
+pub use tunnel::{NoTunnel, Tunnel};
 
 use crate::value::{Item, Name, SetKind, Timeout};
 

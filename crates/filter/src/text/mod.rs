@@ -36,5 +36,5 @@ pub const WORDS: &[&str] = &[
     "ip4", "ip6", "arp", "nd", "dhcp", "tcp", "udp", "sctp", "icmp", "icmp6", "proto", "ethertype",
     "src", "dst", "host", "sport", "dport", "port", "type", "code", "flags",
     "ttl", "length", "dscp", "fragment", "options", "vlan", "inner-vlan", "ether",
-    "malformed", "from", "to", "any", "unicast", "push", "pop", "round-robin", "hash", "flow",
+    "malformed", "from", "to", "any", "unicast", "push", "pop", "round-robin", "hash", "flow", "mtu",
 ];

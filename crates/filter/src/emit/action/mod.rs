@@ -14,12 +14,14 @@ mod reflect;
 mod reply;
 mod rewrite;
 mod transport;
+mod tunnel;
 mod vlan;
 
 use std::fmt::{self, Display, Formatter};
 
-use palisade_asm::{Assembler, Label, R0};
+use palisade_asm::{Assembler, Label};
 
+use crate::emit::next::WayOut;
 use crate::plan::{Asked, Plan, Target};
 use crate::policy::{Change, Class, Lane, Verdict};
 
@@ -70,7 +72,7 @@ impl Changes {
 fn told_apart<'a>(change: &Change, class: Class, lanes: &'a [Lane]) -> (Class, &'a [Lane]) {
     match change {
         Change::Reflect | Change::Pop | Change::Push(_) => (Class::Other, &[]),
-        Change::Reply => (class, &[]),
+        Change::Reply | Change::Tunnel(_) => (class, &[]),
         Change::Rewrite(_) | Change::Balance(_) => (class, lanes),
     }
 }
@@ -86,7 +88,7 @@ impl Block {
     }
 
     /// Emits the change and the end of the program behind it; R0 is where the packet was counted.
-    pub fn emit(&self, a: &mut Assembler, target: Target) {
+    pub fn emit(&self, a: &mut Assembler, target: Target, way_out: WayOut) {
         let broken = a.label("broken");
         match &self.change {
             Change::Reflect => {
@@ -96,15 +98,16 @@ impl Block {
             Change::Rewrite(rewrite) => {
                 rewrite::rewrite(a, target, rewrite, self.packets(), broken);
             }
+            Change::Tunnel(to) => tunnel::tunnel(a, target, to, self.class, broken),
             Change::Balance(balance) => {
                 balance::balance(a, target, balance, self.packets(), broken);
             }
             Change::Pop => vlan::pop(a, broken),
             Change::Push(id) => vlan::push(a, target.order, *id, broken),
         }
-        end(a, self.change.verdict());
+        way_out.end(a, self.change.verdict());
         a.place(broken);
-        end(a, Verdict::Aborted);
+        way_out.end(a, Verdict::Aborted);
     }
 }
 
@@ -112,8 +115,4 @@ impl Display for Block {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         self.change.fmt(f)
     }
-}
-
-fn end(a: &mut Assembler, verdict: Verdict) {
-    a.mov(R0, verdict.code()).exit();
 }

@@ -6,6 +6,7 @@
 mod balance;
 mod place;
 mod sums;
+mod tunnel;
 
 use std::net::IpAddr;
 
@@ -39,6 +40,7 @@ pub fn changed(change: &Change, frame: &[u8], turn: u64) -> Vec<u8> {
         Change::Pop => popped(frame),
         Change::Push(id) => pushed(frame, *id),
         Change::Balance(balance) => balance::balanced(frame, balance, turn),
+        Change::Tunnel(tunnel) => tunnel::tunnelled(frame, tunnel),
     };
     done.unwrap_or_else(|| frame.to_vec())
 }

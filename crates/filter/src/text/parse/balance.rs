@@ -8,7 +8,7 @@ use super::meant::unknown;
 use super::values::Sort;
 use super::words::{Refusal, Step, Words};
 use crate::diag::Diagnostic;
-use crate::policy::{Backend, Balance, Choice, Unfit, is_of_a_station};
+use crate::policy::{Backend, Balance, Choice, Unfit, is_of_a_host, is_of_a_station};
 use crate::value::{Mac, Prefix};
 
 impl<'a> Reader<'a> {
@@ -42,7 +42,7 @@ impl<'a> Reader<'a> {
 
     /// One backend: its address, and its Ethernet address.
     fn backend(&mut self, words: &mut Words<'a>) -> Step<Backend> {
-        let addr = self.single_address("a backend is one address", words);
+        let addr = self.host("a backend is one address", words);
         if let Err(Refusal::Mistake(wrong)) = addr {
             return Err(wrong.into());
         }
@@ -64,15 +64,16 @@ impl<'a> Reader<'a> {
         Err(Refusal::Said)
     }
 
-    /// One address; `what` says what a prefix is not.
-    pub fn single_address(&mut self, what: &str, words: &mut Words<'a>) -> Step<IpAddr> {
+    /// The address of a host; `what` says what a prefix is not.
+    pub fn host(&mut self, what: &str, words: &mut Words<'a>) -> Step<IpAddr> {
         let start = words.place().start;
         let prefix: Prefix = self.one_as(Sort::OneAddress, words)?;
-        if prefix.is_host() {
-            return Ok(prefix.addr());
-        }
-        let wrong = Diagnostic::new(start..words.end(), format!("{what}, not a prefix"));
-        self.wrong.add(wrong);
+        let wrong = match (prefix.is_host(), is_of_a_host(prefix.addr())) {
+            (true, true) => return Ok(prefix.addr()),
+            (true, false) => Unfit::NoHost.to_string(),
+            (false, _) => format!("{what}, not a prefix"),
+        };
+        self.wrong.add(Diagnostic::new(start..words.end(), wrong));
         Err(Refusal::Said)
     }
 }

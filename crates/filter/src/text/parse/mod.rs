@@ -18,6 +18,7 @@ mod meant;
 mod names;
 mod set;
 mod terms;
+mod tunnel;
 mod values;
 mod words;
 
