@@ -388,6 +388,23 @@ fn a_chain_is_16_policies_long_and_no_longer() {
 }
 
 #[test]
+fn each_reports_what_it_sees_to_its_own_reader() {
+    Lab::run(|lab| {
+        let files = Files::new();
+        for (name, port) in [("a", A), ("b", B)] {
+            let text = format!("drop event ip4 udp dport {port}\ndefault pass\n");
+            fs::write(files.path(name), text).expect("written");
+        }
+        chain(lab, &files, &["a", "b"]).ok();
+        assert_eq!(judged(lab), [false, false, true, true, true]);
+        for (policy, port) in [("a", A), ("b", B)] {
+            let event = of(lab, policy, &["-j", "events", "--count", "1"]).json();
+            assert_eq!(event["dport"], port, "{policy}: {event}");
+        }
+    });
+}
+
+#[test]
 fn one_is_put_in_between_by_saying_both_who_is_before_and_who_is_behind() {
     Lab::run(|lab| {
         let files = Files::new();
