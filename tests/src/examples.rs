@@ -9,7 +9,8 @@ macro_rules! examples {
 }
 
 examples! {
-    "block-list" "block-pings" "drop-8080" "events" "feeds" "icmp-balancer" "icmp-echo" "ip-tunnel" "mac-swap" "port-patch"
+    "ban" "block-list" "block-pings" "drop-8080" "events" "feeds" "icmp-balancer" "icmp-echo" "ip-tunnel" "mac-swap"
+    "port-patch" "rate-limit"
     "resolver" "vlan-swap" "vlans" "web-server"
 }
 

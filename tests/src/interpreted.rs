@@ -20,6 +20,9 @@ const FIRST_TICK: u64 = 4_294_900_000;
 /// Ticks since.
 const TICKS: u64 = 25_000;
 const NOW: u64 = TICKS * TICK;
+/// Nanoseconds from frame to frame, by the clock of limits: any frame is paid for meanwhile at the
+/// fastest rate.
+const PACE: u64 = 1000;
 /// An entry that ends at this instant matches no more; one that ends a tick later does.
 const ENDS: Ends = Ends { over: NOW, timed: NOW + TICK };
 /// What counters begin with.
@@ -130,6 +133,7 @@ impl Runs for Interpreted {
     fn run(&mut self, frame: &[u8]) -> Result<Outcome, Fault> {
         self.packet.set(frame);
         let ran = self.vm.run(&mut self.packet, &self.world);
+        self.world.monotonic += PACE;
         let grown = self.grown();
         let outcome = ran.map_err(|trap| Fault::Trapped(trap.to_string()))?;
         let verdict = Outcome::verdict_of(outcome.value)?;
