@@ -12,7 +12,7 @@ use super::rows::RowId;
 use super::table::{Table, TableId, TableKind};
 use super::tables::Tables;
 use super::way::Step;
-use crate::policy::{Action, End, Test};
+use crate::policy::{Action, Change, End, Test};
 use crate::value::Family;
 
 /// A part of the tree.
@@ -252,7 +252,9 @@ fn keyed(step: &Step, key: Key) -> Option<(&Cond, Keyed)> {
 /// The longest run that the first step begins, if it is worth a table.
 fn run(steps: &[Step]) -> Option<Run> {
     let first = steps.first()?;
-    if first.action == Action::Count || first.report.is_some() {
+    // A `route` has rows of its own for what it does not send on.
+    let routes = first.action.change() == Some(&Change::Route);
+    if first.action == Action::Count || first.report.is_some() || routes {
         return None;
     }
     let keys = first.conds.iter().filter_map(|cond| Some(Keyed::of_cond(cond)?.key));
