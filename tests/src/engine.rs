@@ -14,7 +14,7 @@ use events::Events;
 use palisade_asm::btf::ProgramBtf;
 use palisade_asm::{ByteOrder, Image};
 use palisade_filter::oracle::{Given, changed};
-use palisade_filter::plan::{CONTROL, COUNTERS, Control, Mode};
+use palisade_filter::plan::{CONTROL, COUNTERS, Control, Mode, SLOT};
 use palisade_filter::policy::Change;
 use palisade_filter::rehearsal::Told;
 use palisade_filter::{
@@ -118,6 +118,11 @@ impl Engine {
     /// The program in the kernel.
     pub fn program(&self) -> &Program {
         &self.program
+    }
+
+    /// The slot for a program behind; the policy must be compiled with one.
+    pub fn slot(&self) -> MapHandle {
+        map_named(&self.maps, SLOT)
     }
 
     /// The rows of the counters.

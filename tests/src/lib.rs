@@ -21,6 +21,7 @@ pub mod interpreted;
 pub mod judges;
 pub mod lab;
 pub mod leak;
+pub mod limited;
 pub mod mixed;
 pub mod near;
 pub mod nobody;

@@ -58,6 +58,29 @@ pub enum Unlike {
     Unknown(Errno),
 }
 
+impl Unlike {
+    /// What to do about it.
+    pub fn help(self) -> &'static str {
+        match self {
+            Self::Nothing => "try again: it may have been exchanged meanwhile",
+            Self::Buffers(Buffers::Single) => {
+                "load it for frames in several buffers, as libbpf does for SEC(\"xdp.frags\")"
+            }
+            Self::Buffers(Buffers::Multi) | Self::Both(Buffers::Multi, _) => {
+                "load it for frames in one buffer, as libbpf does for SEC(\"xdp\")"
+            }
+            Self::AttachType(_) => {
+                "load it with the attach type BPF_XDP, as libbpf does for SEC(\"xdp\") and SEC(\"xdp.frags\")"
+            }
+            Self::Both(Buffers::Single, _) => {
+                "load it for frames in several buffers and with the attach type BPF_XDP, as libbpf does for SEC(\"xdp.frags\")"
+            }
+            Self::Everything => "load it under the same net.core.bpf_jit_enable, and for no device",
+            Self::Unknown(_) => "`palisade doctor` tells which rights are missing",
+        }
+    }
+}
+
 impl fmt::Display for Unlike {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -165,6 +188,7 @@ mod tests {
     use std::io::Write;
 
     use super::*;
+    use crate::program::LoadOptions;
 
     fn loaded(buffers: Buffers, kind: AttachType) -> Result<Program, Errno> {
         let mut a = Assembler::new();
@@ -208,6 +232,21 @@ mod tests {
                 let of_kind = matches!(unlike, Unlike::AttachType(_) | Unlike::Both(..));
                 assert!(!of_kind || kind == AttachType::Unsaid, "{told}");
             }
+        }
+    }
+
+    #[test]
+    fn whatever_this_crate_loads_can_be_called_by_what_it_loads() {
+        for buffers in [Buffers::Single, Buffers::Multi] {
+            if loaded(buffers, AttachType::Xdp).is_err() {
+                continue;
+            }
+            let mut a = Assembler::new();
+            a.mov(R0, 2).exit();
+            let image = a.finish().expect("a program").encode(Isa::V3).expect("an image");
+            let options = LoadOptions { name: "alike", license: c"GPL", buffers };
+            let program = Program::load(&image, &[], &options).expect("the kernel takes it");
+            assert_eq!(program.unlike(buffers), Unlike::Nothing);
         }
     }
 

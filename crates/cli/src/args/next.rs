@@ -1,8 +1,8 @@
 //! What can be typed after `next`.
 
-use std::path::PathBuf;
-
 use clap::{Args, Subcommand};
+
+use crate::running::next::Named;
 
 /// `next`.
 #[derive(Args, Debug)]
@@ -20,9 +20,9 @@ pub enum NextAction {
     /// A policy that has a slot gets it by one store. One that has none is compiled again with a slot
     /// and exchanged, without a gap, as `apply` does it.
     Set {
-        /// The pin of the program, such as /sys/fs/bpf/lb
+        /// The pin of the program, such as /sys/fs/bpf/lb; `none` is what `clear` does, but makes a slot where there is none
         #[arg(value_name = "PIN")]
-        pin: PathBuf,
+        pin: Named,
     },
     /// Hand what passes to the stack; the slot stays, empty, unless it is to go
     Clear {

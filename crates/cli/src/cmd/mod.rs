@@ -5,6 +5,7 @@ pub mod asm;
 pub mod attach;
 pub mod attest;
 pub mod bench;
+pub mod chain;
 pub mod check;
 pub mod confirm;
 pub mod detach;

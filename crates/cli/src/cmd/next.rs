@@ -5,10 +5,11 @@ use serde_json::json;
 use crate::args::{Global, Next, NextAction};
 use crate::failure::Outcome;
 use crate::output::Output;
-use crate::running::home::{PolicyDir, Running};
+use crate::running::chain::{self, Aim};
+use crate::running::home::{PolicyDir, Running, program_id};
 use crate::running::install::{Wanted, install};
 use crate::running::look::look;
-use crate::running::next::{self, Behind, Seen, Slot, no_slot};
+use crate::running::next::{Behind, Seen, Slot, no_slot};
 use crate::running::publish::{self, Writing};
 
 /// Shows, sets or clears it.
@@ -20,15 +21,15 @@ pub fn run(global: &Global, args: &Next, out: &mut Output) -> Outcome {
             out.say(format_args!("next: {}", seen.words()))
         }
         Some(NextAction::Set { pin }) => {
-            // What cannot be opened needs no lock, and no policy, to be told.
-            let program = next::open(pin)?;
+            let aim = Aim::at(pin, &global.bpffs, &global.policy_name)?;
             let Writing { at, undone, .. } =
                 &publish::to_change(&global.bpffs, &global.policy_name)?;
             let running = Running::get(at)?;
-            next::refuse_itself(at, &program)?;
+            let next = aim.program.as_ref();
+            chain::refuse_endless(at, &at.name, (None, next.map(program_id).transpose()?))?;
             match Slot::find(at, &running.program)? {
-                Some(slot) => slot.set(&program)?,
-                None => exchange(at, &running, Behind::Slot(Some(&program)))?,
+                Some(slot) => slot.put(next)?,
+                None => exchange(at, &running, Behind::Slot(next))?,
             }
             report(at, undone.map(publish::tell_undone), out)
         }

@@ -8,7 +8,7 @@ use serde_json::json;
 use super::attach::say_mode;
 use crate::args::Global;
 use crate::failure::{Failure, Outcome};
-use crate::output::{Output, human};
+use crate::output::Output;
 use crate::running::before::{self, Returned};
 use crate::running::home::PolicyDir;
 use crate::running::next::Seen;
@@ -20,9 +20,10 @@ pub fn run(global: &Global, out: &mut Output) -> Outcome {
     let name = &at.name;
     if let Some(since) = undone {
         let told = publish::tell_undone(*since);
-        out.json(
-            &json!({"policy": name.as_str(), "replaced": [], "not_updated": [], "note": told}),
-        )?;
+        out.json(&json!({
+            "policy": name.as_str(), "replaced": [], "behind": [], "not_updated": [],
+            "note": told,
+        }))?;
         return out.say(told);
     }
     let next_before = next(at)?;
@@ -33,15 +34,15 @@ pub fn run(global: &Global, out: &mut Output) -> Outcome {
         ));
     };
     let note = tell_next(next_before, next(at)?);
-    let replaced: Vec<String> = replaced.into_iter().map(|link| link.name).collect();
     out.json(&json!({
-        "policy": name.as_str(), "replaced": replaced, "not_updated": not_updated, "note": note,
+        "policy": name.as_str(), "replaced": replaced.names(), "behind": replaced.policies(),
+        "not_updated": not_updated, "note": note,
     }))?;
-    for interface in &replaced {
-        let interface = human::printable(interface);
-        out.say(format_args!("policy `{name}` is the one before again on {interface}"))?;
+    let places = replaced.places();
+    for place in &places {
+        out.say(format_args!("policy `{name}` is the one before again {place}"))?;
     }
-    if replaced.is_empty() {
+    if places.is_empty() {
         out.say(format_args!("policy `{name}` is the one before again; it is attached nowhere"))?;
     }
     for set in &not_updated {

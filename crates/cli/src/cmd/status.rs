@@ -4,7 +4,7 @@
 mod object;
 
 use palisade_filter::plan::Decider;
-use palisade_filter::{Mode, Verdict, structure};
+use palisade_filter::{Mode, Name, Verdict, structure};
 use palisade_loader::{Link, ProgramInfo, link};
 use serde_json::{Map, Value, json};
 
@@ -106,6 +106,7 @@ struct Facts {
     trial: Option<Trial>,
     next: Next,
     interfaces: Vec<Carrier>,
+    fronts: Vec<Name>,
     sets: Vec<SetFacts>,
     reading: Reading,
 }
@@ -141,7 +142,8 @@ impl Facts {
             None => running.at.trial()?,
         };
         let next = Next::of(running.at, &running.program)?;
-        Ok(Self { info, mode: running.at.mode()?, trial, next, interfaces, sets, reading })
+        let fronts = running.fronts()?;
+        Ok(Self { info, mode: running.at.mode()?, trial, next, interfaces, fronts, sets, reading })
     }
 
     fn json(&self, running: &Running<'_>) -> Value {
@@ -175,6 +177,7 @@ impl Facts {
                 "instructions": self.info.instructions,
             },
             "interfaces": interfaces,
+            "behind": self.fronts.iter().map(Name::as_str).collect::<Vec<_>>(),
             "next": self.next.json(),
             "sets": sets,
             "verdicts": verdicts_json(&by_verdict(running, &self.reading)),
@@ -198,7 +201,7 @@ impl Facts {
             info.tag,
             info.instructions
         ))?;
-        if self.interfaces.is_empty() {
+        if self.interfaces.is_empty() && self.fronts.is_empty() {
             out.say("attached nowhere: NOTHING IS FILTERED")?;
         }
         for Carrier { link, mode } in &self.interfaces {
@@ -208,6 +211,9 @@ impl Facts {
                 link.index,
                 mode
             ))?;
+        }
+        for front in &self.fronts {
+            out.say(format_args!("  behind policy `{front}`, which hands on what it passes"))?;
         }
         if !matches!(self.next, Next::Stack) {
             out.say(format_args!("next: {}", self.next.words()))?;

@@ -64,6 +64,7 @@ fn show(out: &mut Output) -> Outcome<(Seen, Seen)> {
         group: None,
         take_over: false,
         next: None,
+        behind: None,
         force: false,
     };
     attach::run(&global, &attached, out)?;

@@ -12,13 +12,14 @@ use palisade_asm::ByteOrder;
 use palisade_asm::btf::ProgramBtf;
 use palisade_filter::plan::{BEFORE, DEADLINE, SLOT};
 use palisade_filter::{Name, Neighbours, Next, Policy, Tenure};
-use palisade_loader::{Access, Link, LoadError, LoadOptions, Program};
+use palisade_loader::{Access, LoadError, LoadOptions, Program};
 
 use super::before;
+use super::chain::is_called;
 use super::compiled::Compiled;
 use super::contents::{Contents, Fate, PlannedSet, fill_all};
-use super::exchange::{Change, Device, Placed};
-use super::home::{PolicyDir, Running, carriers_of, program_id};
+use super::exchange::{Change, Device, Place, Placed, Replaced};
+use super::home::{PolicyDir, Running};
 use super::maps::Maps;
 use super::meta::{self, Meta};
 use super::next::{Behind, Slot};
@@ -37,6 +38,8 @@ pub struct Wanted<'a> {
     pub policy: &'a Policy,
     /// Interfaces that shall carry it, besides those that carry it now.
     pub devices: &'a [Device],
+    /// The policy that it shall come behind, besides those that it comes behind now.
+    pub front: Option<&'a Place>,
     /// Who may edit the sets; `None` leaves it as it is.
     pub access: Option<Access>,
     /// What the text puts into its sets; `None` leaves what they hold as it is.
@@ -57,6 +60,7 @@ impl<'a> Wanted<'a> {
             text,
             policy,
             devices: &[],
+            front: None,
             access: None,
             lists: None,
             contents,
@@ -70,8 +74,8 @@ impl<'a> Wanted<'a> {
 pub struct Installed {
     /// Where the program is attached now, for each device that was asked for.
     pub devices: Vec<Placed>,
-    /// Interfaces that carried the old program and carry the new one.
-    pub replaced: Vec<Link>,
+    /// Where the new program has taken the place of the old one.
+    pub replaced: Replaced,
 }
 
 /// Puts `wanted` in force in `at`. The caller holds the lock and has recovered the pins.
@@ -89,6 +93,7 @@ pub struct Prepared<'a> {
     text: &'a str,
     policy: &'a Policy,
     devices: &'a [Device],
+    front: Option<&'a Place>,
     access: Option<Access>,
     lists: Option<&'a Lists>,
     behind: Behind<'a>,
@@ -127,7 +132,8 @@ impl<'a> Prepared<'a> {
         if let Some(old) = &old {
             old.meta.of_this_namespace(&at.name)?;
         }
-        let Wanted { text, policy, devices, access, lists, contents, trial, behind } = wanted;
+        let Wanted { text, policy, devices, front, access, lists, contents, trial, behind } =
+            wanted;
         let next = behind.next(at, old.as_ref().map(|old| &old.program))?;
         let replaced = !contents.is_empty();
         let sets = PlannedSet::all(at, old.as_ref(), policy, lists, contents)?;
@@ -146,7 +152,7 @@ impl<'a> Prepared<'a> {
                 Work::Renew { compiled, trial, keep }
             }
         };
-        Ok(Self { at, old, sets, text, policy, devices, access, lists, behind, work })
+        Ok(Self { at, old, sets, text, policy, devices, front, access, lists, behind, work })
     }
 
     /// Whether the program in force stays.
@@ -164,19 +170,23 @@ impl<'a> Prepared<'a> {
 
     /// Whether some interface gets another program than it has.
     pub fn reaches_more(&self) -> Outcome<bool> {
-        let Some(old) = self.old.as_ref().filter(|_| self.is_in_force()) else { return Ok(true) };
+        let Some(old) = self.old.as_ref().filter(|_| self.is_in_force() && self.front.is_none())
+        else {
+            return Ok(true);
+        };
         let carriers = old.interfaces()?;
         let carries = |device: &Device| carriers.iter().any(|c| c.link.index == device.link.index);
         Ok(!self.devices.iter().all(carries))
     }
 
-    /// Interfaces whose program would be exchanged.
-    pub fn to_replace(&self) -> Outcome<Vec<Link>> {
+    /// Where the program would be exchanged.
+    pub fn to_replace(&self) -> Outcome<Replaced> {
         match (&self.old, &self.work) {
             (Some(old), Work::Renew { .. }) => {
-                Ok(old.interfaces()?.into_iter().map(|carrier| carrier.link).collect())
+                let links = old.interfaces()?.into_iter().map(|carrier| carrier.link).collect();
+                Ok(Replaced { links, behind: old.fronts()? })
             }
-            _ => Ok(Vec::new()),
+            _ => Ok(Replaced::default()),
         }
     }
 
@@ -202,24 +212,31 @@ impl<'a> Prepared<'a> {
                 if let Some(access) = self.access {
                     publish::share(self.at, access)?;
                 }
-                Ok(Installed { devices, replaced: Vec::new() })
+                Ok(Installed { devices, replaced: Replaced::default() })
             }
         }
     }
 
     /// The program in force on further interfaces, with what is to come behind it.
     fn place(&self, old: &Running<'_>) -> Outcome<Vec<Placed>> {
-        let mut change = Change::new(None, &old.program);
+        let mut change = Change::new(self.at, None, &old.program);
         let (Behind::Slot(next), Some(slot)) = (self.behind, Slot::find(self.at, &old.program)?)
         else {
-            return change.place_all(self.devices);
+            return self.place_by(&mut change);
         };
         let before = slot.holds()?;
         slot.put(next)?;
-        change.place_all(self.devices).map_err(|failure| match slot.back_to(before) {
+        self.place_by(&mut change).map_err(|failure| match slot.back_to(before) {
             Ok(()) => failure,
             Err(also) => failure.note("found", format!("what comes next stays: {also}")),
         })
+    }
+
+    /// What a change makes of the wishes for further places.
+    fn place_by(&self, change: &mut Change<'_>) -> Outcome<Vec<Placed>> {
+        let placed = change.place_all(self.devices)?;
+        self.front.map_or(Ok(()), |front| change.place_behind(front))?;
+        Ok(placed)
     }
 
     fn load(&self, compiled: &Compiled) -> Outcome<(Program, Maps)> {
@@ -276,20 +293,20 @@ impl<'a> Prepared<'a> {
         }
         let staged = Staged::stage(at, &pins)?;
 
-        let mut change = Change::new(old.as_ref().map(|old| &old.program), &program);
+        let mut change = Change::new(at, old.as_ref().map(|old| &old.program), &program);
         // The sets are filled last, so that as few hits as can be are lost between the reading of
         // an entry's counters and the exchange; and the time of a trial begins with the exchange.
         let placed = fill_all(&self.sets, *lists)
             .and_then(|()| self.access.map_or(Ok(()), |access| at.share(access)))
             .and_then(|()| trial.as_ref().map_or(Ok(()), |(deadline, time)| deadline.set(*time)))
             .and_then(|()| change.replace_all())
-            .and_then(|replaced| Ok((replaced, change.place_all(self.devices)?)));
+            .and_then(|replaced| Ok((replaced, self.place_by(&mut change)?)));
         let (replaced, devices) = match placed {
             Ok(placed) => placed,
             Err(failure) => {
                 // Where an interface kept the program, its pins are what the next command goes on
                 // with.
-                let none = program_id(&program).and_then(carriers_of).is_ok_and(|c| c.is_empty());
+                let none = is_called(at, &program).is_ok_and(|called| !called);
                 let left = if none { staged.discard() } else { Ok(()) };
                 return Err(match left {
                     Ok(()) => failure,

@@ -2,13 +2,14 @@
 
 use palisade_asm::MapDecl;
 use palisade_asm::btf::MapLayout;
-use palisade_filter::plan::{CONTROL, COUNTERS, Control, EVENT_STATE, EVENTS, SLOT};
+use palisade_filter::plan::{CONTROL, COUNTERS, Control, EVENT_STATE, EVENTS, LIMITS, SLOT};
 use palisade_filter::{Artifact, Mode};
 use palisade_loader::{Insert, Map, MapError, MapHandle, PinDir, PinError};
 
 use super::contents::PlannedSet;
-use super::home::{MAPS, PolicyDir};
+use super::home::PolicyDir;
 use super::next::Behind;
+use super::pins::MAPS;
 use crate::failure::{Failure, Outcome};
 use crate::machine;
 
@@ -26,7 +27,8 @@ enum Age {
 
 impl Maps {
     /// The maps as declared: those of the sets, the controls that are pinned in the same shape, and
-    /// new ones. The counters go on only under the same text, for their rows are its lines.
+    /// new ones. The counters go on only under the same text, for their rows are its lines, and so
+    /// do limits.
     /// The ring of events goes on whatever its records speak of, so that a reader reads on; so does
     /// the slot, unless another program is to come next.
     pub fn gather(
@@ -45,6 +47,7 @@ impl Maps {
                 CONTROL | EVENTS => true,
                 COUNTERS | EVENT_STATE => same_text,
                 SLOT => matches!(behind, Behind::Same),
+                name if name.starts_with(LIMITS) => same_text,
                 _ => false,
             };
             let carried = match &pinned {

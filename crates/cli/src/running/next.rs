@@ -14,7 +14,7 @@ use palisade_filter::{Name, Next};
 use palisade_loader::{Errno, MapError, MapHandle, PinDir, PinError, Program};
 use serde_json::{Value, json};
 
-use super::before;
+use super::chain::policy_behind;
 use super::home::{PolicyDir, describe_program, map_ids, program_id};
 use crate::failure::{Failure, Outcome};
 use crate::machine;
@@ -97,7 +97,13 @@ pub fn open(pin: &Path) -> Outcome<Program> {
                 | PinError::NotBpffs { .. }
                 | PinError::NotPin { .. }
         );
-        let failure = Failure::from(error);
+        let failure = match &error {
+            // Nobody wants one to be mounted there.
+            PinError::NotBpffs { path } => {
+                Failure::usage(format!("{} is in no bpf file system", path.display()))
+            }
+            _ => Failure::from(error),
+        };
         if mistake { failure.mistaken(asked()).note("help", HELP) } else { failure }
     })
 }
@@ -111,18 +117,22 @@ impl Slot {
     /// The slot of a program of the policy in `at`. A map of that name that the program does not use
     /// belongs to one that is not in force yet, or not any more.
     pub fn find(at: &PolicyDir, program: &Program) -> Outcome<Option<Self>> {
-        let found = Self::pinned(&at.maps()?)?;
-        let Some(slot) = found else { return Ok(None) };
+        let slot = match Self::open(&at.maps()?) {
+            Ok(slot) => slot,
+            Err(MapError::Pin(PinError::Missing { .. })) => return Ok(None),
+            Err(error) => return Err(error.into()),
+        };
         Ok(map_ids(program)?.contains(&slot.programs.info()?.id).then_some(slot))
     }
 
     /// The slot that is pinned among some maps, whoever uses it.
-    fn pinned(maps: &PinDir) -> Outcome<Option<Self>> {
-        match MapHandle::open(maps, SLOT) {
-            Ok(programs) => Ok(Some(Self { programs })),
-            Err(MapError::Pin(PinError::Missing { .. })) => Ok(None),
-            Err(error) => Err(error.into()),
-        }
+    pub(super) fn open(maps: &PinDir) -> Result<Self, MapError> {
+        Ok(Self { programs: MapHandle::open(maps, SLOT)? })
+    }
+
+    /// The number of its map.
+    pub(super) fn number(&self) -> Outcome<u32> {
+        Ok(self.programs.info()?.id)
     }
 
     /// The slot in a map that a program uses.
@@ -165,28 +175,12 @@ impl Slot {
 
 /// The kernel does not let the policy's program call that one.
 fn unlike(program: &Program) -> Failure {
-    let id = program_id(program).unwrap_or(0);
+    let (id, unlike) = (program_id(program).unwrap_or(0), program.unlike(machine::buffers()));
     Failure::refused("the policy cannot go on to that program: the kernel refuses the tail call")
-        .note("found", format!("{}: {}", describe_program(id), program.unlike(machine::buffers())))
+        .note("found", describe_program(id))
+        .note("why", unlike.to_string())
         .note("kernel", Errno::EINVAL.to_string())
-        .note("help", "load it as the policy's program is: SEC(\"xdp.frags\") asks for frames in several buffers; nothing has been changed")
-}
-
-/// Refuses a program of the policy itself, which would call itself without end.
-pub fn refuse_itself(at: &PolicyDir, program: &Program) -> Outcome {
-    let id = program_id(program)?;
-    let kept = before::kept(at)?.map(|(_, program)| program);
-    let own = at.program()?.into_iter().chain(at.on_the_way()?).chain(kept);
-    for own in own {
-        if program_id(&own)? == id {
-            return Err(Failure::usage(format!(
-                "program {id} is the policy `{}` itself: packets would go round in it",
-                at.name
-            ))
-            .note("help", "name the pin of another program"));
-        }
-    }
-    Ok(())
+        .note("help", format!("{}; nothing has been changed", unlike.help()))
 }
 
 /// What comes behind a policy, as commands show it.
@@ -199,6 +193,8 @@ pub enum Seen {
     Program {
         /// Its number.
         id: u32,
+        /// The policy that it is of.
+        policy: Option<Name>,
         /// What else is known of it: name and tag.
         known: Option<(String, String)>,
     },
@@ -209,8 +205,12 @@ impl Seen {
     pub fn of(at: &PolicyDir, program: &Program) -> Outcome<Self> {
         let Some(slot) = Slot::find(at, program)? else { return Ok(Self::Stack) };
         let Some(id) = slot.holds()? else { return Ok(Self::Empty) };
-        let info = Program::by_id(id).and_then(|program| program.info()).ok();
-        Ok(Self::Program { id, known: info.map(|info| (info.name, info.tag.to_string())) })
+        Ok(Self::Program { id, policy: policy_behind(at, id), known: known(id) })
+    }
+
+    /// A program that is no policy's.
+    pub fn by_number(id: u32) -> Self {
+        Self::Program { id, policy: None, known: known(id) }
     }
 
     /// As documents say it.
@@ -218,9 +218,10 @@ impl Seen {
         match self {
             Self::Stack => Value::Null,
             Self::Empty => json!({"program": null}),
-            Self::Program { id, known } => {
+            Self::Program { id, policy, known } => {
                 let (name, tag) = known.clone().unzip();
-                json!({"program": {"id": id, "name": name, "tag": tag}})
+                let policy = policy.as_ref().map(Name::as_str);
+                json!({"program": {"id": id, "name": name, "tag": tag, "policy": policy}})
             }
         }
     }
@@ -230,9 +231,18 @@ impl Seen {
         match self {
             Self::Stack => "the stack; the policy has no slot for a program".to_owned(),
             Self::Empty => "the stack; the slot is empty".to_owned(),
+            Self::Program { id, policy: Some(policy), .. } => {
+                format!("policy `{policy}`, {}", describe_program(*id))
+            }
             Self::Program { id, .. } => describe_program(*id),
         }
     }
+}
+
+/// Name and tag of a program, for whoever may ask.
+fn known(id: u32) -> Option<(String, String)> {
+    let info = Program::by_id(id).and_then(|program| program.info()).ok();
+    info.map(|info| (info.name, info.tag.to_string()))
 }
 
 /// The failure of whoever needs a slot.

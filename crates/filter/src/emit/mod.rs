@@ -6,6 +6,7 @@
 //! emitted.
 
 mod action;
+mod ban;
 mod ethernet;
 mod event;
 mod flat;
@@ -14,6 +15,7 @@ mod frame;
 mod ip4;
 mod ip6;
 mod length;
+mod limit;
 mod needs;
 mod next;
 mod packet;
@@ -37,6 +39,7 @@ use crate::structure;
 use crate::value::Name;
 use event::EventMaps;
 use frame::{AT, CTX, END, ETHERTYPE, MODE, ctx};
+use limit::LimitMaps;
 use needs::Needs;
 use next::WayOut;
 use preview::Preview;
@@ -112,18 +115,23 @@ fn declare(a: &mut Assembler, plan: &Plan<'_>) -> (Maps, Beside) {
         Next::Slot => Some(next()),
     };
     let events = plan.events.as_ref().map(|_| EventMaps { ring: next(), state: next() });
+    let limits = LimitMaps {
+        whole: plan.limits.has_whole().then(&mut next),
+        keyed: plan.limits.keyed().map(|_| next()).collect(),
+    };
     let sets = plan
         .policy
         .sets()
         .iter()
         .map(|set| SetMaps {
             maps: structure::maps(set).iter().map(|_| next()).collect(),
+            kind: set.kind,
             counters: set.counters,
             function: a.function(look_up_name(&set.name), 2),
         })
         .collect();
     let tables = plan.tables.map().map(|_| next());
-    (Maps { control, counters, events, sets, tables }, Beside { trial, slot })
+    (Maps { control, counters, events, limits, sets, tables }, Beside { trial, slot })
 }
 
 /// What all parts need to know.

@@ -2,7 +2,7 @@
 
 use super::event::knows_protocol;
 use crate::plan::{Asked, Key, LaneWay, Way};
-use crate::policy::{Balance, Change, Choice, Class, End, Lane, Quantity, Tag, Test};
+use crate::policy::{Balance, Change, Choice, Class, End, Lane, LimitKey, Quantity, Tag, Test};
 
 /// The facts that some test or look-up of some ways asks for.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -76,6 +76,8 @@ impl Needs {
             Asked::Key(Key::Port(end)) => self.port(end),
             Asked::Test(test) => self.test(test, lane),
             Asked::Change(change) => self.change(change, lane),
+            Asked::Limit(limit) => self.limit(limit.key()),
+            Asked::Source => self.src = true,
         });
     }
 
@@ -157,6 +159,15 @@ impl Needs {
         self.fragment |= !Balance::only_pieces(&lane.lanes);
         if balance.choice() == Choice::Flow && lane.lanes.iter().all(|lane| lane.has_ports()) {
             (self.sport, self.dport) = (true, true);
+        }
+    }
+
+    /// What tells flows apart is what a report tells.
+    fn limit(&mut self, key: LimitKey) {
+        match key {
+            LimitKey::Source(_) => self.src = true,
+            LimitKey::Destination(_) => self.dst = true,
+            LimitKey::Whole | LimitKey::Flow => {}
         }
     }
 

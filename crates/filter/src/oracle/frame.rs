@@ -78,6 +78,8 @@ pub(super) struct Facts {
     pub ethertype: Option<u16>,
     /// The IP header, where it is sound.
     pub ip: Option<Ip>,
+    /// How long the frame is.
+    pub length: usize,
     /// How many bytes of the frame were looked at: what stands behind them makes no difference.
     pub seen: usize,
 }
@@ -119,7 +121,7 @@ impl Facts {
 
 /// What can be known of a frame, and what ended the reading before the end.
 pub(super) fn read(frame: &[u8]) -> (Facts, Option<Flaw>) {
-    let mut facts = Facts::default();
+    let mut facts = Facts { length: frame.len(), ..Facts::default() };
     let flaw = ethernet(frame, &mut facts).err();
     (facts, flaw)
 }

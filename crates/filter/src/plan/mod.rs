@@ -9,6 +9,7 @@ mod control;
 mod events;
 mod group;
 mod imply;
+mod limits;
 mod mode;
 mod next;
 mod overlay;
@@ -26,7 +27,7 @@ use std::collections::HashMap;
 use palisade_asm::btf::MapLayout;
 use palisade_asm::{MapDecl, MapFlags, MapKind};
 
-use crate::policy::{Change, Class, Lane, Policy, Rule, Test};
+use crate::policy::{Change, Class, Lane, Limit, Policy, Rule, Test};
 use crate::structure::{self, HITS_SIZE};
 use crate::{Dead, Filling};
 
@@ -37,6 +38,7 @@ pub use events::{
 };
 use group::{Collected, group, remember};
 pub use group::{Key, MOST_REMEMBERED, Node};
+pub use limits::{Cost, LIMITS, LimitPlace, Limits, PRICE_BITS, UNIT_BITS, room};
 pub use mode::Mode;
 pub use next::{Neighbours, Next, SLOT};
 pub use reduce::Cond;
@@ -58,7 +60,7 @@ pub struct LaneWay {
     pub nodes: Vec<Node>,
     /// Whether packets get past the last node.
     pub open: Open,
-    /// The class of its packets, where some rule reports them.
+    /// The class of its packets, where some rule reports them or tells flows apart.
     pub reported: Option<Class>,
 }
 
@@ -103,6 +105,10 @@ pub enum Asked<'a> {
     Key(Key),
     /// That it be changed.
     Change(&'a Change),
+    /// Whether it is over a limit.
+    Limit(&'a Limit),
+    /// Who sent it.
+    Source,
 }
 
 impl Node {
@@ -130,6 +136,8 @@ impl Node {
         match self {
             Self::Rule(step) => {
                 step.conds.iter().for_each(each);
+                step.limit.iter().for_each(|limit| visit(Asked::Limit(limit)));
+                step.action.ban().into_iter().for_each(|_| visit(Asked::Source));
                 step.action.change().into_iter().for_each(|change| visit(Asked::Change(change)));
             }
             Self::Under(cond, nodes) => {
@@ -175,6 +183,8 @@ pub struct Plan<'a> {
     pub dead: Vec<Dead>,
     /// What is reported, if anything.
     pub events: Option<Events>,
+    /// The limits of rules.
+    pub limits: Limits,
 }
 
 /// Plans the emission of `policy` for `target`.
@@ -196,14 +206,16 @@ pub fn plan(
     let lists = lists(ways.iter().chain([&other]), &mut tables);
     let (rows, dead, tables) = (rows(policy), dead(policy, &shadows), tables.into_tables());
     let events = Events::of(policy, &rows);
-    let plan = Plan { policy, target, neighbours, rows, other, ways, tables, lists, dead, events };
+    let limits = Limits::of(policy);
+    let plan =
+        Plan { policy, target, neighbours, rows, other, ways, tables, lists, dead, events, limits };
     plan.check()?;
     Ok(plan)
 }
 
 impl Plan<'_> {
-    /// The maps of the program: control, counters, those of a trial, the slot, those of events,
-    /// then those of the sets in order and the one of the constant tables.
+    /// The maps of the program: control, counters, those of a trial, the slot, those of events and of
+    /// limits, then those of the sets in order and the one of the constant tables.
     pub fn maps(&self) -> Vec<MapDecl> {
         // Twice the rows: the second half counts what would have been dropped in shadow mode.
         let rows = u32::try_from(self.rows.len() * 2).unwrap_or(u32::MAX);
@@ -219,6 +231,7 @@ impl Plan<'_> {
             .into_iter()
             .chain(self.neighbours.maps())
             .chain(self.events.iter().flat_map(Events::maps))
+            .chain(self.limits.maps())
             .chain(self.policy.sets().iter().flat_map(structure::maps))
             .chain(self.tables.map())
             .collect()
@@ -233,6 +246,7 @@ impl Plan<'_> {
             .map(Some)
             .chain(self.neighbours.layouts())
             .chain(self.events.iter().flat_map(Events::layouts))
+            .chain(self.limits.layouts().into_iter().map(Some))
             .chain(sets.map(Some))
             .chain(self.tables.map_layout().map(Some))
             .collect()
@@ -291,7 +305,7 @@ fn way(policy: &Policy, class: Class, shadows: &mut Shadows, tables: &mut Collec
         let (steps, open) = way::steps(&reach, *lane, shadows);
         // Pieces that no rule decides have a verdict of their own.
         let apart = *lane == Lane::LaterFragment && policy.fragment().is_some();
-        let reported = steps.iter().any(|step| step.report.is_some()).then_some(class);
+        let reported = steps.iter().any(Step::tells).then_some(class);
         let balances = |step: &Step| matches!(step.action.change(), Some(Change::Balance(_)));
         let tells = reported.is_some() || steps.iter().any(balances);
         let alike = |other: &LaneWay| !tells || told(*lane) == told(other.lanes[0]);

@@ -24,10 +24,15 @@ use counters::Counters;
 pub use fault::{Fault, Unready};
 pub use reports::{Reporting, Reports, Told};
 
+/// Nanoseconds from frame to frame, where nothing else is said.
+const PACE: u64 = 1000;
+
 /// Packets and bytes.
 pub type Hits = [u64; 2];
 
-/// A program with its maps, ready for frames. Its clock stands still unless it is set.
+/// A program with its maps, ready for frames. The clock by which entries end stands still unless it is
+/// set; that of limits goes on by a microsecond with each frame, too little for any frame to be there
+/// before the one ahead of it has come in at the fastest rate.
 #[derive(Clone, Debug)]
 pub struct Rehearsal {
     vm: Vm,
@@ -128,9 +133,16 @@ impl Rehearsal {
         Ok(())
     }
 
-    /// What time it is, in nanoseconds of the clock by which entries end; 0 at first.
+    /// What time it is, in nanoseconds of the clock by which entries end and limits are kept; 0 at
+    /// first.
     pub fn set_now(&mut self, nanoseconds: u64) {
         self.world.jiffies = nanoseconds;
+        self.set_limit_clock(nanoseconds);
+    }
+
+    /// What time it is by the clock by which limits are kept, whatever it is for entries.
+    pub fn set_limit_clock(&mut self, nanoseconds: u64) {
+        self.world.monotonic = nanoseconds;
     }
 
     /// What the kernel's routes say of packets; at first, that there is a way.
@@ -188,6 +200,7 @@ impl Rehearsal {
         frame: &[u8],
         outcome: Result<palisade_asm::vm::Outcome, Box<Trap>>,
     ) -> Result<Rehearsed, Fault> {
+        self.world.monotonic = self.world.monotonic.wrapping_add(PACE);
         // Also behind a trap, so that the next frame is not taken for this one.
         let grown = self.counters.grown(&mut self.vm);
         let told = self.reports.as_mut().map(|reports| reports.told(&mut self.vm));

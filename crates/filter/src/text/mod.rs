@@ -21,6 +21,7 @@ pub const MOST_BYTES: usize = 16 << 20;
 pub const STATEMENTS: &[&str] = &[
     "set", "define", "keep", "drop", "pass", "abort", "count", "default", "on", "option", "expect",
     "limit", "event", "reflect", "reply", "redirect", "route", "balance", "rewrite", "tunnel",
+    "ban",
 ];
 
 /// The words of the language, which a `define` cannot bear as its name: it stands where they do.
@@ -28,9 +29,8 @@ pub const STATEMENTS: &[&str] = &[
 #[rustfmt::skip] // A table.
 pub const WORDS: &[&str] = &[
     "set", "define", "keep", "drop", "pass", "abort", "count", "default", "on", "option", "expect",
-    "limit", "event", "reflect", "reply", "redirect", "route", "balance", "rewrite", "tunnel", "burst",
-    "per",
-    "snap", "events", "rate",
+    "limit", "event", "reflect", "reply", "redirect", "route", "balance", "rewrite", "tunnel", "ban",
+    "burst", "per", "size", "flow", "snap", "events", "rate",
     "net", "service", "mac", "timeout", "max", "counters", "file", "elements", "off",
     "not", "or", "in", "as",
     "ip4", "ip6", "arp", "nd", "dhcp", "tcp", "udp", "sctp", "icmp", "icmp6", "proto", "ethertype",

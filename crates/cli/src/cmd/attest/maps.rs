@@ -11,8 +11,9 @@ use super::report::{Check, Report};
 use super::{Found, unopened};
 use crate::running::before;
 use crate::running::compiled::Compiled;
-use crate::running::home::{MAPS, program_id};
+use crate::running::home::program_id;
 use crate::running::next::Seen;
+use crate::running::pins::MAPS;
 
 /// A map that is pinned, and what the kernel tells of it.
 struct Pinned {

@@ -22,9 +22,10 @@ use crate::args::{Attest, Global};
 use crate::failure::Outcome;
 use crate::output::{Output, human};
 use crate::running::compiled::Compiled;
-use crate::running::home::{PROGRAM, PolicyDir};
+use crate::running::home::PolicyDir;
 use crate::running::look::look;
 use crate::running::meta::{self, Meta};
+use crate::running::pins::{META, PROGRAM};
 use crate::running::recompiled;
 use report::{Check, Report};
 
@@ -67,7 +68,7 @@ fn attest(at: &PolicyDir, device: Option<&Link>) -> Report {
 /// What `meta` holds.
 fn facts(at: &PolicyDir, report: &mut Report) -> Option<Meta> {
     let what = "meta";
-    let opened = MapHandle::open(&at.dir, meta::PIN).and_then(|handle| handle.info());
+    let opened = MapHandle::open(&at.dir, META).and_then(|handle| handle.info());
     let info = match opened {
         Ok(info) => info,
         Err(error) => {

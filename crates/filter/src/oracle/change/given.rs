@@ -32,7 +32,7 @@ impl Given {
 pub fn verdict_of(policy: &Policy, decision: &Decision, fib: &Fib) -> Verdict {
     match (change_of(policy, decision), fib.answer) {
         (Some(Change::Route), 0) => Verdict::Redirect,
-        (Some(Change::Route), 1 | 2 | 3) => Verdict::Drop,
+        (Some(Change::Route), 1..=3) => Verdict::Drop,
         (Some(Change::Route), _) => Verdict::Pass,
         _ => decision.verdict,
     }

@@ -47,6 +47,7 @@ impl Sort {
             Self::Item(SetKind::Net) => "an address, a prefix or a range",
             Self::Item(SetKind::Service) => "a service such as tcp/80",
             Self::Item(SetKind::Mac) => "an Ethernet address",
+            Self::Item(SetKind::Host) => "an address",
             Self::Service => "`in` and a service set",
         }
     }
@@ -103,6 +104,7 @@ impl Sort {
 
 fn advice_for_item(of: SetKind, text: &str) -> Option<String> {
     let kind = match Shape::of(text) {
+        Shape::Address if of == SetKind::Host => SetKind::Host,
         Shape::Address => SetKind::Net,
         Shape::Service(..) => SetKind::Service,
         Shape::Mac => SetKind::Mac,
