@@ -5,12 +5,14 @@
 
 use palisade_asm::vm::{Insert, MapStore, MapUnfit, Packet, ProgramId, Vm, World};
 use palisade_asm::{Assembler, ByteOrder, Program, R0};
+use palisade_filter::oracle::Given;
 use palisade_filter::plan::{CONTROL, COUNTERS, Control, Mode, SLOT};
 use palisade_filter::rehearsal::{Reports, Told};
 use palisade_filter::{Artifact, Policy, Row, Verdict};
 
 use crate::agree::{Entry, Life};
 use crate::filled::{self, Counted, Ends, Maps};
+use crate::judges::fib_of;
 use crate::outcome::{Counts, Fault, Outcome, Runs};
 
 /// Nanoseconds of a tick.
@@ -132,6 +134,8 @@ impl Interpreted {
 impl Runs for Interpreted {
     fn run(&mut self, frame: &[u8]) -> Result<Outcome, Fault> {
         self.packet.set(frame);
+        let fib = fib_of(frame);
+        self.world.fib = Some(fib);
         let ran = self.vm.run(&mut self.packet, &self.world);
         self.world.monotonic += PACE;
         let grown = self.grown();
@@ -146,7 +150,8 @@ impl Runs for Interpreted {
         let bytes = [self.packet.metadata(), &self.packet.bytes()].concat();
         let turn = |row: usize| self.seen[row][0].wrapping_sub(1);
         let outcome = Outcome::of(verdict, &self.rows, grown, [1, frame.len() as u64], turn)?;
-        outcome.with_frame(frame, 1, bytes)
+        let given = Given { fib, ..outcome.given };
+        Outcome { given, ..outcome }.with_frame(frame, 1, bytes)
     }
 
     fn told(&mut self, _: usize) -> Told {

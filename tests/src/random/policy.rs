@@ -140,8 +140,9 @@ fn limit(chance: &mut Chance) -> String {
 
 /// An action that changes packets.
 fn change(chance: &mut Chance) -> String {
-    match chance.below(9) {
+    match chance.below(10) {
         6 | 7 => balance(chance),
+        9 => "route".to_owned(),
         8 => tunnel(chance),
         0 => "reflect".to_owned(),
         1 => "reply".to_owned(),
