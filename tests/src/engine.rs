@@ -12,7 +12,7 @@ use events::Events;
 use palisade_asm::btf::ProgramBtf;
 use palisade_asm::{ByteOrder, Image};
 use palisade_filter::oracle::changed;
-use palisade_filter::plan::{CONTROL, COUNTERS, Control, Mode};
+use palisade_filter::plan::{CONTROL, COUNTERS, Control, DEVICES, Mode};
 use palisade_filter::rehearsal::Told;
 use palisade_filter::{Artifact, Buffers, Policy, Row, Target, Verdict, compile, parse};
 use palisade_loader::{
@@ -28,6 +28,9 @@ use crate::leak::{Objects, Watch};
 
 use crate::outcome::Runs;
 use crate::privilege::Kernel;
+
+/// The number of the loopback interface, in every namespace.
+const LOOPBACK: u32 = 1;
 
 /// A policy that runs in the kernel.
 pub struct Engine {
@@ -74,6 +77,7 @@ impl Engine {
         let engine =
             Self { policy, artifact, image, maps, program, counters, seen, sets, events, _watch };
         engine.set_clock();
+        engine.fill_outlets();
         for filling in &engine.artifact.fillings {
             engine.maps[filling.map].fill(&filling.entries).unwrap_or_else(|e| panic!("{e}"));
         }
@@ -180,6 +184,17 @@ impl Engine {
             Control { mode: Mode::Enforce.code().into(), first_tick: first, tick: length };
         let map = self.map::<u32, [u64; 3]>(CONTROL);
         map.insert(&0, &control.words(), Insert::Any).expect("one cell");
+    }
+
+    /// Every name of an interface is that of the loopback, for a test run sends nothing.
+    fn fill_outlets(&self) {
+        if self.policy.outlets().is_empty() {
+            return;
+        }
+        let map = self.map::<u32, u32>(DEVICES);
+        for (key, _) in (0..).zip(self.policy.outlets()) {
+            map.insert(&key, &LOOPBACK, Insert::Any).unwrap_or_else(|error| panic!("{error}"));
+        }
     }
 
     fn map<K: Wire, V: Wire>(&self, name: &str) -> Map<K, V> {

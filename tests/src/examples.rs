@@ -10,7 +10,7 @@ macro_rules! examples {
 
 examples! {
     "block-list" "block-pings" "drop-8080" "events" "feeds" "icmp-echo" "mac-swap" "port-patch"
-    "resolver" "vlan-swap" "vlans" "web-server"
+    "redirect" "resolver" "vlan-swap" "vlans" "web-server"
 }
 
 /// Their names.

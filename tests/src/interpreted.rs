@@ -6,7 +6,7 @@
 use palisade_asm::vm::{Insert, MapStore, MapUnfit, Packet, Vm, World};
 use palisade_asm::{ByteOrder, Program};
 use palisade_filter::plan::{CONTROL, COUNTERS, Control, Mode};
-use palisade_filter::rehearsal::{Reports, Told};
+use palisade_filter::rehearsal::{Reports, Sending, Told};
 use palisade_filter::{Artifact, Policy, Row};
 
 use crate::agree::{Entry, Life};
@@ -37,19 +37,23 @@ pub struct Interpreted {
     entries: Vec<Counted>,
     hits: Counts,
     reports: Option<Reports>,
+    sending: Sending,
 }
 
 impl Interpreted {
     /// A compiled policy with entries in its sets: those it declares, and these.
     pub fn new(policy: &Policy, artifact: &Artifact, entries: &[Entry]) -> Self {
-        let vm = Vm::new(&artifact.program).expect("all of its maps are simulated");
+        let mut vm = Vm::new(&artifact.program).expect("all of its maps are simulated");
+        let sending = Sending::of(&vm, policy);
+        sending.fill(&mut vm).expect("one place each");
         let world = World { jiffies: FIRST_TICK + TICKS, ..World::default() };
         let place = |name: &str| vm.maps().find(name).expect("every program has this map");
         let (counters, packet) = (place(COUNTERS), Packet::new(&[]));
         let (rows, seen) = (artifact.rows.clone(), vec![BEGIN; artifact.rows.len() * 2]);
         let (declared, hits) = (with_elements(policy, entries), [0, 0]);
         let (entries, reports) = (Vec::new(), Reports::of(&vm, policy));
-        let mut new = Self { vm, packet, world, rows, counters, seen, entries, hits, reports };
+        let mut new =
+            Self { vm, packet, world, rows, counters, seen, entries, hits, reports, sending };
         for (map, value) in artifact.values(policy, ByteOrder::HOST) {
             new.write(map, &[0; 4], &value);
         }
@@ -110,8 +114,11 @@ impl Runs for Interpreted {
         let outcome = ran.map_err(|trap| Fault::Trapped(trap.to_string()))?;
         let verdict = Outcome::verdict_of(outcome.value)?;
         let bytes = [self.packet.metadata(), &self.packet.bytes()].concat();
-        let outcome = Outcome::of(verdict, &self.rows, grown, [1, frame.len() as u64])?;
-        outcome.with_frame(frame, bytes)
+        let told = Outcome::of(verdict, &self.rows, grown, [1, frame.len() as u64])?;
+        if !self.sending.is_right(&outcome, told.change()) {
+            return Err(Fault::Sent(outcome.effects.redirect));
+        }
+        told.with_frame(frame, bytes)
     }
 
     fn told(&mut self, _: usize) -> Told {

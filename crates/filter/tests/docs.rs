@@ -102,6 +102,10 @@ fn shape_of(change: &Change) -> &'static str {
         },
         Change::Pop => "vlan pop",
         Change::Push(_) => "vlan push",
+        Change::Redirect(redirect) => match redirect.mac {
+            Some(_) => "redirect mac",
+            None => "redirect",
+        },
     }
 }
 
@@ -208,6 +212,8 @@ fn forms() -> BTreeSet<String> {
         "rewrite both",
         "vlan pop",
         "vlan push",
+        "redirect",
+        "redirect mac",
         "not",
         "or",
         "as",

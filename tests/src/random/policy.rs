@@ -114,13 +114,24 @@ fn action(chance: &mut Chance) -> String {
 
 /// An action that changes packets.
 fn change(chance: &mut Chance) -> String {
-    match chance.below(6) {
+    match chance.below(7) {
+        6 => redirect(chance),
         0 => "reflect".to_owned(),
         1 => "reply".to_owned(),
         2 => "vlan pop".to_owned(),
         3 => format!("vlan push {}", 1 + chance.below(3)),
         _ => format!("rewrite {}", fields(chance)),
     }
+}
+
+/// One of three interfaces, for a station or as the frame came.
+fn redirect(chance: &mut Chance) -> String {
+    let device = chance.one(&["out0", "out1", "\"udp\""]);
+    if chance.once_in(2) {
+        return format!("redirect {device}");
+    }
+    // A station's, however it looks: its first byte says so.
+    format!("redirect {device} mac {}", mac_text(chance))
 }
 
 /// One to four fields with new values, of one family.

@@ -9,6 +9,7 @@ mod changes;
 mod drop_8080;
 mod events;
 mod feeds;
+mod outlets;
 mod resolver;
 mod tool;
 mod vlans;

@@ -14,6 +14,7 @@ mod exhibit;
 mod frames;
 mod operators;
 mod oracle;
+mod outlets;
 mod patch;
 mod planner;
 mod rules;
@@ -22,10 +23,11 @@ mod sets;
 use exhibit::{Exhibit, first_line, intact};
 
 /// The halls, in the order of the catalogue, and what is shown there.
-pub const HALLS: [(&str, &[Exhibit]); 6] = [
+pub const HALLS: [(&str, &[Exhibit]); 7] = [
     ("Reading frames", frames::HALL),
     ("Comparing and counting", rules::HALL),
     ("Changing packets", changes::HALL),
+    ("Sending elsewhere", outlets::HALL),
     ("Looking up", sets::HALL),
     ("Planning", planner::HALL),
     ("The oracle", oracle::HALL),
@@ -64,6 +66,11 @@ fn every_bug_of_comparing_and_counting_is_seen() {
 #[test]
 fn every_bug_of_changing_packets_is_seen() {
     visit(changes::HALL);
+}
+
+#[test]
+fn every_bug_of_sending_elsewhere_is_seen() {
+    visit(outlets::HALL);
 }
 
 #[test]

@@ -15,6 +15,7 @@ use crate::running::home::{Carrier, Count, PolicyDir, Reading, Running, describe
 use crate::running::look::look;
 use crate::running::meta;
 use crate::running::object::Loaded;
+use crate::running::outlets;
 use crate::running::trial::{Trial, wall_time};
 use object::Seen;
 
@@ -105,6 +106,8 @@ struct Facts {
     trial: Option<Trial>,
     interfaces: Vec<Carrier>,
     sets: Vec<SetFacts>,
+    /// Where packets are redirected to: names, and numbers where they are there.
+    outlets: Vec<(String, Option<u32>)>,
     reading: Reading,
 }
 
@@ -138,7 +141,8 @@ impl Facts {
             Some(undone) => Some(Trial::Over { since: undone.since }),
             None => running.at.trial()?,
         };
-        Ok(Self { info, mode: running.at.mode()?, trial, interfaces, sets, reading })
+        let (mode, outlets) = (running.at.mode()?, outlets::held(running)?);
+        Ok(Self { info, mode, trial, interfaces, sets, outlets, reading })
     }
 
     fn json(&self, running: &Running<'_>) -> Value {
@@ -173,9 +177,15 @@ impl Facts {
             },
             "interfaces": interfaces,
             "sets": sets,
+            "redirects": self.redirects(),
             "verdicts": verdicts_json(&by_verdict(running, &self.reading)),
             "would_drop": count_json(would_drop(&self.reading)),
         })
+    }
+
+    fn redirects(&self) -> Value {
+        let one = |(name, number): &(String, Option<u32>)| (name.clone(), json!(number));
+        self.outlets.iter().map(one).collect::<Map<_, _>>().into()
     }
 
     fn say(&self, running: &Running<'_>, out: &mut Output) -> Outcome {
@@ -221,6 +231,18 @@ impl Facts {
         out.say("sets:")?;
         for line in human::table(&sets, &[2, 3]) {
             out.say(line)?;
+        }
+        if !self.outlets.is_empty() {
+            out.say("redirects to:")?;
+        }
+        for (name, number) in &self.outlets {
+            let name = human::printable(name);
+            match number {
+                Some(number) => out.say(format_args!("  {name} (ifindex {number})"))?,
+                None => out.say(format_args!(
+                    "  {name}: NOT THERE, what goes there is lost; `palisade apply` looks for it again"
+                ))?,
+            }
         }
         out.say("packets:")?;
         for line in human::table(&self.packets(running), &[1, 2]) {

@@ -16,6 +16,7 @@ use palisade_loader::{Access, Link, MapHandle, PinDir, PinError, Program};
 use super::exchange::Change;
 use super::home::{MAPS, PROGRAM, PolicyDir, Running, carriers_of, program_id, set_names};
 use super::set::{Carried, Carry, Entry, OpenSet};
+use super::outlets::{self, Missing};
 use super::{meta, publish};
 use crate::failure::{Failure, Outcome};
 
@@ -72,8 +73,9 @@ pub struct Returned {
 
 /// Puts the policy before in force again, in the place of the one that is. The caller holds the
 /// lock; `None` if nothing is kept.
-pub fn go_back(at: &PolicyDir) -> Outcome<Option<Returned>> {
+pub fn go_back(at: &PolicyDir, missing: Missing) -> Outcome<Option<Returned>> {
     let Some((kept, old)) = kept(at)? else { return Ok(None) };
+    outlets::renew(&kept, missing)?;
     if at.dir.subdir(BACK)?.is_none() {
         at.dir.rename(OLD, &at.dir, BACK)?;
     }

@@ -203,7 +203,7 @@ impl<'a> Change<'a> {
 
     /// Changes back what was changed, the last one first. What cannot be changed back is told
     /// beside the failure that led here.
-    fn take_back(&mut self, mut failure: Failure) -> Failure {
+    pub fn take_back(&mut self, mut failure: Failure) -> Failure {
         while let Some(undo) = self.undo.pop() {
             // An interface that carries something else was not changed after all.
             let undone = self.undo(&undo);

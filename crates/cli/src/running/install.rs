@@ -12,7 +12,8 @@ use palisade_asm::ByteOrder;
 use palisade_asm::btf::ProgramBtf;
 use palisade_filter::plan::{BEFORE, DEADLINE, Tenure};
 use palisade_filter::{Name, Policy};
-use palisade_loader::{Access, Link, LoadError, LoadOptions, Program};
+use palisade_loader::xdp::Mode;
+use palisade_loader::{Access, IfIndex, Link, LoadError, LoadOptions, Program};
 
 use super::before;
 use super::compiled::Compiled;
@@ -21,6 +22,7 @@ use super::exchange::{Change, Device, Placed};
 use super::home::{PolicyDir, Running, carriers_of, program_id};
 use super::maps::Maps;
 use super::meta::{self, Meta};
+use super::outlets::Outlets;
 use super::publish::{self, Pins, Staged};
 use super::repro::Refusal;
 use super::trial::{Deadline, Found, Trial};
@@ -79,6 +81,8 @@ pub struct Prepared<'a> {
     devices: &'a [Device],
     access: Option<Access>,
     lists: Option<&'a Lists>,
+    /// The interfaces that it redirects to; none where those are meant that it redirects to now.
+    outlets: Option<Outlets>,
     work: Work,
 }
 
@@ -96,6 +100,15 @@ enum Work {
         /// Whether a return shall lead to the policy that is in force now.
         keep: Keep,
     },
+}
+
+/// Which of the interfaces that a policy redirects to are meant.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Which {
+    /// Those that carry it.
+    Own,
+    /// The others.
+    Strangers,
 }
 
 /// Which policy a return shall lead to.
@@ -117,9 +130,14 @@ impl<'a> Prepared<'a> {
         let Wanted { text, policy, devices, access, lists, contents, trial } = wanted;
         let replaced = !contents.is_empty();
         let sets = PlannedSet::all(at, old.as_ref(), policy, lists, contents)?;
+        let goes_on = old.as_ref().is_some_and(|old| old.meta.text == text)
+            && lists.is_none()
+            && devices.is_empty();
+        let outlets = if goes_on { None } else { Some(Outlets::find(policy)?) };
         let work = match &old {
             Some(old) if old.meta.text == text => {
                 let carried = !replaced && sets.iter().all(|set| set.fate == Fate::Carried);
+                let carried = carried && old.redirects_to(outlets.as_ref())?;
                 again(at, old, policy, (carried, lists.is_some()), trial)?
             }
             _ => {
@@ -131,7 +149,7 @@ impl<'a> Prepared<'a> {
                 Work::Renew { compiled, trial, keep }
             }
         };
-        Ok(Self { at, old, sets, text, policy, devices, access, lists, work })
+        Ok(Self { at, old, sets, text, policy, devices, access, lists, outlets, work })
     }
 
     /// Whether the program in force stays.
@@ -183,7 +201,11 @@ impl<'a> Prepared<'a> {
                 if let (Some(time), Found::Trial(deadline)) = (anew, self.at.deadline()?) {
                     deadline.set(*time)?;
                 }
-                let devices = Change::new(None, &old.program).place_all(self.devices)?;
+                let native = self.native()?;
+                self.check_outlets(&native, Which::Strangers)?;
+                let mut change = Change::new(None, &old.program);
+                let devices = change.place_all(self.devices)?;
+                self.check_outlets(&native, Which::Own).map_err(|f| change.take_back(f))?;
                 if let Some(access) = self.access {
                     publish::share(self.at, access)?;
                 }
@@ -195,7 +217,8 @@ impl<'a> Prepared<'a> {
     fn load(&self, compiled: &Compiled) -> Outcome<(Program, Maps)> {
         let Compiled { artifact, image, .. } = compiled;
         let same_text = self.old.as_ref().is_some_and(|old| old.meta.text == self.text);
-        let maps = Maps::gather(self.at, artifact, &self.sets, same_text)?;
+        let outlets = self.outlets.as_ref();
+        let maps = Maps::gather(self.at, artifact, &self.sets, same_text, outlets)?;
         let name = program_name(&self.at.name);
         let options =
             LoadOptions { name: &name, license: c"Dual MIT/GPL", buffers: machine::buffers() };
@@ -226,6 +249,8 @@ impl<'a> Prepared<'a> {
         keep: Keep,
     ) -> Outcome<Installed> {
         let Self { at, old, lists, .. } = self;
+        let native = self.native()?;
+        self.check_outlets(&native, Which::Strangers)?;
         let (program, maps) = self.load(compiled)?;
         maps.set_clock()?;
         let trial = match trial {
@@ -249,7 +274,11 @@ impl<'a> Prepared<'a> {
             .and_then(|()| self.access.map_or(Ok(()), |access| at.share(access)))
             .and_then(|()| trial.as_ref().map_or(Ok(()), |(deadline, time)| deadline.set(*time)))
             .and_then(|()| change.replace_all())
-            .and_then(|replaced| Ok((replaced, change.place_all(self.devices)?)));
+            .and_then(|replaced| Ok((replaced, change.place_all(self.devices)?)))
+            .and_then(|placed| match self.check_outlets(&native, Which::Own) {
+                Ok(()) => Ok(placed),
+                Err(failure) => Err(change.take_back(failure)),
+            });
         let (replaced, devices) = match placed {
             Ok(placed) => placed,
             Err(failure) => {
@@ -265,6 +294,28 @@ impl<'a> Prepared<'a> {
         };
         staged.publish()?;
         Ok(Installed { devices, replaced })
+    }
+
+    /// The interfaces that carry the program in native mode, or are to.
+    fn native(&self) -> Outcome<Vec<IfIndex>> {
+        let carriers = match &self.old {
+            Some(old) => old.interfaces()?,
+            None => Vec::new(),
+        };
+        let carriers = carriers.into_iter().filter(|carrier| carrier.mode == Mode::Native);
+        let asked = self.devices.iter().filter(|device| device.modes.contains(&Mode::Native));
+        let asked = asked.map(|device| device.link.index);
+        Ok(carriers.map(|carrier| carrier.link.index).chain(asked).collect())
+    }
+
+    /// Refuses interfaces that do not take what is redirected to them. One that is to carry the
+    /// program itself may take it only from then on.
+    fn check_outlets(&self, native: &[IfIndex], which: Which) -> Outcome {
+        let Some(outlets) = self.outlets.as_ref().filter(|_| !native.is_empty()) else {
+            return Ok(());
+        };
+        let own = |index: &IfIndex| native.contains(index);
+        outlets.check(|index| own(&index) == (which == Which::Own))
     }
 
     /// Tells a program on trial where it returns to; the answer is its deadline, not set yet.

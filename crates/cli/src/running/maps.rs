@@ -2,12 +2,13 @@
 
 use palisade_asm::MapDecl;
 use palisade_asm::btf::MapLayout;
-use palisade_filter::plan::{CONTROL, COUNTERS, Control, EVENT_STATE, EVENTS};
+use palisade_filter::plan::{CONTROL, COUNTERS, Control, DEVICES, EVENT_STATE, EVENTS};
 use palisade_filter::{Artifact, Mode};
 use palisade_loader::{Insert, Map, MapError, MapHandle, PinDir, PinError};
 
 use super::contents::PlannedSet;
 use super::home::{MAPS, PolicyDir};
+use super::outlets::Outlets;
 use crate::failure::{Failure, Outcome};
 use crate::machine;
 
@@ -26,12 +27,14 @@ enum Age {
 impl Maps {
     /// The maps as declared: those of the sets, the controls that are pinned in the same shape, and
     /// new ones. The counters go on only under the same text, for their rows are its lines.
-    /// The ring of events goes on whatever its records speak of, so that a reader reads on.
+    /// The ring of events goes on whatever its records speak of, so that a reader reads on. The map of
+    /// devices goes on unless interfaces were looked up for it.
     pub fn gather(
         at: &PolicyDir,
         artifact: &Artifact,
         sets: &[PlannedSet<'_>],
         same_text: bool,
+        outlets: Option<&Outlets>,
     ) -> Outcome<Self> {
         let pinned = at.dir.subdir(MAPS)?;
         let of_sets: Vec<_> = sets.iter().flat_map(PlannedSet::maps).collect();
@@ -41,6 +44,7 @@ impl Maps {
             let goes_on = match decl.name.as_str() {
                 CONTROL | EVENTS => true,
                 COUNTERS | EVENT_STATE => same_text,
+                DEVICES => same_text && outlets.is_none(),
                 _ => false,
             };
             let carried = match &pinned {
@@ -61,6 +65,9 @@ impl Maps {
                 // Nobody has a reason to write there again; who tries is told.
                 handle.freeze()?;
             }
+        }
+        if let (Some(outlets), Ok(devices)) = (outlets, maps.get(DEVICES)) {
+            outlets.write(devices)?;
         }
         Ok(maps)
     }

@@ -12,6 +12,7 @@ pub mod install;
 pub mod look;
 mod maps;
 pub mod meta;
+pub mod outlets;
 pub mod object;
 pub mod publish;
 pub mod recompiled;

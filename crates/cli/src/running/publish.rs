@@ -35,6 +35,7 @@ use super::before::{self, BACK, OLD};
 use super::exchange::Change;
 use super::home::{MAPS, PROGRAM, PolicyDir, Running, carriers_of, program_id};
 use super::meta::{self, Meta};
+use super::outlets::Missing;
 use super::trial::{Deadline, Found, Trial};
 use crate::failure::{Failure, Outcome};
 
@@ -198,7 +199,7 @@ fn go_back(at: &PolicyDir, over: Option<Duration>) -> Outcome<Option<Duration>> 
     let attached = !carriers_of(program_id(&program)?)?.is_empty();
     if over.is_some() || attached {
         Meta::open(&kept)?.of_this_namespace(&at.name)?;
-        before::go_back(at)?;
+        before::go_back(at, Missing::Lost)?;
     } else {
         at.dir.rename(BACK, &at.dir, OLD)?;
     }

@@ -32,6 +32,7 @@ use crate::plan::{Control, Decider, Depth, LaneWay, Mode, Open, Plan, Row, Targe
 use crate::policy::{Class, Flaw, Lane};
 use crate::structure;
 use crate::value::Name;
+use action::OutletMaps;
 use event::EventMaps;
 use frame::{AT, CTX, END, ETHERTYPE, MODE, ctx};
 use needs::Needs;
@@ -97,6 +98,7 @@ fn declare(a: &mut Assembler, plan: &Plan<'_>) -> (Maps, Option<[palisade_asm::M
         Tenure::OnTrial => Some([next(), next()]),
     };
     let events = plan.events.as_ref().map(|_| EventMaps { ring: next(), state: next() });
+    let outlets = OutletMaps { devices: plan.outlets.has_devices().then(&mut next) };
     let sets = plan
         .policy
         .sets()
@@ -108,7 +110,7 @@ fn declare(a: &mut Assembler, plan: &Plan<'_>) -> (Maps, Option<[palisade_asm::M
         })
         .collect();
     let tables = plan.tables.map().map(|_| next());
-    (Maps { control, counters, events, sets, tables }, trial)
+    (Maps { control, counters, events, outlets, sets, tables }, trial)
 }
 
 /// What all parts need to know.

@@ -124,7 +124,7 @@ impl Needs {
 
     fn change(&mut self, change: &Change, lane: &LaneWay) {
         match change {
-            Change::Reflect | Change::Pop | Change::Push(_) => {}
+            Change::Reflect | Change::Pop | Change::Push(_) | Change::Redirect(_) => {}
             Change::Reply => {
                 self.ip_at = true;
                 self.transport_at = true;

@@ -8,6 +8,7 @@
 
 use palisade_asm::{Assembler, Cond as If, Label, MapId, Note, R0, R1};
 
+use super::action::OutletMaps;
 use super::event::EventMaps;
 use super::frame::{HITS, IS_HIT, KEY, REMEMBERED, ROW, Slot};
 use super::sets::{self, Hit, SetMaps};
@@ -40,6 +41,8 @@ pub struct Maps {
     pub counters: MapId,
     /// Those of events, where there are any.
     pub events: Option<EventMaps>,
+    /// Those by which packets leave for elsewhere.
+    pub outlets: OutletMaps,
     /// The sets of the policy, in its order.
     pub sets: Vec<SetMaps>,
     /// The constant tables, where there are any.

@@ -26,7 +26,7 @@ mod words;
 
 use crate::policy::{Fallback, Flaw, Match, Policy, Rule, Verdict};
 
-pub use change::{changed, frame_out};
+pub use change::{changed, frame_out, outlet};
 pub use contents::{Contents, Declared};
 pub use expect::{arp_request, expected_frame, neighbour_solicitation, session_frame};
 pub use layers::Layer;

@@ -121,7 +121,9 @@ impl Plan<'_> {
 
     fn check_maps(&self) -> Result<(), PlanError> {
         let events = if self.events.is_some() { 2 } else { 0 };
-        let own = 2 + self.tenure.maps().len() + events + usize::from(!self.tables.is_empty());
+        let outlets = self.outlets.maps().len();
+        let tables = usize::from(!self.tables.is_empty());
+        let own = 2 + self.tenure.maps().len() + events + outlets + tables;
         let mut left = MOST_MAPS - own;
         for set in self.policy.sets() {
             left = left.checked_sub(structure::looked_at(set)).ok_or_else(|| {

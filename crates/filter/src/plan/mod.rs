@@ -10,6 +10,7 @@ mod events;
 mod group;
 mod imply;
 mod mode;
+mod outlets;
 mod overlay;
 mod price;
 mod reduce;
@@ -37,6 +38,7 @@ pub use events::{
 use group::{Collected, group, remember};
 pub use group::{Key, MOST_REMEMBERED, Node};
 pub use mode::Mode;
+pub use outlets::{DEVICES, Outlets};
 pub use reduce::Cond;
 pub(crate) use rows::FIRST_RULE;
 pub use rows::{Decider, Row, RowId, rows};
@@ -173,6 +175,8 @@ pub struct Plan<'a> {
     pub dead: Vec<Dead>,
     /// What is reported, if anything.
     pub events: Option<Events>,
+    /// Where packets are sent besides to the stack and back.
+    pub outlets: Outlets,
 }
 
 /// Plans the emission of `policy` for `target`.
@@ -190,14 +194,16 @@ pub fn plan(policy: &Policy, target: Target, tenure: Tenure) -> Result<Plan<'_>,
     let lists = lists(ways.iter().chain([&other]), &mut tables);
     let (rows, dead, tables) = (rows(policy), dead(policy, &shadows), tables.into_tables());
     let events = Events::of(policy, &rows);
-    let plan = Plan { policy, target, tenure, rows, other, ways, tables, lists, dead, events };
+    let outlets = Outlets::of(policy);
+    let plan =
+        Plan { policy, target, tenure, rows, other, ways, tables, lists, dead, events, outlets };
     plan.check()?;
     Ok(plan)
 }
 
 impl Plan<'_> {
-    /// The maps of the program: control, counters, those of a trial, those of events, then those of
-    /// the sets in order and the one of the constant tables.
+    /// The maps of the program: control, counters, those of a trial, those of events, those of
+    /// outlets, then those of the sets in order and the one of the constant tables.
     pub fn maps(&self) -> Vec<MapDecl> {
         // Twice the rows: the second half counts what would have been dropped in shadow mode.
         let rows = u32::try_from(self.rows.len() * 2).unwrap_or(u32::MAX);
@@ -213,6 +219,7 @@ impl Plan<'_> {
             .into_iter()
             .chain(self.tenure.maps())
             .chain(self.events.iter().flat_map(Events::maps))
+            .chain(self.outlets.maps())
             .chain(self.policy.sets().iter().flat_map(structure::maps))
             .chain(self.tables.map())
             .collect()
@@ -227,6 +234,7 @@ impl Plan<'_> {
             .map(Some)
             .chain(self.tenure.layouts())
             .chain(self.events.iter().flat_map(Events::layouts))
+            .chain(self.outlets.layouts())
             .chain(sets.map(Some))
             .chain(self.tables.map_layout().map(Some))
             .collect()

@@ -7,7 +7,7 @@
 use std::fmt::{self, Display, Formatter};
 use std::net::IpAddr;
 
-use super::{End, Match, Protocol, Tag, Term, Test, Verdict};
+use super::{End, Match, Protocol, Redirect, Tag, Term, Test, Verdict};
 use crate::value::{AddressRange, Family};
 
 /// What is done to a packet.
@@ -23,6 +23,8 @@ pub enum Change {
     Pop,
     /// A VLAN tag with this identifier is put before all others, then it passes.
     Push(u16),
+    /// Sent out through another interface.
+    Redirect(Redirect),
 }
 
 /// What is replaced; the addresses are of one family, and something is there.
@@ -65,6 +67,7 @@ impl Change {
         match self {
             Self::Reflect | Self::Reply => Verdict::Tx,
             Self::Rewrite(_) | Self::Pop | Self::Push(_) => Verdict::Pass,
+            Self::Redirect(_) => Verdict::Redirect,
         }
     }
 
@@ -75,6 +78,7 @@ impl Change {
             Self::Reply => "reply",
             Self::Rewrite(_) => "rewrite",
             Self::Pop | Self::Push(_) => "vlan",
+            Self::Redirect(_) => "redirect",
         }
     }
 
@@ -85,7 +89,7 @@ impl Change {
             Self::Reply => reply(),
             Self::Rewrite(rewrite) => rewritten(*rewrite),
             Self::Pop => vec![Term::Test(Test::Tagged(Tag::Outer))],
-            Self::Push(_) => Vec::new(),
+            Self::Push(_) | Self::Redirect(_) => Vec::new(),
         }
     }
 
@@ -100,7 +104,7 @@ impl Change {
                 (false, ..) => "TCP, UDP and ICMP packets of the family of the new address",
             },
             Self::Pop => "frames with a VLAN tag",
-            Self::Push(_) => "all frames",
+            Self::Push(_) | Self::Redirect(_) => "all frames",
         }
     }
 }
@@ -153,6 +157,7 @@ impl Display for Change {
             Self::Rewrite(rewrite) => rewrite.fmt(f),
             Self::Pop => f.write_str(" pop"),
             Self::Push(id) => write!(f, " push {id}"),
+            Self::Redirect(redirect) => redirect.fmt(f),
         }
     }
 }

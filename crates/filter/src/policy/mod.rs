@@ -6,6 +6,7 @@
 
 mod change;
 mod flaw;
+mod outlet;
 mod report;
 mod term;
 mod truth;
@@ -16,6 +17,7 @@ use std::ops::Range;
 
 pub use change::{Change, REPLY_HOPS, Rewrite};
 pub use flaw::Flaw;
+pub use outlet::{Outlet, Redirect};
 pub use report::{EventRate, Report};
 pub use term::{
     Contradiction, End, Match, Protocol, Quantity, Relation, TCP_FLAGS, Tag, TcpFlags, Term, Test,
@@ -83,7 +85,7 @@ pub enum Action {
     Abort,
     /// Counts them; the next rule goes on.
     Count,
-    /// Changes them, and passes them or sends them back.
+    /// Changes them, and passes them or sends them back or elsewhere.
     Change(Change),
 }
 

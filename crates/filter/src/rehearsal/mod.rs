@@ -2,7 +2,7 @@
 //! kernel and without privilege.
 //!
 //! Every run checks what holds of each packet whatever the policy: the result is a verdict, the
-//! frame comes back as the deciding row says, unchanged by most, and exactly one row of those that decide has grown, by one packet
+//! frame comes back as the deciding row says, unchanged by most, and goes where that says, and exactly one row of those that decide has grown, by one packet
 //! and the bytes of the frame. A program that breaks this is at [`Fault`], and so may be tried that
 //! are wrong on purpose. What a run costs does not depend on how many rows there are.
 
@@ -10,12 +10,13 @@ mod agree;
 mod counters;
 mod fault;
 mod reports;
+mod sent;
 
 use palisade_asm::vm::{Insert, Packet, Trap, Vm, Watch, World};
 use palisade_asm::{ByteOrder, Program};
 
 use crate::oracle;
-use crate::plan::{CONTROL, Control, Mode, Row, RowId};
+use crate::plan::{CONTROL, Control, DEVICES, Mode, Row, RowId};
 use crate::policy::{Change, Policy, SetId, Verdict};
 use crate::structure::{self, Contents};
 use crate::value::Item;
@@ -23,6 +24,7 @@ use crate::{Artifact, Target};
 use counters::Counters;
 pub use fault::{Fault, Unready};
 pub use reports::{Reporting, Reports, Told};
+pub use sent::Sending;
 
 /// Packets and bytes.
 pub type Hits = [u64; 2];
@@ -39,6 +41,7 @@ pub struct Rehearsal {
     /// By row, what the oracle calls what decides.
     deciders: Vec<Option<oracle::Decider>>,
     reports: Option<Reports>,
+    sending: Sending,
     /// By set: the place of its first map, and its entries.
     sets: Vec<(usize, Contents)>,
 }
@@ -108,7 +111,10 @@ impl Rehearsal {
         let rows = artifact.rows.clone();
         let (packet, world, mode) = (Packet::new(&[]), World::default(), Mode::Enforce);
         let (deciders, reports) = (agree::deciders(&rows), Reports::of(&vm, policy));
-        let mut ready = Self { vm, packet, world, mode, counters, rows, deciders, reports, sets };
+        let sending = Sending::of(&vm, policy);
+        sending.fill(&mut vm).map_err(|why| Unready::Refused { map: DEVICES.to_owned(), why })?;
+        let mut ready =
+            Self { vm, packet, world, mode, counters, rows, deciders, reports, sending, sets };
         ready.set_mode(Mode::Enforce)?;
         Ok(ready)
     }
@@ -189,17 +195,18 @@ impl Rehearsal {
         let first = frame.len().min(Packet::FIRST);
         let counted = grown?.decided(first as u64..=frame.len() as u64)?;
         let counters::Counted { row, half, counted, bytes } = counted;
-        let changed = self.changed(
-            frame,
-            self.rows[row.index()].change.clone().filter(|_| half == Half::Enforced),
-        )?;
+        let change = self.rows[row.index()].change.as_ref().filter(|_| half == Half::Enforced);
+        if !self.sending.is_right(&outcome, change) {
+            return Err(Fault::Sent(outcome.effects.redirect));
+        }
+        let changed = self.changed(frame, change)?;
         let told = told.transpose()?.unwrap_or_default();
         Ok(Rehearsed { verdict, row, half, counted, bytes, changed, told, steps: outcome.steps })
     }
 
     /// What a frame has become, if it is what its change makes of it by the oracle.
-    fn changed(&self, frame: &[u8], change: Option<Change>) -> Result<Option<Vec<u8>>, Fault> {
-        let expected = change.map(|change| oracle::changed(&change, frame));
+    fn changed(&self, frame: &[u8], change: Option<&Change>) -> Result<Option<Vec<u8>>, Fault> {
+        let expected = change.map(|change| oracle::changed(change, frame));
         let wanted = expected.as_deref().unwrap_or(frame);
         let first = self.packet.first();
         if self.packet.metadata().is_empty()

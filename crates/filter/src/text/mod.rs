@@ -13,6 +13,12 @@ mod print;
 pub use parse::parse;
 pub use print::term;
 
+/// Whether a name is written without quotes: the lexer takes it for one word, and the language has
+/// none like it.
+pub(crate) fn is_plain(name: &str) -> bool {
+    name.chars().all(lex::is_word) && !WORDS.contains(&name)
+}
+
 /// A text of more bytes is refused unread; a longer list belongs into a set's `file`.
 pub const MOST_BYTES: usize = 16 << 20;
 

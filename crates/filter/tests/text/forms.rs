@@ -481,3 +481,20 @@ fn line_ends_and_a_byte_order_mark_do_not_matter() {
     "#]],
     );
 }
+
+#[test]
+fn what_is_sent_elsewhere_prints_where() {
+    read(
+        "redirect eth0\nredirect eth0.100 mac 02:00:5E:10:00:0f udp as out\nredirect \"eth0\" tcp
+         redirect \"udp\" udp\nredirect \"wlan@0\" mac 02:00:5e:10:00:01\nredirect 7 not arp",
+        expect![[r#"
+            redirect eth0
+            redirect eth0.100 mac 02:00:5e:10:00:0f udp as out
+            redirect eth0 tcp
+            redirect "udp" udp
+            redirect "wlan@0" mac 02:00:5e:10:00:01
+            redirect 7 not arp
+            default pass
+        "#]],
+    );
+}

@@ -9,6 +9,7 @@
 //! `policy::change`.
 
 mod checksum;
+mod outlet;
 mod reflect;
 mod reply;
 mod rewrite;
@@ -16,10 +17,17 @@ mod vlan;
 
 use std::fmt::{self, Display, Formatter};
 
-use palisade_asm::{Assembler, Label, R0};
+use palisade_asm::{Assembler, Label, MapId, R0};
 
-use crate::plan::{Asked, Plan, Target};
+use crate::plan::{Asked, Plan};
 use crate::policy::{Change, Class, Lane, Verdict};
+
+/// The maps by which packets leave for elsewhere.
+#[derive(Clone, Copy)]
+pub struct OutletMaps {
+    /// Interfaces, where some rule redirects.
+    pub devices: Option<MapId>,
+}
 
 /// The changes of a program.
 pub struct Changes {
@@ -67,7 +75,9 @@ impl Changes {
 /// What of class and lanes makes a difference to a change.
 fn told_apart<'a>(change: &Change, class: Class, lanes: &'a [Lane]) -> (Class, &'a [Lane]) {
     match change {
-        Change::Reflect | Change::Pop | Change::Push(_) => (Class::Other, &[]),
+        Change::Reflect | Change::Pop | Change::Push(_) | Change::Redirect(_) => {
+            (Class::Other, &[])
+        }
         Change::Reply => (class, &[]),
         Change::Rewrite(_) => (class, lanes),
     }
@@ -80,7 +90,8 @@ impl Block {
     }
 
     /// Emits the change and the end of the program behind it.
-    pub fn emit(&self, a: &mut Assembler, target: Target) {
+    pub fn emit(&self, a: &mut Assembler, plan: &Plan<'_>, maps: OutletMaps) {
+        let target = plan.target;
         let broken = a.label("broken");
         match &self.change {
             Change::Reflect => reflect::reflect(a, broken),
@@ -91,10 +102,19 @@ impl Block {
             }
             Change::Pop => vlan::pop(a, broken),
             Change::Push(id) => vlan::push(a, target.order, *id, broken),
+            Change::Redirect(redirect) => {
+                let devices = maps.devices.expect("the plan declares what its rules redirect by");
+                let key = plan.outlets.key(&redirect.device);
+                outlet::redirect(a, target, redirect, (devices, key), broken);
+            }
         }
-        end(a, self.change.verdict());
-        a.place(broken);
-        end(a, Verdict::Aborted);
+        if self.change.outlet().is_none() {
+            end(a, self.change.verdict());
+        }
+        if a.wanted(broken) {
+            a.place(broken);
+            end(a, Verdict::Aborted);
+        }
     }
 }
 

@@ -9,17 +9,29 @@ mod sums;
 use std::net::IpAddr;
 
 use super::{Decider, Decision};
-use crate::policy::{Change, Policy, Protocol, REPLY_HOPS, Rewrite};
+use crate::policy::{Change, Outlet, Policy, Protocol, REPLY_HOPS, Rewrite};
+use crate::value::Mac;
 use place::{Place, Version};
 use sums::Sums;
 
 /// What leaves the filter, where the policy decides so of a frame and is enforced.
 pub fn frame_out(policy: &Policy, decision: &Decision, frame: &[u8]) -> Vec<u8> {
-    let change = match decision.decider {
-        Decider::Rule(at) => policy.rules().get(at).and_then(|rule| rule.action.change()),
-        Decider::Malformed(_) | Decider::Keep(_) | Decider::Fragment | Decider::Default => None,
-    };
+    let change = decided(policy, decision);
     change.map_or_else(|| frame.to_vec(), |change| changed(change, frame))
+}
+
+/// Where a frame goes of which the policy decides so and is enforced, if neither to the stack nor
+/// back.
+pub fn outlet<'a>(policy: &'a Policy, decision: &Decision) -> Option<Outlet<'a>> {
+    decided(policy, decision)?.outlet()
+}
+
+/// What the statement that decides does to the frame.
+fn decided<'a>(policy: &'a Policy, decision: &Decision) -> Option<&'a Change> {
+    match decision.decider {
+        Decider::Rule(at) => policy.rules().get(at)?.action.change(),
+        Decider::Malformed(_) | Decider::Keep(_) | Decider::Fragment | Decider::Default => None,
+    }
 }
 
 /// A frame after a change; as it is where the change is not for such frames.
@@ -30,6 +42,7 @@ pub fn changed(change: &Change, frame: &[u8]) -> Vec<u8> {
         Change::Rewrite(new) => rewritten(frame, new),
         Change::Pop => popped(frame),
         Change::Push(id) => pushed(frame, *id),
+        Change::Redirect(redirect) => redirect.mac.and_then(|mac| sent_to(mac, frame)),
     };
     done.unwrap_or_else(|| frame.to_vec())
 }
@@ -38,6 +51,10 @@ fn reflected(frame: &[u8]) -> Option<Vec<u8>> {
     let (to, rest) = frame.split_first_chunk::<6>()?;
     let (from, rest) = rest.split_first_chunk::<6>()?;
     Some([from.as_slice(), to, rest].concat())
+}
+
+fn sent_to(mac: Mac, frame: &[u8]) -> Option<Vec<u8>> {
+    Some([mac.0.as_slice(), frame.get(6..)?].concat())
 }
 
 fn popped(frame: &[u8]) -> Option<Vec<u8>> {

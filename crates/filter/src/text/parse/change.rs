@@ -1,5 +1,5 @@
-//! The actions that change a packet: `reflect`, `reply`, `rewrite FIELD VALUE, …`, `vlan pop`, and
-//! `vlan push N`.
+//! The actions that change a packet: `reflect`, `reply`, `rewrite FIELD VALUE, …`, `vlan pop`,
+//! `vlan push N`, and `redirect DEV`, which is read in `outlet`.
 
 use std::net::IpAddr;
 use std::ops::Range;
@@ -23,6 +23,7 @@ impl<'a> Reader<'a> {
             "reply" => Some(Ok(Change::Reply)),
             "rewrite" => Some(self.rewrite(words).map(Change::Rewrite)),
             "vlan" => Some(self.tag(words)),
+            "redirect" => Some(self.redirect(words).map(Change::Redirect)),
             _ => None,
         }
     }

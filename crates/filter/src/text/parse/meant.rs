@@ -56,7 +56,7 @@ pub fn no_statement(word: &str, span: Range<usize>) -> Diagnostic {
         Some(near) => wrong.help(format!("did you mean `{near}`?")),
         None => wrong.help(
             "expected one of: set, define, keep, drop, pass, abort, count, event, reflect, reply, rewrite, \
-             vlan push, vlan pop, default, on, option, expect",
+             vlan push, vlan pop, redirect, default, on, option, expect",
         ),
     }
 }

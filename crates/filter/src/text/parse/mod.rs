@@ -13,6 +13,7 @@ mod event;
 mod expect;
 mod meant;
 mod names;
+mod outlet;
 mod set;
 mod terms;
 mod values;

@@ -26,6 +26,8 @@ pub enum Sort {
     Number(&'static str),
     /// An Ethernet address of an end.
     Mac(End),
+    /// The Ethernet address of one station.
+    Station,
     /// Entries of a kind of set.
     Item(SetKind),
     /// Services, which only a set holds.
@@ -43,7 +45,7 @@ impl Sort {
             Self::Mac(_) => "an Ethernet address, or `in` and a set",
             Self::Item(SetKind::Net) => "an address, a prefix or a range",
             Self::Item(SetKind::Service) => "a service such as tcp/80",
-            Self::Item(SetKind::Mac) => "an Ethernet address",
+            Self::Item(SetKind::Mac) | Self::Station => "an Ethernet address",
             Self::Service => "`in` and a service set",
         }
     }
@@ -55,7 +57,7 @@ impl Sort {
             Self::Port(end) => Some(end.port_word().to_owned()),
             Self::Mac(end) => Some(format!("ether {}", end.word())),
             Self::Number(word) => Some(word.to_owned()),
-            Self::OneAddress | Self::Item(_) | Self::Service => None,
+            Self::OneAddress | Self::Station | Self::Item(_) | Self::Service => None,
         }
     }
 
@@ -65,7 +67,11 @@ impl Sort {
             Self::Address(_) => Some(SetKind::Net),
             Self::Mac(_) => Some(SetKind::Mac),
             Self::Service => Some(SetKind::Service),
-            Self::OneAddress | Self::Port(_) | Self::Number(_) | Self::Item(_) => None,
+            Self::OneAddress
+            | Self::Port(_)
+            | Self::Number(_)
+            | Self::Station
+            | Self::Item(_) => None,
         }
     }
 
@@ -74,7 +80,7 @@ impl Sort {
         let end = match self {
             Self::Address(end) | Self::Port(end) | Self::Mac(end) => end,
             Self::Item(kind) => return advice_for_item(kind, text),
-            Self::OneAddress | Self::Number(_) | Self::Service => return None,
+            Self::OneAddress | Self::Number(_) | Self::Station | Self::Service => return None,
         };
         match (self, Shape::of(text)) {
             (Self::Address(_) | Self::Port(_), Shape::Service(transport, ports)) => {

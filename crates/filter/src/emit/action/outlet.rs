@@ -1,0 +1,41 @@
+//! `redirect`: the frame leaves through another interface.
+//!
+//! The map of devices says which. Where it has none under the key, as the interface has vanished,
+//! the helper gives what the lower bits of its flags say: the packet is aborted, so that the
+//! kernel's `xdp_exception` tells.
+
+use palisade_asm::{Assembler, Helper, Label, MapId, R1, R2, R3, Size};
+
+use crate::emit::packet::{Field, frame_again};
+use crate::plan::Target;
+use crate::policy::{Redirect, Verdict};
+use crate::value::Mac;
+
+const ADDRESS: i16 = 6;
+const HIGH: Field = Field::new(0, Size::W);
+const LOW: Field = Field::new(4, Size::H);
+
+/// Sends the frame out through what the map has under a key; the end of the program.
+pub fn redirect(
+    a: &mut Assembler,
+    target: Target,
+    redirect: &Redirect,
+    (devices, key): (MapId, i32),
+    broken: Label,
+) {
+    if let Some(mac) = redirect.mac {
+        to_station(a, target, mac, broken);
+    }
+    a.load_map(R1, devices).mov(R2, key).mov(R3, Verdict::Aborted.code());
+    a.call(Helper::REDIRECT_MAP).exit();
+}
+
+/// The frame goes to one station.
+fn to_station(a: &mut Assembler, target: Target, Mac(mac): Mac, broken: Label) {
+    let frame = frame_again(a, ADDRESS, broken);
+    let [a0, a1, a2, a3, a4, a5] = mac;
+    let high = target.order.imm32([a0, a1, a2, a3]);
+    let low = target.order.imm16([a4, a5]);
+    frame.store(a, HIGH, high);
+    frame.store(a, LOW, low);
+}
