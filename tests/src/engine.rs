@@ -12,9 +12,10 @@ use events::Events;
 use palisade_asm::btf::ProgramBtf;
 use palisade_asm::{ByteOrder, Image};
 use palisade_filter::oracle::changed;
-use palisade_filter::plan::{CONTROL, COUNTERS, Control, DEVICES, Mode};
+use palisade_filter::plan::{CONTROL, COUNTERS, Control, DEVICES, Mode, SOCKETS};
 use palisade_filter::rehearsal::Told;
 use palisade_filter::{Artifact, Buffers, Policy, Row, Target, Verdict, compile, parse};
+use palisade_loader::xsk::Unbound;
 use palisade_loader::{
     Insert, LoadError, LoadOptions, Map, MapHandle, ObjectId, ObjectKind, PerCpuMap, Program,
     TestRun, Ticks, Wire,
@@ -43,6 +44,8 @@ pub struct Engine {
     seen: Vec<Counts>,
     sets: Sets,
     events: Option<Events>,
+    /// What is in the map of sockets under the queue of a test run.
+    socket: Option<Unbound>,
     /// Last, so that all else has been given up when it looks.
     _watch: Watch,
 }
@@ -74,10 +77,22 @@ impl Engine {
         let seen = vec![[0, 0]; artifact.rows.len() * 2];
         let (sets, events) = (Sets::default(), Events::of(&maps));
         let _watch = Watch::new(objects(&program, &maps));
-        let engine =
-            Self { policy, artifact, image, maps, program, counters, seen, sets, events, _watch };
+        let mut engine = Self {
+            policy,
+            artifact,
+            image,
+            maps,
+            program,
+            counters,
+            seen,
+            sets,
+            events,
+            socket: None,
+            _watch,
+        };
         engine.set_clock();
         engine.fill_outlets();
+        engine.set_socket(Unbound::new().ok());
         for filling in &engine.artifact.fillings {
             engine.maps[filling.map].fill(&filling.entries).unwrap_or_else(|e| panic!("{e}"));
         }
@@ -195,6 +210,19 @@ impl Engine {
         for (key, _) in (0..).zip(self.policy.outlets()) {
             map.insert(&key, &LOOPBACK, Insert::Any).unwrap_or_else(|error| panic!("{error}"));
         }
+    }
+
+    /// Puts a socket, or none, where packets of the first queue are delivered.
+    pub fn set_socket(&mut self, socket: Option<Unbound>) {
+        if !self.policy.delivers() {
+            return;
+        }
+        if let Some(socket) = &socket {
+            let map = map_named(&self.maps, SOCKETS);
+            map.set_socket(0, socket).unwrap_or_else(|error| panic!("{error}"));
+        }
+        // The one before is closed, and is in the map no more.
+        self.socket = socket;
     }
 
     fn map<K: Wire, V: Wire>(&self, name: &str) -> Map<K, V> {

@@ -9,7 +9,7 @@ macro_rules! examples {
 }
 
 examples! {
-    "block-list" "block-pings" "drop-8080" "events" "feeds" "icmp-echo" "mac-swap" "port-patch"
+    "af-xdp-echo" "block-list" "block-pings" "drop-8080" "events" "feeds" "icmp-echo" "mac-swap" "port-patch"
     "redirect" "resolver" "vlan-swap" "vlans" "web-server"
 }
 

@@ -115,7 +115,7 @@ impl Runs for Interpreted {
         let verdict = Outcome::verdict_of(outcome.value)?;
         let bytes = [self.packet.metadata(), &self.packet.bytes()].concat();
         let told = Outcome::of(verdict, &self.rows, grown, [1, frame.len() as u64])?;
-        if !self.sending.is_right(&outcome, told.change()) {
+        if !self.sending.is_right(&outcome, self.world.queue, told.change()) {
             return Err(Fault::Sent(outcome.effects.redirect));
         }
         told.with_frame(frame, bytes)

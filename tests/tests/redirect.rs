@@ -80,7 +80,8 @@ fn a_frame_is_sent_as_it_came_or_to_a_station_by_every_judge() {
         |eth| eth.ethertype(0x88b5) / &[1; 50],
         |eth| eth / ipv6() / icmp6(128, 0) / b"ping",
     ];
-    for (rule, to) in [("redirect out0", None), ("redirect out0 mac 02:00:5e:10:00:02", Some(RIGHT))]
+    for (rule, to) in
+        [("redirect out0", None), ("redirect out0 mac 02:00:5e:10:00:02", Some(RIGHT))]
     {
         let text = format!("{rule}\ndefault drop\n");
         let mut judges = Judges::of(bench, &Made { text, entries: Vec::new() }).expect("judges");
@@ -146,7 +147,9 @@ fn an_interface_that_is_not_there_is_an_error_and_the_filter_stays() {
         assert!(told.contains("there is no interface `nowhere`; line 1 redirects to it"), "{told}");
         assert!(lab.palisade(&["status"]).code != Some(0), "nothing is in force");
         attach(lab, "drop udp dport 9\ndefault pass\n");
-        for args in [&["apply", "-"][..], &["apply", "--dry-run", "-"], &["attach", NEAR, "-p", "-"]] {
+        for args in
+            [&["apply", "-"][..], &["apply", "--dry-run", "-"], &["attach", NEAR, "-p", "-"]]
+        {
             let told = lab.palisade_with(args, lost).failed(2);
             assert!(told.contains("`nowhere`"), "{told}");
         }
@@ -291,8 +294,7 @@ fn sets_are_edited_and_grow_while_an_interface_is_gone() {
         let out = wire(lab, "out", "far-out");
         attach(lab, "set block net\ndrop src in block\nredirect out udp dport 53\ndefault pass\n");
         lab.here().delete(out).expect("it is ours");
-        let list: String =
-            (0..3000).map(|n| format!("203.{}.{}.1\n", n / 250, n % 250)).collect();
+        let list: String = (0..3000).map(|n| format!("203.{}.{}.1\n", n / 250, n % 250)).collect();
         let file = std::env::temp_dir().join(format!("palisade-redirect-{}", std::process::id()));
         fs::write(&file, list).expect("written");
         let path = file.display().to_string();

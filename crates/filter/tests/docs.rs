@@ -84,6 +84,7 @@ fn form(test: &Test) -> String {
         Test::Vlan(Tag::Outer, _) => "vlan".into(),
         Test::Vlan(Tag::Inner, _) => "inner-vlan".into(),
         Test::Tagged(tag) => format!("{} any", tag.word()),
+        Test::Queue(_) => "queue".into(),
         Test::Unicast(end) => format!("ether {} unicast", end.word()),
         Test::Mac(end, _) => format!("ether {}", end.word()),
         Test::MacIn(end, _) => format!("ether {} in", end.word()),
@@ -106,6 +107,8 @@ fn shape_of(change: &Change) -> &'static str {
             Some(_) => "redirect mac",
             None => "redirect",
         },
+        Change::Deliver(Some(_)) => "deliver queue",
+        Change::Deliver(None) => "deliver",
     }
 }
 
@@ -214,6 +217,9 @@ fn forms() -> BTreeSet<String> {
         "vlan push",
         "redirect",
         "redirect mac",
+        "deliver",
+        "deliver queue",
+        "queue",
         "not",
         "or",
         "as",

@@ -114,8 +114,9 @@ fn action(chance: &mut Chance) -> String {
 
 /// An action that changes packets.
 fn change(chance: &mut Chance) -> String {
-    match chance.below(7) {
+    match chance.below(8) {
         6 => redirect(chance),
+        7 => chance.one(&["deliver", "deliver", "deliver 0", "deliver 1"]).to_owned(),
         0 => "reflect".to_owned(),
         1 => "reply".to_owned(),
         2 => "vlan pop".to_owned(),

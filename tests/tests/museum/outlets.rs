@@ -9,7 +9,8 @@ const fn case(text: &'static str) -> Case {
     Case { text, entries: &[] }
 }
 
-const TWO: Case = case("redirect out0 udp\nredirect out1 mac 02:00:5e:10:00:0f tcp\ndefault pass\n");
+const TWO: Case =
+    case("redirect out0 udp\nredirect out1 mac 02:00:5e:10:00:0f tcp\ndefault pass\n");
 
 /// The exhibits.
 #[rustfmt::skip] // A patch is read as the lines that it replaces, and those that it puts there.

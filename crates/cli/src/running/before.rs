@@ -15,8 +15,8 @@ use palisade_loader::{Access, Link, MapHandle, PinDir, PinError, Program};
 
 use super::exchange::Change;
 use super::home::{MAPS, PROGRAM, PolicyDir, Running, carriers_of, program_id, set_names};
-use super::set::{Carried, Carry, Entry, OpenSet};
 use super::outlets::{self, Missing};
+use super::set::{Carried, Carry, Entry, OpenSet};
 use super::{meta, publish};
 use crate::failure::{Failure, Outcome};
 

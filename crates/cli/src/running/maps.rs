@@ -2,7 +2,7 @@
 
 use palisade_asm::MapDecl;
 use palisade_asm::btf::MapLayout;
-use palisade_filter::plan::{CONTROL, COUNTERS, Control, DEVICES, EVENT_STATE, EVENTS};
+use palisade_filter::plan::{CONTROL, COUNTERS, Control, DEVICES, EVENT_STATE, EVENTS, SOCKETS};
 use palisade_filter::{Artifact, Mode};
 use palisade_loader::{Insert, Map, MapError, MapHandle, PinDir, PinError};
 
@@ -27,8 +27,8 @@ enum Age {
 impl Maps {
     /// The maps as declared: those of the sets, the controls that are pinned in the same shape, and
     /// new ones. The counters go on only under the same text, for their rows are its lines.
-    /// The ring of events goes on whatever its records speak of, so that a reader reads on. The map of
-    /// devices goes on unless interfaces were looked up for it.
+    /// The ring of events goes on whatever its records speak of, so that a reader reads on; and so does
+    /// the map of sockets, for whoever receives. The map of devices goes on unless interfaces were looked up for it.
     pub fn gather(
         at: &PolicyDir,
         artifact: &Artifact,
@@ -42,7 +42,7 @@ impl Maps {
         for (decl, layout) in artifact.maps.iter().zip(&artifact.layouts) {
             let of_set = of_sets.iter().find(|(handle, _)| handle.name() == decl.name);
             let goes_on = match decl.name.as_str() {
-                CONTROL | EVENTS => true,
+                CONTROL | EVENTS | SOCKETS => true,
                 COUNTERS | EVENT_STATE => same_text,
                 DEVICES => same_text && outlets.is_none(),
                 _ => false,

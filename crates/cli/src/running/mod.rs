@@ -3,6 +3,7 @@
 pub mod before;
 pub mod compiled;
 pub mod contents;
+pub mod delivery;
 pub mod events;
 pub mod exchange;
 pub mod grow;
@@ -12,8 +13,8 @@ pub mod install;
 pub mod look;
 mod maps;
 pub mod meta;
-pub mod outlets;
 pub mod object;
+pub mod outlets;
 pub mod publish;
 pub mod recompiled;
 pub mod repro;

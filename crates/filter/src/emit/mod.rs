@@ -60,7 +60,9 @@ pub fn emit(plan: &Plan<'_>) -> Program {
     a.jump_if(MODE, Cond::Eq, verdict::mode(Mode::Off), off);
 
     let emission = Emission { plan, maps: &maps, ends: &ends };
-    if plan.ways.is_empty() && Needs::of([&plan.other]) == Needs::default() {
+    // What the context tells, no header has to be read for.
+    let asked = Needs { queue: false, ..Needs::of([&plan.other]) };
+    if plan.ways.is_empty() && asked == Needs::default() {
         length::whole(&mut a, plan.target);
         emission.lane(&mut a, &plan.other, &plan.other.lanes[0]);
     } else {
@@ -98,7 +100,10 @@ fn declare(a: &mut Assembler, plan: &Plan<'_>) -> (Maps, Option<[palisade_asm::M
         Tenure::OnTrial => Some([next(), next()]),
     };
     let events = plan.events.as_ref().map(|_| EventMaps { ring: next(), state: next() });
-    let outlets = OutletMaps { devices: plan.outlets.has_devices().then(&mut next) };
+    let outlets = OutletMaps {
+        devices: plan.outlets.has_devices().then(&mut next),
+        sockets: plan.outlets.delivers.then(&mut next),
+    };
     let sets = plan
         .policy
         .sets()

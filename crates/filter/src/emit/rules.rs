@@ -402,6 +402,7 @@ impl Rules<'_> {
             Test::Vlan(tag, number) => tests::vlan(a, *tag, *number, miss),
             Test::Tagged(tag) => tests::tagged(a, *tag, miss),
             Test::Unicast(end) => tests::unicast(a, *end, miss),
+            Test::Queue(queue) => tests::queue(a, *queue, miss),
             Test::Mac(end, mac) => tests::mac(a, order, *end, *mac, miss),
             Test::EtherType(number) => tests::ethertype(a, order, *number, miss),
             Test::Family(_) | Test::Arp | Test::Icmp | Test::Icmp6 | Test::Dhcp => {

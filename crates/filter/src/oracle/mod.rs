@@ -103,6 +103,13 @@ impl Reading {
         Self { facts, flaw }
     }
 
+    /// The same frame, if it came in on that receive queue; else it came in on the first one.
+    #[must_use]
+    pub fn on_queue(mut self, queue: u32) -> Self {
+        self.facts.queue = queue;
+        self
+    }
+
     /// How many bytes of the frame were looked at: those behind make no difference to any policy, as
     /// long as there are as many.
     pub fn seen(&self) -> usize {

@@ -38,7 +38,7 @@ pub use events::{
 use group::{Collected, group, remember};
 pub use group::{Key, MOST_REMEMBERED, Node};
 pub use mode::Mode;
-pub use outlets::{DEVICES, Outlets};
+pub use outlets::{DEVICES, Outlets, SOCKETS};
 pub use reduce::Cond;
 pub(crate) use rows::FIRST_RULE;
 pub use rows::{Decider, Row, RowId, rows};

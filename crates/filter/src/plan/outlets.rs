@@ -2,28 +2,34 @@
 //!
 //! A plan knows interfaces by their names alone. Which numbers they have is for whoever loads the
 //! program to find out, and to put into the map of devices before the program is in force: under
-//! the place of the name among [`Policy::outlets`]. A policy without such rules has no such map.
+//! the place of the name among [`Policy::outlets`]. The map of sockets is filled by whoever receives. A policy without such rules has no such map.
 
 use palisade_asm::btf::MapLayout;
 use palisade_asm::{MapDecl, MapFlags, MapKind};
 
-use crate::policy::Policy;
+use crate::policy::{Policy, QUEUES};
 use crate::value::DeviceName;
 
 /// The name of the map with the interfaces that packets are redirected to: by the place of a name
 /// among [`Policy::outlets`], a `u32` with the number of the interface.
 pub const DEVICES: &str = "_devices";
 
+/// The name of the map with the sockets that packets are delivered to: by receive queue.
+pub const SOCKETS: &str = "_sockets";
+
 /// Where packets of a policy are sent besides to the stack and back.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Outlets {
     devices: Vec<DeviceName>,
+    /// Whether packets are delivered to sockets.
+    pub delivers: bool,
 }
 
 impl Outlets {
     /// Those of a policy.
     pub fn of(policy: &Policy) -> Self {
-        Self { devices: policy.outlets().into_iter().cloned().collect() }
+        let devices = policy.outlets().into_iter().cloned().collect();
+        Self { devices, delivers: policy.delivers() }
     }
 
     /// Whether there is an interface among them.
@@ -38,7 +44,7 @@ impl Outlets {
         i32::try_from(place).expect("names are bounded by the length of a text")
     }
 
-    /// Their maps.
+    /// Their maps: that of devices, then that of sockets.
     pub fn maps(&self) -> Vec<MapDecl> {
         let one = |name: &str, kind, entries| MapDecl {
             name: name.to_owned(),
@@ -49,7 +55,9 @@ impl Outlets {
             flags: MapFlags::NONE,
         };
         let devices = one(DEVICES, MapKind::DevMap, self.devices.len());
-        self.has_devices().then_some(devices).into_iter().collect()
+        let sockets = one(SOCKETS, MapKind::XskMap, usize::from(QUEUES));
+        let devices = self.has_devices().then_some(devices);
+        devices.into_iter().chain(self.delivers.then_some(sockets)).collect()
     }
 
     /// What the maps hold: the kernel takes no description of them.

@@ -25,6 +25,8 @@ pub enum Change {
     Push(u16),
     /// Sent out through another interface.
     Redirect(Redirect),
+    /// Given to the AF_XDP socket of its receive queue; those of this queue alone, where one is given.
+    Deliver(Option<u16>),
 }
 
 /// What is replaced; the addresses are of one family, and something is there.
@@ -67,7 +69,7 @@ impl Change {
         match self {
             Self::Reflect | Self::Reply => Verdict::Tx,
             Self::Rewrite(_) | Self::Pop | Self::Push(_) => Verdict::Pass,
-            Self::Redirect(_) => Verdict::Redirect,
+            Self::Redirect(_) | Self::Deliver(_) => Verdict::Redirect,
         }
     }
 
@@ -79,6 +81,7 @@ impl Change {
             Self::Rewrite(_) => "rewrite",
             Self::Pop | Self::Push(_) => "vlan",
             Self::Redirect(_) => "redirect",
+            Self::Deliver(_) => "deliver",
         }
     }
 
@@ -89,6 +92,9 @@ impl Change {
             Self::Reply => reply(),
             Self::Rewrite(rewrite) => rewritten(*rewrite),
             Self::Pop => vec![Term::Test(Test::Tagged(Tag::Outer))],
+            Self::Deliver(queue) => {
+                queue.iter().map(|queue| Term::Test(Test::Queue(*queue))).collect()
+            }
             Self::Push(_) | Self::Redirect(_) => Vec::new(),
         }
     }
@@ -104,7 +110,8 @@ impl Change {
                 (false, ..) => "TCP, UDP and ICMP packets of the family of the new address",
             },
             Self::Pop => "frames with a VLAN tag",
-            Self::Push(_) | Self::Redirect(_) => "all frames",
+            Self::Deliver(Some(_)) => "frames that come in on that queue",
+            Self::Push(_) | Self::Redirect(_) | Self::Deliver(None) => "all frames",
         }
     }
 }
@@ -158,6 +165,8 @@ impl Display for Change {
             Self::Pop => f.write_str(" pop"),
             Self::Push(id) => write!(f, " push {id}"),
             Self::Redirect(redirect) => redirect.fmt(f),
+            Self::Deliver(Some(queue)) => write!(f, " {queue}"),
+            Self::Deliver(None) => Ok(()),
         }
     }
 }

@@ -17,7 +17,7 @@ use std::ops::Range;
 
 pub use change::{Change, REPLY_HOPS, Rewrite};
 pub use flaw::Flaw;
-pub use outlet::{Outlet, Redirect};
+pub use outlet::{Outlet, QUEUES, Redirect};
 pub use report::{EventRate, Report};
 pub use term::{
     Contradiction, End, Match, Protocol, Quantity, Relation, TCP_FLAGS, Tag, TcpFlags, Term, Test,

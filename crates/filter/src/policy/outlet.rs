@@ -14,11 +14,16 @@ pub struct Redirect {
     pub mac: Option<Mac>,
 }
 
+/// Sockets are found by receive queues below this number; a packet of another queue has none.
+pub const QUEUES: u16 = 256;
+
 /// A place that packets of a rule are sent to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Outlet<'a> {
     /// An interface.
     Device(&'a DeviceName),
+    /// The AF_XDP socket of the packet's receive queue.
+    Socket,
 }
 
 impl Change {
@@ -26,6 +31,7 @@ impl Change {
     pub const fn outlet(&self) -> Option<Outlet<'_>> {
         match self {
             Self::Redirect(redirect) => Some(Outlet::Device(&redirect.device)),
+            Self::Deliver(_) => Some(Outlet::Socket),
             Self::Reflect | Self::Reply | Self::Rewrite(_) | Self::Pop | Self::Push(_) => None,
         }
     }
@@ -45,10 +51,15 @@ impl Policy {
         for rule in &self.rules {
             match rule.outlet() {
                 Some(Outlet::Device(device)) if !all.contains(&device) => all.push(device),
-                Some(Outlet::Device(_)) | None => {}
+                Some(Outlet::Device(_) | Outlet::Socket) | None => {}
             }
         }
         all
+    }
+
+    /// Whether packets are given to AF_XDP sockets.
+    pub fn delivers(&self) -> bool {
+        self.rules.iter().any(|rule| rule.outlet() == Some(Outlet::Socket))
     }
 }
 
@@ -57,6 +68,7 @@ impl Display for Outlet<'_> {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         match self {
             Self::Device(device) => write!(f, "interface {device}"),
+            Self::Socket => f.write_str("the AF_XDP socket of its receive queue"),
         }
     }
 }
@@ -65,7 +77,11 @@ impl Display for Outlet<'_> {
 impl Display for Redirect {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         let name = self.device.as_str();
-        if crate::text::is_plain(name) { write!(f, " {name}")? } else { write!(f, " \"{name}\"")? }
+        if crate::text::is_plain(name) {
+            write!(f, " {name}")?
+        } else {
+            write!(f, " \"{name}\"")?
+        }
         match self.mac {
             Some(mac) => write!(f, " mac {mac}"),
             None => Ok(()),

@@ -39,7 +39,9 @@ impl fmt::Display for Fault {
             Self::Trap(trap) => trap.fmt(f),
             Self::Result(number) => write!(f, "the program returns {number}, which is no verdict"),
             Self::Changed(frame) => write!(f, "the program changes the frame to {frame:02x?}"),
-            Self::Sent(None) => f.write_str("the program does not send the frame where its rule says"),
+            Self::Sent(None) => {
+                f.write_str("the program does not send the frame where its rule says")
+            }
             Self::Sent(Some(to)) => write!(f, "the program sends the frame elsewhere: {to:?}"),
             Self::Reported(bytes) => write!(f, "the program reports {bytes:02x?}"),
             Self::Tallied { sent, records } => {

@@ -134,6 +134,11 @@ impl Rehearsal {
         self.world.jiffies = nanoseconds;
     }
 
+    /// On which receive queue frames come in; the first one unless this is said.
+    pub fn set_queue(&mut self, queue: u32) {
+        self.world.queue = queue;
+    }
+
     /// Adds entries to a set, each with when it ends, 0 for never. The hits of all entries of the
     /// set begin anew.
     pub fn insert(
@@ -196,7 +201,7 @@ impl Rehearsal {
         let counted = grown?.decided(first as u64..=frame.len() as u64)?;
         let counters::Counted { row, half, counted, bytes } = counted;
         let change = self.rows[row.index()].change.as_ref().filter(|_| half == Half::Enforced);
-        if !self.sending.is_right(&outcome, change) {
+        if !self.sending.is_right(&outcome, self.world.queue, change) {
             return Err(Fault::Sent(outcome.effects.redirect));
         }
         let changed = self.changed(frame, change)?;

@@ -498,3 +498,21 @@ fn what_is_sent_elsewhere_prints_where() {
         "#]],
     );
 }
+
+#[test]
+fn what_is_delivered_prints_its_queue_once() {
+    read(
+        "deliver\ndeliver udp dport 53 as names\ndeliver 0\ndeliver 255 tcp\ndeliver 3 queue 3
+         drop queue 65535\ncount not queue 7 ip4",
+        expect![[r#"
+            deliver
+            deliver udp dport 53 as names
+            deliver 0
+            deliver 255 tcp
+            deliver 3
+            drop queue 65535
+            count not queue 7 ip4
+            default pass
+        "#]],
+    );
+}

@@ -75,13 +75,8 @@ fn message(
     let long = |_| NetlinkError::Malformed { what: "a question that is too long" };
     let own = u16::try_from(4 + content.len()).map_err(long)?;
     let padding = vec![0; content.len().next_multiple_of(4) - content.len()];
-    let body = [
-        &[command, 1, 0, 0][..],
-        &own.to_ne_bytes(),
-        &attribute.to_ne_bytes(),
-        content,
-        &padding,
-    ];
+    let body =
+        [&[command, 1, 0, 0][..], &own.to_ne_bytes(), &attribute.to_ne_bytes(), content, &padding];
     let body = body.concat();
     let len = u32::try_from(OUTER + body.len()).map_err(long)?;
     Ok([

@@ -89,6 +89,7 @@ impl Explained<'_> {
 pub fn outlet_json(outlet: Outlet<'_>) -> Value {
     match outlet {
         Outlet::Device(device) => json!({"interface": device.as_str()}),
+        Outlet::Socket => json!({"socket": "of its receive queue"}),
     }
 }
 

@@ -27,6 +27,8 @@ use crate::policy::{Change, Class, Lane, Verdict};
 pub struct OutletMaps {
     /// Interfaces, where some rule redirects.
     pub devices: Option<MapId>,
+    /// Sockets, where some rule delivers.
+    pub sockets: Option<MapId>,
 }
 
 /// The changes of a program.
@@ -75,9 +77,8 @@ impl Changes {
 /// What of class and lanes makes a difference to a change.
 fn told_apart<'a>(change: &Change, class: Class, lanes: &'a [Lane]) -> (Class, &'a [Lane]) {
     match change {
-        Change::Reflect | Change::Pop | Change::Push(_) | Change::Redirect(_) => {
-            (Class::Other, &[])
-        }
+        Change::Reflect | Change::Pop | Change::Push(_) => (Class::Other, &[]),
+        Change::Redirect(_) | Change::Deliver(_) => (Class::Other, &[]),
         Change::Reply => (class, &[]),
         Change::Rewrite(_) => (class, lanes),
     }
@@ -106,6 +107,10 @@ impl Block {
                 let devices = maps.devices.expect("the plan declares what its rules redirect by");
                 let key = plan.outlets.key(&redirect.device);
                 outlet::redirect(a, target, redirect, (devices, key), broken);
+            }
+            Change::Deliver(_) => {
+                let sockets = maps.sockets.expect("the plan declares what its rules deliver by");
+                outlet::deliver(a, sockets, plan.policy.default().verdict);
             }
         }
         if self.change.outlet().is_none() {

@@ -1,11 +1,13 @@
-//! `redirect`: the frame leaves through another interface.
+//! `redirect` and `deliver`: the frame leaves through another interface, or for a socket.
 //!
 //! The map of devices says which. Where it has none under the key, as the interface has vanished,
 //! the helper gives what the lower bits of its flags say: the packet is aborted, so that the
-//! kernel's `xdp_exception` tells.
+//! kernel's `xdp_exception` tells. Where the map of sockets has none for the queue of a packet, it meets
+//! the default of the policy.
 
 use palisade_asm::{Assembler, Helper, Label, MapId, R1, R2, R3, Size};
 
+use crate::emit::frame::{CTX, ctx};
 use crate::emit::packet::{Field, frame_again};
 use crate::plan::Target;
 use crate::policy::{Redirect, Verdict};
@@ -27,6 +29,14 @@ pub fn redirect(
         to_station(a, target, mac, broken);
     }
     a.load_map(R1, devices).mov(R2, key).mov(R3, Verdict::Aborted.code());
+    a.call(Helper::REDIRECT_MAP).exit();
+}
+
+/// Gives the frame to the socket of its queue; without one it meets the fallback. The end of the
+/// program.
+pub fn deliver(a: &mut Assembler, sockets: MapId, fallback: Verdict) {
+    CTX.load(a, R1);
+    a.load(Size::W, R2, R1 + ctx::QUEUE).load_map(R1, sockets).mov(R3, fallback.code());
     a.call(Helper::REDIRECT_MAP).exit();
 }
 

@@ -43,6 +43,7 @@ pub fn changed(change: &Change, frame: &[u8]) -> Vec<u8> {
         Change::Pop => popped(frame),
         Change::Push(id) => pushed(frame, *id),
         Change::Redirect(redirect) => redirect.mac.and_then(|mac| sent_to(mac, frame)),
+        Change::Deliver(_) => None,
     };
     done.unwrap_or_else(|| frame.to_vec())
 }

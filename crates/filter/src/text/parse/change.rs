@@ -1,5 +1,5 @@
 //! The actions that change a packet: `reflect`, `reply`, `rewrite FIELD VALUE, …`, `vlan pop`,
-//! `vlan push N`, and `redirect DEV`, which is read in `outlet`.
+//! `vlan push N`, and `redirect DEV` and `deliver`, which are read in `outlet`.
 
 use std::net::IpAddr;
 use std::ops::Range;
@@ -24,6 +24,7 @@ impl<'a> Reader<'a> {
             "rewrite" => Some(self.rewrite(words).map(Change::Rewrite)),
             "vlan" => Some(self.tag(words)),
             "redirect" => Some(self.redirect(words).map(Change::Redirect)),
+            "deliver" => Some(self.deliver(words)),
             _ => None,
         }
     }

@@ -1,11 +1,11 @@
-//! The actions that send packets elsewhere: `redirect DEV [mac MAC]`.
+//! The actions that send packets elsewhere: `redirect DEV [mac MAC]` and `deliver [N]`.
 
 use super::Reader;
 use super::meant::TERMS;
 use super::values::{Sort, said};
 use super::words::{Refusal, Step, Word, Words};
 use crate::diag::Diagnostic;
-use crate::policy::Redirect;
+use crate::policy::{Change, QUEUES, Redirect};
 use crate::text::lex::Kind;
 use crate::text::{WORDS, is_plain};
 use crate::value::{DeviceName, Mac};
@@ -22,6 +22,17 @@ impl<'a> Reader<'a> {
         };
         let mac = if words.take("mac") { Some(self.station(words)?) } else { None };
         Ok(Redirect { device: device?, mac })
+    }
+
+    /// A queue, or none where each packet is for the socket of its own.
+    pub fn deliver(&mut self, words: &mut Words<'a>) -> Step<Change> {
+        let number = words.peek().filter(|word| word.starts_with(|c: char| c.is_ascii_digit()));
+        let queue = match number {
+            Some(_) => Some(self.number("deliver", 0..=u32::from(QUEUES) - 1, words)?),
+            None => None,
+        };
+        let queue = queue.map(|queue| u16::try_from(queue).unwrap_or_default());
+        Ok(Change::Deliver(queue))
     }
 
     /// A word that is none of the language, or any name in quotes.

@@ -67,11 +67,9 @@ impl Sort {
             Self::Address(_) => Some(SetKind::Net),
             Self::Mac(_) => Some(SetKind::Mac),
             Self::Service => Some(SetKind::Service),
-            Self::OneAddress
-            | Self::Port(_)
-            | Self::Number(_)
-            | Self::Station
-            | Self::Item(_) => None,
+            Self::OneAddress | Self::Port(_) | Self::Number(_) | Self::Station | Self::Item(_) => {
+                None
+            }
         }
     }
 
