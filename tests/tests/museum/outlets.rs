@@ -12,6 +12,8 @@ const fn case(text: &'static str) -> Case {
 const TWO: Case =
     case("redirect out0 udp\nredirect out1 mac 02:00:5e:10:00:0f tcp\ndefault pass\n");
 
+const DELIVER: Case = case("deliver 1 tcp\ndeliver udp\ndefault drop\n");
+
 /// The exhibits.
 #[rustfmt::skip] // A patch is read as the lines that it replaces, and those that it puts there.
 pub const HALL: &[Exhibit] = &[
@@ -69,5 +71,40 @@ pub const HALL: &[Exhibit] = &[
         bug: "The address is written without a look whether there are six bytes",
         seen: "every verifier's reason to be",
         made: Unsafe(TWO, &[patch("redirect out1", &["r1 = r7", "r1 += 6", "if r1 > r8 goto ?"], &[])]),
+    },
+    Exhibit {
+        bug: "The socket is that of the interface's number, and not of the queue",
+        seen: "a likely slip: two fields of the context side by side",
+        made: Program(DELIVER, &[patch("deliver", &["r2 = *(u32 *)(r1 +16)"], &["r2 = *(u32 *)(r1 +12)"])]),
+    },
+    Exhibit {
+        bug: "All packets are for one socket",
+        seen: "a likely slip: the key is that of the first rule",
+        made: Program(DELIVER, &[patch("deliver", &["r2 = *(u32 *)(r1 +16)"], &["r2 = 1"])]),
+    },
+    Exhibit {
+        bug: "Without a socket the packet is aborted",
+        seen: "xdp-tutorial's xdp_sock_prog, whose socket has died: flags of 0",
+        made: Program(DELIVER, &[patch("deliver", &["r3 = 1", "call bpf_redirect_map#51"], &["r3 = 0", "call bpf_redirect_map#51"])]),
+    },
+    Exhibit {
+        bug: "Without a socket the packet passes, whatever the default",
+        seen: "a likely slip: the fallback of another policy",
+        made: Program(DELIVER, &[patch("deliver", &["r3 = 1", "call bpf_redirect_map#51"], &["r3 = 2", "call bpf_redirect_map#51"])]),
+    },
+    Exhibit {
+        bug: "Packets of every queue are delivered",
+        seen: "a likely slip: the queue is not asked for",
+        made: Program(DELIVER, &[patch("1: deliver 1", &["r1 = *(u64 *)(r10 -8)", "r1 = *(u32 *)(r1 +16)", "if r1 != 0x1 goto ?"], &[])]),
+    },
+    Exhibit {
+        bug: "Packets of every other queue are delivered",
+        seen: "a likely slip: a comparison the wrong way round",
+        made: Program(DELIVER, &[patch("1: deliver 1", &["if r1 != 0x1 goto ?"], &["if r1 == 0x1 goto $1"])]),
+    },
+    Exhibit {
+        bug: "In shadow mode packets go to a socket",
+        seen: "a likely slip: the mode is asked of drops alone",
+        made: Moded(Mode::Shadow, DELIVER, &[patch("deliver", &["if r6 != 0x0 goto shadow"], &[])]),
     },
 ];
