@@ -8,9 +8,8 @@ use std::process::Stdio;
 use std::time::{Duration, Instant};
 
 use palisade_filter::Verdict;
+use palisade_loader::link;
 use palisade_loader::netdev::{TakesFrames, takes_frames};
-use palisade_loader::netns::{NetNs, VethEnd, VethOptions, veth_pair};
-use palisade_loader::{IfIndex, link};
 use palisade_tests::judges::Judges;
 use palisade_tests::lab::{Lab, NEAR, Tap};
 use palisade_tests::packet::{
@@ -26,27 +25,6 @@ const FRAMES: usize = 50;
 
 const LEFT: Mac = [2, 0, 0x5e, 0x10, 0, 1];
 const RIGHT: Mac = [2, 0, 0x5e, 0x10, 0, 2];
-
-/// A pair of interfaces between the lab and the far namespace, whose far end takes redirected frames
-/// as it gathers what it receives.
-fn wire(lab: &Lab, near: &str, far: &str) -> IfIndex {
-    let index = deaf_wire(lab, near, far);
-    lab.in_far(|| link::gather_received(far)).expect("a veth can");
-    index
-}
-
-/// The same, but the far end is as it was made.
-fn deaf_wire(lab: &Lab, near: &str, far: &str) -> IfIndex {
-    pair(lab.here(), near, lab.far(), far)
-}
-
-fn pair(here: &NetNs, near: &str, there: &NetNs, far: &str) -> IfIndex {
-    let ends = (VethEnd { ns: here, name: near }, VethEnd { ns: there, name: far });
-    let (near, far) = veth_pair(ends.0, ends.1, VethOptions::default()).expect("a pair");
-    here.set_up(near).expect("up");
-    there.set_up(far).expect("up");
-    near
-}
 
 fn attach(lab: &Lab, policy: &str) {
     lab.palisade_with(&["attach", NEAR, "-p", "-"], policy).ok();
@@ -104,8 +82,8 @@ fn frames_between_two_interfaces_leave_both_ways_for_the_station_there() {
     let policy = Path::new(env!("CARGO_MANIFEST_DIR")).join("../examples/redirect.pal");
     let policy = policy.display().to_string();
     Lab::run(|lab| {
-        wire(lab, "left", "far-left");
-        wire(lab, "right", "far-right");
+        lab.wire("left", "far-left");
+        lab.wire("right", "far-right");
         lab.palisade(&["attach", "left", "right", "-p", &policy]).ok();
         let ways = [("far-left", LEFT, "far-right", RIGHT), ("far-right", RIGHT, "far-left", LEFT)];
         for (from, source, to, station) in ways {
@@ -163,7 +141,7 @@ fn an_interface_that_is_not_there_is_an_error_and_the_filter_stays() {
 #[test]
 fn an_interface_that_takes_no_frames_is_an_error_but_in_generic_mode() {
     Lab::run(|lab| {
-        let index = deaf_wire(lab, "out", "far-out");
+        let index = lab.deaf_wire("out", "far-out");
         let text = "redirect out udp dport 53\ndefault pass\n";
         match takes_frames(index).expect("the kernel answers") {
             TakesFrames::No => {}
@@ -222,7 +200,7 @@ fn until_counted(lab: &Lab, event: &str, action: &str, least: u64, send: impl Fn
 #[test]
 fn what_goes_to_a_vanished_interface_is_lost_and_told_of() {
     Lab::run(|lab| {
-        let out = wire(lab, "out", "far-out");
+        let out = lab.wire("out", "far-out");
         attach(lab, "redirect out udp dport 53 as away\ndefault pass\n");
         let frame = says("anybody there?").build();
         lab.here().set_down(out).expect("down");
@@ -242,14 +220,14 @@ fn what_goes_to_a_vanished_interface_is_lost_and_told_of() {
 fn an_interface_that_comes_back_is_found_by_the_next_apply() {
     Lab::run(|lab| {
         let policy = "redirect out udp dport 53 as away\ndefault pass\n";
-        let first = wire(lab, "out", "far-out");
+        let first = lab.wire("out", "far-out");
         attach(lab, policy);
         let frame = says("here again").build();
         lab.here().delete(first).expect("it is ours");
         let told = lab.palisade_with(&["apply", "-"], policy).failed(2);
         assert!(told.contains("there is no interface `out`"), "{told}");
         // Sets are edited all the same, and what goes there is lost.
-        let second = wire(lab, "out", "far-out");
+        let second = lab.wire("out", "far-out");
         assert_ne!(first, second);
         let tap = lab.far_tap_on("far-out");
         lab.send(&frame);
@@ -271,7 +249,7 @@ fn an_interface_that_comes_back_is_found_by_the_next_apply() {
 fn a_return_looks_for_the_interfaces_of_the_policy_before() {
     Lab::run(|lab| {
         let policy = "set block net\ndrop src in block\nredirect out udp dport 53\ndefault pass\n";
-        let out = wire(lab, "out", "far-out");
+        let out = lab.wire("out", "far-out");
         attach(lab, policy);
         lab.palisade_with(&["apply", "-"], "set block net\ndrop src in block\ndefault pass\n").ok();
         lab.here().delete(out).expect("it is ours");
@@ -279,7 +257,7 @@ fn a_return_looks_for_the_interfaces_of_the_policy_before() {
         assert!(told.contains("there is no interface `out`; line 3"), "{told}");
         let text = lab.palisade(&["-j", "status"]).json()["text"].clone();
         assert_eq!(text, "set block net\ndrop src in block\ndefault pass\n");
-        wire(lab, "out", "far-out");
+        lab.wire("out", "far-out");
         lab.palisade(&["rollback"]).ok();
         let (tap, frame) = (lab.far_tap_on("far-out"), says("back").build());
         lab.send(&frame);
@@ -291,7 +269,7 @@ fn a_return_looks_for_the_interfaces_of_the_policy_before() {
 #[test]
 fn sets_are_edited_and_grow_while_an_interface_is_gone() {
     Lab::run(|lab| {
-        let out = wire(lab, "out", "far-out");
+        let out = lab.wire("out", "far-out");
         attach(lab, "set block net\ndrop src in block\nredirect out udp dport 53\ndefault pass\n");
         lab.here().delete(out).expect("it is ours");
         let list: String = (0..3000).map(|n| format!("203.{}.{}.1\n", n / 250, n % 250)).collect();
@@ -309,7 +287,7 @@ fn sets_are_edited_and_grow_while_an_interface_is_gone() {
 #[test]
 fn a_trial_redirects_and_what_was_before_is_back_behind_it() {
     Lab::run(|lab| {
-        wire(lab, "out", "far-out");
+        lab.wire("out", "far-out");
         attach(lab, "default pass\n");
         let policy = "redirect out udp dport 53\ndefault pass\n";
         lab.palisade_with(&["apply", "--confirm", "60s", "-"], policy).ok();
