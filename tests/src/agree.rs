@@ -12,7 +12,7 @@ use palisade_filter::oracle::{Decider, Decision, Declared, decide};
 use palisade_filter::plan::Decider as Counted;
 use palisade_filter::policy::{EntryCounters, Rule, Term};
 use palisade_filter::rehearsal::Reporting;
-use palisade_filter::{Item, Mode, Policy, Row, Target, Verdict, parse};
+use palisade_filter::{Item, Mode, Neighbours, Policy, Row, Target, Tenure, Verdict, parse};
 use palisade_loader::LoadError;
 
 use crate::engine::{Counts, Engine, Fault, Half, Outcome, Stay, hex};
@@ -87,8 +87,19 @@ impl Readings {
         entries: &[Entry],
         target: Target,
     ) -> Result<Self, String> {
+        Self::beside(kernel, text, entries, (target, Tenure::Standing.into()))
+    }
+
+    /// The same, compiled for a target and for what stands beside the program.
+    pub fn beside(
+        kernel: &Kernel,
+        text: &str,
+        entries: &[Entry],
+        (target, neighbours): (Target, Neighbours),
+    ) -> Result<Self, String> {
         let policy = parse(text).unwrap_or_else(|e| panic!("{}", e.report("policy", text)));
-        let mut engine = Engine::try_load(kernel, text, target).map_err(|e| refusal(&e))?;
+        let engine = Engine::try_load_beside(kernel, text, target, neighbours);
+        let mut engine = engine.map_err(|e| refusal(&e))?;
         for set in policy.sets() {
             for item in &set.elements {
                 engine.add(set.name.as_str(), &[&item.to_string()]);

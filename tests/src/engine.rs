@@ -5,20 +5,25 @@
 //! Sets are filled here as `palisade_filter::structure` documents them, without the tool's own
 //! code, so that a mistake of the tool cannot hide one of the program.
 
+mod behind;
 mod events;
 mod sets;
 
+use behind::Behind;
 use events::Events;
 use palisade_asm::btf::ProgramBtf;
 use palisade_asm::{ByteOrder, Image};
 use palisade_filter::oracle::changed;
-use palisade_filter::plan::{CONTROL, COUNTERS, Control, DEVICES, Mode, SOCKETS};
+use palisade_filter::plan::{CONTROL, COUNTERS, Control, DEVICES, Mode, SLOT, SOCKETS};
+use palisade_filter::policy::Change;
 use palisade_filter::rehearsal::Told;
-use palisade_filter::{Artifact, Buffers, Policy, Row, Target, Verdict, compile, parse};
+use palisade_filter::{
+    Artifact, Buffers, Neighbours, Policy, Row, Target, Tenure, Verdict, compile_as, parse,
+};
 use palisade_loader::xsk::Unbound;
 use palisade_loader::{
-    Insert, LoadError, LoadOptions, Map, MapHandle, ObjectId, ObjectKind, PerCpuMap, Program,
-    TestRun, Ticks, Wire,
+    Insert, LoadError, LoadOptions, Map, MapHandle, ObjectId, ObjectKind, PerCpu, PerCpuMap,
+    Program, TestRun, Ticks, Wire,
 };
 use sets::Sets;
 pub use sets::Stay;
@@ -41,11 +46,12 @@ pub struct Engine {
     maps: Vec<MapHandle>,
     program: Program,
     counters: PerCpuMap<u32, Counts>,
-    seen: Vec<Counts>,
+    seen: Vec<PerCpu<Counts>>,
     sets: Sets,
     events: Option<Events>,
     /// What is in the map of sockets under the queue of a test run.
     socket: Option<Unbound>,
+    behind: Option<Behind>,
     /// Last, so that all else has been given up when it looks.
     _watch: Watch,
 }
@@ -60,9 +66,20 @@ impl Engine {
     }
 
     /// Compiles and loads a policy; its text must be good.
-    pub fn try_load(_: &Kernel, text: &str, target: Target) -> Result<Self, LoadError> {
+    pub fn try_load(kernel: &Kernel, text: &str, target: Target) -> Result<Self, LoadError> {
+        Self::try_load_beside(kernel, text, target, Tenure::Standing.into())
+    }
+
+    /// The same with other programs beside it: where it has a slot, one stands in it.
+    pub fn try_load_beside(
+        _: &Kernel,
+        text: &str,
+        target: Target,
+        neighbours: Neighbours,
+    ) -> Result<Self, LoadError> {
         let policy = parse(text).unwrap_or_else(|errors| panic!("{errors:?}\nof:\n{text}"));
-        let artifact = compile(&policy, target).unwrap_or_else(|e| panic!("{e}\nof:\n{text}"));
+        let artifact = compile_as(&policy, target, neighbours);
+        let artifact = artifact.unwrap_or_else(|e| panic!("{e}\nof:\n{text}"));
         let image = artifact.program.encode(target.isa).expect("a program can be encoded");
         let create = |decl| MapHandle::create(decl).unwrap_or_else(|error| panic!("{error}"));
         let maps: Vec<MapHandle> = image.maps.iter().map(create).collect();
@@ -74,8 +91,10 @@ impl Engine {
         let btf = ProgramBtf::new(&image, "test.pal", ByteOrder::HOST).expect("small");
         let program = Program::load_described(&image, &maps, &options, &btf)?;
         let counters = PerCpuMap::new(map_named(&maps, COUNTERS)).expect("the counters' shape");
-        let seen = vec![[0, 0]; artifact.rows.len() * 2];
+        let none = PerCpu::of([0, 0]).expect("the CPUs are known");
+        let seen = vec![none; artifact.rows.len() * 2];
         let (sets, events) = (Sets::default(), Events::of(&maps));
+        let behind = Behind::of(&maps, buffers);
         let _watch = Watch::new(objects(&program, &maps));
         let mut engine = Self {
             policy,
@@ -88,6 +107,7 @@ impl Engine {
             sets,
             events,
             socket: None,
+            behind,
             _watch,
         };
         engine.set_clock();
@@ -109,6 +129,11 @@ impl Engine {
         &self.program
     }
 
+    /// The slot for a program behind; the policy must be compiled with one.
+    pub fn slot(&self) -> MapHandle {
+        map_named(&self.maps, SLOT)
+    }
+
     /// The rows of the counters.
     pub fn rows(&self) -> &[Row] {
         &self.artifact.rows
@@ -123,11 +148,13 @@ impl Engine {
     /// A change is made once each time, to what the time before has left.
     pub fn burst(&mut self, frame: &[u8], times: u32) -> Result<Outcome, Fault> {
         let (verdict, back) = self.test_run(frame, times)?;
+        let before = self.seen.clone();
         let grown = self.grown();
         let sums = [u64::from(times), frame.len() as u64];
-        let outcome = Outcome::of(verdict, &self.artifact.rows, grown, sums)?;
-        let once_less = (1..times).fold(frame.to_vec(), |frame, _| outcome.frame_out(&frame));
-        outcome.with_frame(&once_less, back)
+        let turn = |row: usize| turn(&before[row], &self.seen[row]);
+        let outcome = Outcome::of(verdict, &self.artifact.rows, grown, sums, turn)?;
+        self.behind.as_ref().map_or(Ok(()), |behind| behind.got(verdict, times))?;
+        outcome.with_frame(frame, times, back)
     }
 
     fn test_run(&self, frame: &[u8], times: u32) -> Result<(Verdict, Vec<u8>), Fault> {
@@ -141,46 +168,53 @@ impl Engine {
     pub fn verdict(&self, frame: &[u8]) -> Result<Verdict, Fault> {
         let (verdict, back) = self.test_run(frame, 1)?;
         let mut changes = self.artifact.rows.iter().filter_map(|row| row.change.as_ref());
-        if back == frame || changes.any(|change| changed(change, frame) == back) {
+        let is_by =
+            |change: &Change| (0..change.turns()).any(|turn| changed(change, frame, turn) == back);
+        if back == frame || changes.any(is_by) {
             return Ok(verdict);
         }
         Err(Fault::Changed(back))
     }
 
-    /// The verdict on a frame that must be counted in these rows, and leave as `out`; whether others
-    /// have grown too is left for [`Engine::grown`] to tell.
-    pub fn verdict_in(
+    /// The verdict on a frame that must be counted in these rows, the deciding one first, and leave
+    /// as `out` says by how many packets that one had counted before; whether others have grown too
+    /// is left for [`Engine::grown`] to tell.
+    pub fn verdict_in<'a>(
         &mut self,
         frame: &[u8],
         rows: &[usize],
-        out: &[u8],
+        out: impl FnOnce(u64) -> &'a [u8],
     ) -> Result<Verdict, Fault> {
         let (verdict, back) = self.test_run(frame, 1)?;
-        if back != out {
-            return Err(Fault::Changed(back));
-        }
-        let mut wrong = Vec::new();
+        let (mut wrong, mut turns) = (Vec::new(), Vec::new());
         for row in rows {
             let key = u32::try_from(*row).expect("few rows");
             let now = self.counters.get(&key).expect("the counters can be read");
-            let now = now.expect("every row has counters").sum();
+            let now = now.expect("every row has counters");
             let before = std::mem::replace(&mut self.seen[*row], now);
-            let by = [now[0] - before[0], now[1] - before[1]];
+            let by = by(&before, &self.seen[*row]);
+            turns.push(turn(&before, &self.seen[*row]));
             if by != [1, frame.len() as u64] {
                 wrong.push((*row, by));
             }
         }
-        if wrong.is_empty() { Ok(verdict) } else { Err(Fault::Counted(wrong)) }
+        if !wrong.is_empty() {
+            return Err(Fault::Counted(wrong));
+        }
+        if back == out(turns.first().copied().unwrap_or_default()) {
+            Ok(verdict)
+        } else {
+            Err(Fault::Changed(back))
+        }
     }
 
     /// The rows that have grown since the last look, and by how much.
     pub fn grown(&mut self) -> Vec<(usize, Counts)> {
-        let all = self.counters.get_all().expect("the counters can be read");
-        let now: Vec<Counts> = all.iter().map(|row| row.sum()).collect();
+        let now = self.counters.get_all().expect("the counters can be read");
         let before = std::mem::replace(&mut self.seen, now);
         let rows = before.iter().zip(&self.seen).enumerate();
         rows.filter(|(_, (before, now))| before != now)
-            .map(|(at, (before, now))| (at, [now[0] - before[0], now[1] - before[1]]))
+            .map(|(at, (before, now))| (at, by(before, now)))
             .collect()
     }
 
@@ -242,6 +276,18 @@ impl Runs for Engine {
     fn switch(&mut self, mode: Mode) {
         self.set_mode(mode);
     }
+}
+
+/// By how much a row has grown.
+fn by(before: &PerCpu<Counts>, now: &PerCpu<Counts>) -> Counts {
+    let (before, now) = (before.sum(), now.sum());
+    [now[0] - before[0], now[1] - before[1]]
+}
+
+/// How many packets a row had counted on the CPU on which it has grown.
+fn turn(before: &PerCpu<Counts>, now: &PerCpu<Counts>) -> u64 {
+    let grown = before.iter().zip(now.iter()).find(|(before, now)| before != now);
+    grown.map_or(0, |(before, _)| before[0])
 }
 
 /// The bytes as hexadecimal digits.

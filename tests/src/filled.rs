@@ -3,13 +3,13 @@
 
 use std::collections::BTreeMap;
 
-use palisade_filter::Item;
 use palisade_filter::policy::{EntryCounters, Policy, Set};
 use palisade_filter::structure::flat::HEAD_WORDS;
 use palisade_filter::structure::flat::Part;
 use palisade_filter::structure::service::{self, Placed};
-use palisade_filter::structure::{FILL_WORDS, Fill, NetPart, fill_map};
+use palisade_filter::structure::{FILL_WORDS, Fill, NetPart, fill_map, host};
 use palisade_filter::value::{Mac, Prefix, SetKind};
+use palisade_filter::{ByteOrder, Item};
 
 use crate::agree::{Entry, Life};
 use crate::tables::{self, Tables};
@@ -73,6 +73,12 @@ fn fill_set(maps: &mut impl Maps, set: &Set, items: &[(Item, u64)]) -> Vec<Count
             Item::Service(item) => {
                 let slot = u16::try_from(placed.len() + 1).expect("few items");
                 placed.push(Placed { slot, item: *item, until: *end });
+            }
+            Item::Net(prefix) if set.kind == SetKind::Host => {
+                fill.entries[0] += 1;
+                let (at, key) = (maps.place(name), host::key(prefix.addr(), ByteOrder::HOST));
+                maps.write(at, &key, &[0, 0, 0, *end, *end].map(u64::to_ne_bytes).concat());
+                counted.push((at, key.to_vec()));
             }
             Item::Net(_) => panic!("`{item}` in a {} set", set.kind.word()),
         }

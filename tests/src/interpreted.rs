@@ -3,11 +3,11 @@
 //! The clock is at a time of its own, and counters begin where 32 bits end, so that a program that
 //! reads ticks as time or counts in too few bits is seen to.
 
-use palisade_asm::vm::{Insert, MapStore, MapUnfit, Packet, Vm, World};
-use palisade_asm::{ByteOrder, Program};
-use palisade_filter::plan::{CONTROL, COUNTERS, Control, Mode};
+use palisade_asm::vm::{Insert, MapStore, MapUnfit, Packet, ProgramId, Vm, World};
+use palisade_asm::{Assembler, ByteOrder, Program, R0};
+use palisade_filter::plan::{CONTROL, COUNTERS, Control, Mode, SLOT};
 use palisade_filter::rehearsal::{Reports, Sending, Told};
-use palisade_filter::{Artifact, Policy, Row};
+use palisade_filter::{Artifact, Policy, Row, Verdict};
 
 use crate::agree::{Entry, Life};
 use crate::filled::{self, Counted, Ends, Maps};
@@ -38,10 +38,12 @@ pub struct Interpreted {
     hits: Counts,
     reports: Option<Reports>,
     sending: Sending,
+    behind: Option<ProgramId>,
 }
 
 impl Interpreted {
-    /// A compiled policy with entries in its sets: those it declares, and these.
+    /// A compiled policy with entries in its sets: those it declares, and these. Where it has a slot, a
+    /// program stands in it that lets all pass.
     pub fn new(policy: &Policy, artifact: &Artifact, entries: &[Entry]) -> Self {
         let mut vm = Vm::new(&artifact.program).expect("all of its maps are simulated");
         let sending = Sending::of(&vm, policy);
@@ -51,9 +53,21 @@ impl Interpreted {
         let (counters, packet) = (place(COUNTERS), Packet::new(&[]));
         let (rows, seen) = (artifact.rows.clone(), vec![BEGIN; artifact.rows.len() * 2]);
         let (declared, hits) = (with_elements(policy, entries), [0, 0]);
-        let (entries, reports) = (Vec::new(), Reports::of(&vm, policy));
-        let mut new =
-            Self { vm, packet, world, rows, counters, seen, entries, hits, reports, sending };
+        let (entries, reports, behind) = (Vec::new(), Reports::of(&vm, policy), None);
+        let mut new = Self {
+            vm,
+            packet,
+            world,
+            rows,
+            counters,
+            seen,
+            entries,
+            hits,
+            reports,
+            sending,
+            behind,
+        };
+        new.behind = new.put_behind();
         for (map, value) in artifact.values(policy, ByteOrder::HOST) {
             new.write(map, &[0; 4], &value);
         }
@@ -76,7 +90,27 @@ impl Interpreted {
         let maps: MapStore = self.vm.maps().clone();
         let mut other = Self { vm: Vm::with_maps(program, maps)?, ..self.clone() };
         other.vm.set_fuel(100_000);
+        other.behind = self.behind.and_then(|_| other.put_behind());
         Ok(other)
+    }
+
+    /// The same with nothing in its slot.
+    pub fn with_empty_slot(mut self) -> Self {
+        if let (Some(_), Some(slot)) = (self.behind.take(), self.vm.maps().find(SLOT)) {
+            self.vm.maps_mut().delete(slot, &[0; 4]).expect("it is there");
+        }
+        self
+    }
+
+    /// Puts a program into the slot, if there is one.
+    fn put_behind(&mut self) -> Option<ProgramId> {
+        let slot = self.vm.maps().find(SLOT)?;
+        let mut a = Assembler::new();
+        a.mov(R0, Verdict::Pass.code()).exit();
+        let program = a.finish().expect("a program");
+        let program = self.vm.load(&program, &[]).expect("it has no maps");
+        self.vm.maps_mut().set_program(slot, 0, program).expect("one slot");
+        Some(program)
     }
 
     /// The machine, for whoever looks on while it runs.
@@ -113,12 +147,19 @@ impl Runs for Interpreted {
         let grown = self.grown();
         let outcome = ran.map_err(|trap| Fault::Trapped(trap.to_string()))?;
         let verdict = Outcome::verdict_of(outcome.value)?;
+        if let Some(behind) = self.behind
+            && (outcome.program == behind) != (verdict == Verdict::Pass)
+        {
+            let [hits, wanted] = [outcome.program == behind, verdict == Verdict::Pass];
+            return Err(Fault::Behind { hits: hits.into(), wanted: wanted.into() });
+        }
         let bytes = [self.packet.metadata(), &self.packet.bytes()].concat();
-        let told = Outcome::of(verdict, &self.rows, grown, [1, frame.len() as u64])?;
+        let turn = |row: usize| self.seen[row][0].wrapping_sub(1);
+        let told = Outcome::of(verdict, &self.rows, grown, [1, frame.len() as u64], turn)?;
         if !self.sending.is_right(&outcome, self.world.queue, told.change()) {
             return Err(Fault::Sent(outcome.effects.redirect));
         }
-        told.with_frame(frame, bytes)
+        told.with_frame(frame, 1, bytes)
     }
 
     fn told(&mut self, _: usize) -> Told {

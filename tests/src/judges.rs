@@ -159,7 +159,7 @@ impl Judges {
             let (target, engine) = &mut self.engines[at];
             // What was reported of frames that were not judged.
             engine.told(0);
-            let how = match engine.verdict_in(frame, &rows, &expected.out) {
+            let how = match engine.verdict_in(frame, &rows, |turn| expected.out(turn)) {
                 Ok(verdict) if verdict == expected.decision.verdict => {
                     let told = engine.told(self.reporting.least(&expected.decision));
                     let mode = Mode::Enforce;
@@ -300,7 +300,7 @@ impl Machine {
             && run.row.index() == *row
             && run.half == Half::Enforced
             && run.bytes == frame.len() as u64
-            && run.changed.as_deref().unwrap_or(frame) == expected.out
+            && run.changed.as_deref().unwrap_or(frame) == expected.out(run.turn)
             && run.counted.iter().map(|row| row.index()).eq(counted.iter().copied());
         if same { Ok(()) } else { Err(format!("the interpreter says otherwise ({target:?})")) }
     }

@@ -8,6 +8,7 @@
 #![forbid(unsafe_code)]
 
 pub mod agree;
+pub mod becomes;
 pub mod border;
 pub mod derived;
 pub mod dir;
@@ -20,6 +21,7 @@ pub mod interpreted;
 pub mod judges;
 pub mod lab;
 pub mod leak;
+pub mod limited;
 pub mod mixed;
 pub mod near;
 pub mod nobody;

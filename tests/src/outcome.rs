@@ -42,6 +42,8 @@ pub struct Outcome {
     pub half: Half,
     /// The `count` rules that it matched.
     pub counted: Vec<Row>,
+    /// How many packets the row had counted before, on the CPU that ran the program.
+    pub turn: u64,
 }
 
 /// The halves of the counters.
@@ -70,6 +72,13 @@ pub enum Fault {
     Counted(Vec<(usize, Counts)>),
     /// What is reported is not what the oracle says.
     Reported(Told),
+    /// The program behind got other packets than those that passed.
+    Behind {
+        /// How many it got.
+        hits: u64,
+        /// How many passed.
+        wanted: u64,
+    },
     /// The hits of entries have grown by other than one packet and its bytes in so many entries.
     Hits {
         /// By how much they have grown, all together.
@@ -89,6 +98,9 @@ impl fmt::Display for Fault {
             Self::Sent(to) => write!(f, "sent to {to:?}"),
             Self::Counted(rows) => write!(f, "counted in rows {rows:?}"),
             Self::Reported(told) => write!(f, "reported: {told:?}"),
+            Self::Behind { hits, wanted } => {
+                write!(f, "the program behind got {hits} packets, and {wanted} passed")
+            }
             Self::Hits { hits, entries } => write!(f, "{hits:?} hits of {entries} entries"),
         }
     }
@@ -103,12 +115,13 @@ impl fmt::Display for Outcome {
 
 impl Outcome {
     /// What a verdict and the rows that have grown say of a frame of `len` bytes that was put to
-    /// the program so many times.
+    /// the program so many times; `turn` tells how many packets a row had counted before.
     pub(crate) fn of(
         verdict: Verdict,
         rows: &[Row],
         grown: Vec<(usize, Counts)>,
         [times, len]: [u64; 2],
+        turn: impl FnOnce(usize) -> u64,
     ) -> Result<Self, Fault> {
         let row = |index: &usize| &rows[index % rows.len()];
         let is_count = |(index, _): &&(usize, Counts)| row(index).decider == Decider::Count;
@@ -117,15 +130,17 @@ impl Outcome {
             [(index, _)] if grown.iter().all(|(_, by)| *by == [times, times * len]) => {
                 let half = if *index < rows.len() { Half::Enforced } else { Half::Shadow };
                 let counted = counted.iter().map(|(index, _)| row(index).clone()).collect();
-                Ok(Self { verdict, row: row(index).clone(), half, counted })
+                let (row, turn) = (row(index).clone(), turn(*index));
+                Ok(Self { verdict, row, half, counted, turn })
             }
             _ => Err(Fault::Counted(grown)),
         }
     }
 
-    /// What a frame that was put to the program once must come back as.
-    pub(crate) fn frame_out(&self, frame: &[u8]) -> Vec<u8> {
-        self.change().map_or_else(|| frame.to_vec(), |change| changed(change, frame))
+    /// What a frame that was put to the program must come back as, so many runs after the first.
+    pub(crate) fn frame_out(&self, frame: &[u8], later: u64) -> Vec<u8> {
+        let change = self.change();
+        change.map_or_else(|| frame.to_vec(), |change| changed(change, frame, self.turn + later))
     }
 
     /// What is done to the frame.
@@ -133,9 +148,12 @@ impl Outcome {
         self.row.change.as_ref().filter(|_| self.half == Half::Enforced)
     }
 
-    /// This, unless the frame came back otherwise.
-    pub(crate) fn with_frame(self, frame: &[u8], back: Vec<u8>) -> Result<Self, Fault> {
-        if self.frame_out(frame) == back { Ok(self) } else { Err(Fault::Changed(back)) }
+    /// This, unless a frame that was put to the program so many times came back otherwise: a change
+    /// is made each time, to what the time before has left.
+    pub(crate) fn with_frame(self, frame: &[u8], times: u32, back: Vec<u8>) -> Result<Self, Fault> {
+        let once = |frame: Vec<u8>, later| self.frame_out(&frame, later);
+        let wanted = (0..u64::from(times)).fold(frame.to_vec(), once);
+        if wanted == back { Ok(self) } else { Err(Fault::Changed(back)) }
     }
 
     /// The verdict of a program's result.

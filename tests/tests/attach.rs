@@ -126,7 +126,8 @@ fn the_json_of_attach_status_and_detach_has_the_documented_shape() {
         let said = lab.palisade(&["-j", "attach", NEAR]).json();
         let interface = json!({"name": NEAR, "mode": "native", "already": false});
         let want = json!({
-            "policy": "main", "mode": "enforce", "interfaces": [interface], "replaced": []
+            "policy": "main", "mode": "enforce", "interfaces": [interface], "replaced": [],
+            "behind": [], "next": null,
         });
         assert_eq!(said, want);
         let said = lab.palisade(&["-j", "attach", NEAR]).json();
@@ -146,7 +147,10 @@ fn the_json_of_attach_status_and_detach_has_the_documented_shape() {
             assert!(status["verdicts"][verdict]["bytes"].is_u64(), "{verdict}: {status}");
         }
         let said = lab.palisade(&["-j", "detach", NEAR]).json();
-        let wanted = json!({"policy": "main", "detached": [NEAR], "remaining": [], "kept": false});
+        let wanted = json!({
+            "policy": "main", "detached": [NEAR], "remaining": [], "kept": false,
+            "behind": [], "remaining_behind": [],
+        });
         assert_eq!(said, wanted);
     });
 }

@@ -69,7 +69,7 @@ fn a_frame_is_sent_as_it_came_or_to_a_station_by_every_judge() {
                 let after = frame(eth().dst(to.unwrap_or(dst))).build();
                 let told = judges.judge(&before).unwrap_or_else(|how| panic!("{rule}: {how}"));
                 assert_eq!(told.decision.verdict, Verdict::Redirect, "{rule}");
-                assert_eq!(told.out, after, "{rule}");
+                assert_eq!(told.out(0), after, "{rule}");
                 judges.in_other_modes(&before).unwrap_or_else(|how| panic!("{rule}: {how}"));
             }
         }

@@ -2,7 +2,7 @@
 //! and what is not ours is not.
 
 use palisade_asm::{Image, RawInsn};
-use palisade_filter::{Policy, Target, Tenure, compile_as};
+use palisade_filter::{Neighbours, Policy, Target, Tenure, compile_as};
 use palisade_loader::translated::{Comparison, Translated, compare};
 use palisade_loader::{Buffers, LoadOptions, MapHandle, Program, Tag, TagDigest};
 use palisade_tests::examples::EXAMPLES;
@@ -18,8 +18,8 @@ struct Loaded {
 }
 
 impl Loaded {
-    fn new(policy: &Policy, target: Target, tenure: Tenure) -> Option<Self> {
-        let artifact = compile_as(policy, target, tenure).expect("it compiles");
+    fn new(policy: &Policy, target: Target, neighbours: impl Into<Neighbours>) -> Option<Self> {
+        let artifact = compile_as(policy, target, neighbours).expect("it compiles");
         let image = artifact.program.encode(target.isa).expect("an image");
         Self::of(image, target)
     }
@@ -83,13 +83,13 @@ fn every_program_of_ours_is_recognized_and_its_tag_is_as_predicted() {
     let digest = TagDigest::probe().expect("it may be asked").expect("one of the two");
     for (name, policy) in policies() {
         for target in &kernel.targets {
-            for tenure in [Tenure::Standing, Tenure::OnTrial] {
-                let Some(loaded) = Loaded::new(&policy, *target, tenure) else { return };
+            for beside in Neighbours::ALL {
+                let Some(loaded) = Loaded::new(&policy, *target, beside) else { return };
                 let tag = Tag::predict(&loaded.image, target.order, digest);
                 assert_eq!(tag, loaded.tag, "{name} for {target:?}, {digest:?}");
                 match loaded.compare(&loaded.found) {
                     Comparison::Same(agreement) => assert!(agreement.kept > agreement.replaced),
-                    other => panic!("{name} for {target:?} {tenure:?}: {other:x?}"),
+                    other => panic!("{name} for {target:?} {beside:?}: {other:x?}"),
                 }
             }
         }

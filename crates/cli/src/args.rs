@@ -1,9 +1,11 @@
 //! What can be typed: the commands, their options and their help.
 
 mod bench;
+mod chain;
 mod code;
 mod events;
 mod monitor;
+mod next;
 mod packets;
 mod receive;
 
@@ -16,10 +18,14 @@ use palisade_filter::value::Timeout;
 use palisade_filter::{Item, Name};
 use palisade_loader::xdp::Mode;
 
+use crate::running::next::Named;
+
 pub use bench::{Bench, Peer, Subject};
+pub use chain::Chain;
 pub use code::{Asm, CodeFormat, Disasm, Dump, DumpFormat, DumpTarget, Exec, bytes_of_hex};
 pub use events::Events;
 pub use monitor::Monitor;
+pub use next::{Next, NextAction};
 pub use packets::{Explain, Replay};
 pub use receive::Receive;
 
@@ -107,6 +113,17 @@ pub enum Command {
     /// What was reported before and not read yet comes first. One reader at a time; what is lost or over
     /// the rate is told on standard error. See docs/events.md.
     Events(Events),
+    /// Put policies in force one behind the other: what one passes goes on to the next; or show them
+    ///
+    /// The first is attached to the interface, each other one stands in the slot of the one before it.
+    /// Each is a policy of its own, under the name of its file: `palisade --policy-name NAME` edits,
+    /// applies, watches, attests and detaches it alone. See docs/next.md.
+    Chain(Chain),
+    /// Show, set or clear the program that gets what the policy passes
+    ///
+    /// What ends in pass, for whatever reason, is counted and goes on to that XDP program by tail call;
+    /// without one, to the stack. `apply`, trials, `mode` and edits leave it as it is. See docs/next.md.
+    Next(Next),
     /// Show or set what the program does with its verdicts
     Mode(ModeArgs),
     /// Compile a policy offline, run its own tests, and say what it would cost
@@ -169,7 +186,7 @@ pub enum Command {
 #[derive(Args, Debug)]
 pub struct Attach {
     /// The interfaces
-    #[arg(required = true, value_name = "DEV")]
+    #[arg(required_unless_present = "behind", value_name = "DEV")]
     pub devices: Vec<String>,
     /// The policy; without it, the one in force, else the built-in one with the sets `allow`, `block` and `ports`
     #[arg(short, long, value_name = "FILE.pal")]
@@ -183,6 +200,12 @@ pub struct Attach {
     /// Replace an XDP program of somebody else
     #[arg(long)]
     pub take_over: bool,
+    /// Hand what passes on to the XDP program pinned there; `none` makes a slot and leaves it empty, for `palisade next set`
+    #[arg(long, value_name = "PIN")]
+    pub next: Option<Named>,
+    /// Let the policy come behind that one, which is in force: it gets what that one passes
+    #[arg(long, value_name = "POLICY")]
+    pub behind: Option<Name>,
     /// Go on even if the policy would cut off your own session
     #[arg(long)]
     pub force: bool,

@@ -124,6 +124,12 @@ impl Failure {
         self
     }
 
+    /// The same as a mistake of whoever asked, under another headline.
+    #[must_use]
+    pub fn mistaken(self, headline: impl Into<String>) -> Self {
+        Self { kind: Kind::Usage, ..self.because(headline) }
+    }
+
     /// The same with another headline before its own, which becomes a note.
     #[must_use]
     pub fn because(self, headline: impl Into<String>) -> Self {

@@ -85,6 +85,8 @@ fn run(cli: &Cli) -> Outcome {
         Command::Stats(args) => cmd::stats::run(global, args, &mut out),
         Command::Monitor(args) => cmd::monitor::run(args, &mut out),
         Command::Events(args) => cmd::events::run(global, args, &mut out),
+        Command::Chain(args) => cmd::chain::run(global, args, &mut out),
+        Command::Next(args) => cmd::next::run(global, args, &mut out),
         Command::Mode(args) => cmd::mode::run(global, args, &mut out),
         Command::Check(args) => cmd::check::run(args, &mut out),
         Command::Diff(args) => cmd::diff::run(global, args, &mut out),

@@ -35,7 +35,7 @@ pub mod value;
 pub use palisade_asm::ByteOrder;
 use palisade_asm::btf::MapLayout;
 use palisade_asm::{Isa, MapDecl, Program};
-pub use plan::{Access, Buffers, Mode, PlanError, Row, Target, Tenure};
+pub use plan::{Access, Buffers, Mode, Neighbours, Next, PlanError, Row, Target, Tenure};
 pub use policy::{Policy, Verdict};
 use structure::Fill;
 pub use text::parse;
@@ -113,9 +113,13 @@ pub fn compile(policy: &Policy, target: Target) -> Result<Artifact, PlanError> {
     compile_as(policy, target, Tenure::Standing)
 }
 
-/// Compiles a policy for a target, to stay or on trial.
-pub fn compile_as(policy: &Policy, target: Target, tenure: Tenure) -> Result<Artifact, PlanError> {
-    let plan = plan::plan(policy, target, tenure)?;
+/// Compiles a policy for a target, to stay or on trial, and with what comes behind it.
+pub fn compile_as(
+    policy: &Policy,
+    target: Target,
+    neighbours: impl Into<Neighbours>,
+) -> Result<Artifact, PlanError> {
+    let plan = plan::plan(policy, target, neighbours.into())?;
     let program = emit::emit(&plan);
     plan.check_size(&program)?;
     let (maps, fillings) = (plan.maps(), plan.fillings());

@@ -33,7 +33,6 @@ fn a_policy_that_looks_at_no_header_has_no_parser() {
           goto pass
         pass:
         ; verdict
-          r8 = 2
           *(u32 *)(r10 -244) = r7
           r1 = map[_counters]
           r2 = r10
@@ -47,7 +46,7 @@ fn a_policy_that_looks_at_no_header_has_no_parser() {
           r1 += r9
           *(u64 *)(r0 +8) = r1
         done:
-          r0 = r8
+          r0 = 2
           exit
     "#]]
     .assert_eq(&listing("default pass", TARGET));

@@ -5,8 +5,8 @@ use std::collections::BTreeSet;
 
 use palisade_filter::oracle::{Declared, decide, expected_frame};
 use palisade_filter::policy::{
-    Action, Change, End, EntryCounters, Policy, Protocol, Quantity, Relation, Report, Tag, Term,
-    Test, Verdict,
+    Action, Change, Choice, End, EntryCounters, Limit, LimitKey, Policy, Prefixes, Protocol,
+    Quantity, Rate, Relation, Report, Tag, Term, Test, Verdict,
 };
 use palisade_filter::text::WORDS;
 use palisade_filter::value::Family;
@@ -109,6 +109,15 @@ fn shape_of(change: &Change) -> &'static str {
         },
         Change::Deliver(Some(_)) => "deliver queue",
         Change::Deliver(None) => "deliver",
+        Change::Tunnel(tunnel) => match tunnel.family() {
+            Family::V4 => "tunnel of 4",
+            Family::V6 => "tunnel of 6",
+        },
+        Change::Balance(balance) => match balance.choice() {
+            Choice::Turns => "balance round-robin",
+            Choice::Source => "balance hash src",
+            Choice::Flow => "balance hash flow",
+        },
     }
 }
 
@@ -148,6 +157,7 @@ fn forms_seen() -> BTreeSet<String> {
             seen.extend(rule.report.is_none().then(|| rule.action.word().into()));
             seen.extend(rule.report.map(|report| event(&rule.action, report)));
             seen.extend(rule.action.change().map(|change| shape_of(change).to_owned()));
+            seen.extend(rule.limit.map(|limit| limit_form(&limit)));
             seen.extend(rule.name.as_ref().map(|_| "as".into()));
             seen.extend(rule.matching.terms().is_empty().then(|| "every packet".into()));
         }
@@ -177,6 +187,24 @@ fn event(action: &Action, report: Report) -> String {
     let sampled = if report.one_in() > 1 { " 1/N" } else { "" };
     let snap = if report.snap() > 0 { " snap" } else { "" };
     format!("{terminal}event{sampled}{snap}")
+}
+
+/// What a limit is an example of.
+fn limit_form(limit: &Limit) -> String {
+    let rate = match limit.rate() {
+        Rate::Packets { .. } => "packets",
+        Rate::Bits(_) => "bits",
+    };
+    let burst = if limit.burst() == limit.rate().usual_burst() { "" } else { " burst" };
+    let size = if limit.size() == Limit::USUAL_SIZE { "" } else { " size" };
+    let key = match limit.key() {
+        LimitKey::Whole => "",
+        LimitKey::Source(Prefixes::HOSTS) => " per src",
+        LimitKey::Source(_) => " per src bits",
+        LimitKey::Destination(_) => " per dst",
+        LimitKey::Flow => " per flow",
+    };
+    format!("limit {rate}{burst}{key}{size}")
 }
 
 /// Every form that the language has.
@@ -220,6 +248,19 @@ fn forms() -> BTreeSet<String> {
         "deliver",
         "deliver queue",
         "queue",
+        "tunnel of 4",
+        "tunnel of 6",
+        "balance round-robin",
+        "balance hash src",
+        "balance hash flow",
+        "ban",
+        "limit packets",
+        "limit packets per src",
+        "limit packets burst per src bits",
+        "limit packets per src size",
+        "limit bits per dst",
+        "limit bits burst",
+        "limit packets burst per flow",
         "not",
         "or",
         "as",
@@ -329,8 +370,8 @@ fn the_grammar_names_the_words_of_the_language() {
     let quoted: BTreeSet<&str> = grammar.split('"').skip(1).step_by(2).collect();
     let (_, later) = DOCUMENT.split_once("## Not in this version").expect("a section");
     for word in WORDS {
-        // `any` is a protocol of services, `burst` and `per` belong to `limit`.
-        let known = ["any", "burst", "per"].contains(word);
+        // It is a protocol of services.
+        let known = *word == "any";
         let named = quoted.contains(word) || later.contains(&format!("`{word}`"));
         assert!(known || named, "`{word}` is not in the grammar");
     }

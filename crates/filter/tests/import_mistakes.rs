@@ -108,7 +108,7 @@ fn mistakes_of_our_json_are_reported_together() {
   {"item":"10.0.0.0/40"}]},
  "Block":{"type":"net","entries":[]},
  "block":{"type":"net","entries":[]},
- "hosts":{"type":"host","entries":[{"item":"x"}]}, "macs":{"type":"mac","entries":[{"item":"::1"}]},
+ "hosts":{"type":"hash","entries":[{"item":"x"}]}, "macs":{"type":"mac","entries":[{"item":"::1"}]},
  "bare":{}, "one":{"type":"net"}, "many":{"type":"net","entries":7}}}"#,
         expect![[r#"
             3:12 [10.10.10.300] `10.10.10.300` is not an IPv4 or IPv6 address; (the file was read as JSON of `palisade list`)
@@ -122,7 +122,7 @@ fn mistakes_of_our_json_are_reported_together() {
             10:21 [40] `40` is not a prefix length from 0 to 32
             11:2 ["Block"] `Block` is not a name: one to 31 of a-z, 0-9, `_` and `-`, the first of them a letter
             12:2 ["block"] a second `block` in the same object
-            13:18 ["host"] sets that can be imported are of type `net`, `service` or `mac`
+            13:18 ["hash"] sets that can be imported are of type `net`, `service`, `mac` or `host`
             13:45 [x] `x` is not an address, a prefix, a service or an Ethernet address
             13:93 [::1] `::1` does not fit into a set of type `mac`
             14:2 ["bare"] the set has no `type`

@@ -6,11 +6,11 @@ use std::path::Path;
 
 use palisade_asm::MapKind;
 use palisade_asm::btf::{Layout, MapLayout};
-use palisade_filter::plan::Tenure;
 use palisade_filter::structure::flat::Part;
 use palisade_filter::structure::{self, FILL_SIZE, Fill, NetPart};
 use palisade_filter::{
-    Access, Artifact, BUILTIN, Buffers, ByteOrder, SetKind, Target, compile_as, parse,
+    Access, Artifact, BUILTIN, Buffers, ByteOrder, Neighbours, SetKind, Target, Tenure, compile_as,
+    parse,
 };
 
 /// One of everything that a policy can declare maps for, a list so long that it becomes a table
@@ -47,13 +47,13 @@ fn targets() -> Vec<Target> {
     targets
 }
 
-/// Every policy for every target, to stay and on trial.
+/// Every policy for every target, with every neighbours.
 fn each(mut look: impl FnMut(&Artifact)) {
     for text in texts() {
         let policy = parse(&text).expect("a policy");
         for target in targets() {
-            for tenure in [Tenure::Standing, Tenure::OnTrial] {
-                look(&compile_as(&policy, target, tenure).expect("it compiles"));
+            for beside in Neighbours::ALL {
+                look(&compile_as(&policy, target, beside).expect("it compiles"));
             }
         }
     }

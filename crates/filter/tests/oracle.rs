@@ -51,7 +51,7 @@ fn the_first_match_decides_and_counts_go_on() {
         ("10.0.0.1 to 192.0.2.9 tcp dport 80", Decider::Keep(0), Verdict::Pass, vec![], 3),
     ] {
         let (reported, line) = (Vec::new(), Some(line));
-        let want = Decision { decider, verdict, counted, reported, line };
+        let want = Decision { decider, verdict, counted, reported, under: Vec::new(), line };
         assert_eq!(decided(text, &frame(expect)), want, "{expect}");
     }
 }

@@ -12,7 +12,7 @@ use palisade_asm::{
 };
 
 use crate::Errno;
-use crate::map::{MapError, MapHandle};
+use crate::map::MapHandle;
 use crate::program::{Buffers, LiveRun, LoadOptions, Program};
 
 /// `XDP_DROP` and `XDP_PASS`.
@@ -284,25 +284,17 @@ fn declared(kind: MapKind, key_size: u32, flags: MapFlags) -> MapDecl {
     MapDecl { name: "probe".to_owned(), kind, key_size, value_size: 8, max_entries: 1, flags }
 }
 
-/// The error number of a probe's map.
-fn errno_of(error: &MapError) -> Errno {
-    match error {
-        MapError::Create { errno, .. } | MapError::Refused { errno, .. } => *errno,
-        _ => Errno::EINVAL,
-    }
-}
-
 fn batch_writes(kind: MapKind, flags: MapFlags) -> Support {
     match MapHandle::create(&declared(kind, 8, flags)) {
         Ok(map) => answer(map.map().update_batch(&[0; 8], &[0; 8]).map_err(|(errno, _)| errno)),
-        Err(error) => Support::Unknown(errno_of(&error)),
+        Err(error) => Support::Unknown(error.errno().unwrap_or(Errno::EINVAL)),
     }
 }
 
 fn batch_reads() -> Support {
     let map = match MapHandle::create(&declared(MapKind::PerCpuArray, 4, MapFlags::NONE)) {
         Ok(map) => map,
-        Err(error) => return Support::Unknown(errno_of(&error)),
+        Err(error) => return Support::Unknown(error.errno().unwrap_or(Errno::EINVAL)),
     };
     let map = map.map();
     let (mut keys, mut values) = (vec![0; map.key_len()], vec![0; map.value_len()]);

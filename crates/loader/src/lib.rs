@@ -87,12 +87,13 @@ pub use percpu::{CpuError, PerCpu, PerCpuIter, PerCpuMap, cpu_list, cpu_numbers,
 pub use pieces::Pieces;
 pub use pin::{Access, Gid, Locked, PinDir, PinError, PinOp, Pinned};
 pub use program::{
-    Blamed, Buffers, LiveRun, LoadError, LoadOptions, Program, ProgramInfo, Tag, TestRun,
-    TestRunResult,
+    AttachType, Blamed, Buffers, LiveRun, LoadError, LoadOptions, Program, ProgramInfo, Tag,
+    TestRun, TestRunResult,
 };
 pub use ring::{Ring, RingError, Taken};
 pub use sys::{Word, WordMut, kept_name};
 pub use tag::TagDigest;
+pub use tail::Unlike;
 pub use tracepoint::{TraceError, TraceProgram, Tracing};
 pub use verifier::VerifierLog;
 pub use wire::Wire;

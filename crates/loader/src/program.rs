@@ -14,7 +14,7 @@ use crate::Errno;
 use crate::pin::{PinDir, PinError};
 use crate::sys;
 
-pub use load::{Buffers, LoadOptions};
+pub use load::{AttachType, Buffers, LoadOptions};
 pub(crate) use load::{linked, load_or_explain, refused};
 pub use refusal::{Blamed, LoadError};
 pub use run::{LiveRun, TestRun, TestRunResult};

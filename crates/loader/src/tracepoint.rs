@@ -56,7 +56,8 @@ impl TraceProgram {
         license: &CStr,
     ) -> Result<Self, LoadError> {
         let (insns, kind) = (linked(image, maps)?, sys::BPF_PROG_TYPE_RAW_TRACEPOINT);
-        let load = Load { kind, name, license, flags: 0, insns: &insns, debug: None };
+        let load =
+            Load { kind, attach_type: 0, name, license, flags: 0, insns: &insns, debug: None };
         let fd = load_or_explain(&load).map_err(|refusal| refused(image, name, refusal))?;
         Ok(Self { fd })
     }

@@ -3,12 +3,12 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use palisade_filter::Item;
 use palisade_filter::policy::{EntryCounters, Set};
 use palisade_filter::structure::flat::{HEAD_WORDS, Part, Room};
 use palisade_filter::structure::service::{self, Placed};
-use palisade_filter::structure::{ENTRY_UNTIL, HITS_SIZE, NetPart};
+use palisade_filter::structure::{ENTRY_UNTIL, FILL_WORDS, HITS_SIZE, NetPart, host};
 use palisade_filter::value::{Mac, Prefix, Service};
+use palisade_filter::{ByteOrder, Item, SetKind};
 use palisade_loader::{Insert, Map, MappedMut, PerCpuMap, Wire, clock};
 
 use super::{Counts, Engine, map_named};
@@ -48,6 +48,10 @@ impl Engine {
     /// Puts an entry into a set that ends at a time of `CLOCK_MONOTONIC`; 0 is never.
     pub fn add_until(&mut self, set: &str, item: &str, end: u64) {
         match item.parse().unwrap_or_else(|error| panic!("`{item}`: {error}")) {
+            Item::Net(prefix) if self.declared(set).kind == SetKind::Host => {
+                let key = host::key(prefix.addr(), ByteOrder::HOST);
+                self.insert(set, &key, end, Insert::New);
+            }
             Item::Net(prefix) => {
                 self.sets.nets.push((set.to_owned(), prefix, end));
                 self.lay_out(set);
@@ -69,7 +73,7 @@ impl Engine {
                     self.place_service(&set, service, end);
                     painted.insert(set);
                 }
-                Ok(Item::Net(prefix)) => {
+                Ok(Item::Net(prefix)) if self.declared(&set).kind == SetKind::Net => {
                     self.sets.nets.push((set.clone(), prefix, end));
                     laid_out.insert(set);
                 }
@@ -158,6 +162,11 @@ impl Engine {
         *self.head(set).first_chunk().expect("four counts")
     }
 
+    /// How many bans a `host` set had no room for.
+    pub fn refused(&self, set: &str) -> u64 {
+        self.head(set)[FILL_WORDS]
+    }
+
     /// Tells the program how many entries each part of a `net` set has.
     pub fn set_fill(&self, set: &str, fill: [u64; 4]) {
         let mut head = self.head(set);
@@ -177,6 +186,9 @@ impl Engine {
     /// What was counted in an entry of a set.
     pub fn hits(&self, set: &str, item: &str) -> Counts {
         match item.parse().unwrap_or_else(|error| panic!("`{item}`: {error}")) {
+            Item::Net(prefix) if self.declared(set).kind == SetKind::Host => {
+                self.entry_hits(set, &host::key(prefix.addr(), ByteOrder::HOST))
+            }
             Item::Net(prefix) => self.net_hits(set, &prefix),
             Item::Service(service) => self.service_hits(set, service),
             Item::Mac(Mac(addr)) => self.entry_hits(set, &addr),

@@ -91,7 +91,7 @@ fn kind(program: &Program, at: usize, insn: &Insn) -> String {
 /// A note, without the new values of what a change replaces.
 fn without_values(step: &str) -> &str {
     match step.split_once(' ') {
-        Some((word @ ("rewrite" | "vlan"), _)) => word,
+        Some((word @ ("rewrite" | "vlan" | "balance" | "tunnel"), _)) => word,
         Some(_) | None => step,
     }
 }

@@ -1,7 +1,8 @@
 //! The oracle as a judge: what it expects of the counters of a program.
 
-use palisade_filter::oracle::{Decider, Decision, Declared, decide, frame_out};
+use palisade_filter::oracle::{Decider, Decision, Declared, change_of, decide, frame_out};
 use palisade_filter::plan::Decider as Counted;
+use palisade_filter::policy::Change;
 use palisade_filter::{Policy, Row};
 
 use super::hits::{Hits, Total};
@@ -22,8 +23,9 @@ pub struct Expected {
     pub decision: Decision,
     /// How many entries count it.
     pub entries: usize,
-    /// What leaves the filter.
-    pub out: Vec<u8>,
+    /// What leaves the filter, by how many packets the deciding row had counted before: after the
+    /// last it begins anew.
+    outs: Vec<Vec<u8>>,
     /// Whether that is not the frame as it came.
     pub changed: bool,
     row: Option<usize>,
@@ -31,6 +33,11 @@ pub struct Expected {
 }
 
 impl Expected {
+    /// What leaves the filter where the deciding row had counted so many packets before.
+    pub fn out(&self, turn: u64) -> &[u8] {
+        &self.outs[usize::try_from(turn % self.outs.len() as u64).expect("few turns")]
+    }
+
     /// The rows that count the frame, the deciding one first; none if the program lacks one.
     pub fn rows(&self) -> Option<Vec<usize>> {
         let mut rows = vec![self.row?];
@@ -77,9 +84,11 @@ impl Told {
         let counted = decision.counted.iter().map(|at| places.rules[*at]).collect();
         let row = places.of_decider(&decision);
         let entries = self.hits.count(&self.contents, &decision, frame);
-        let out = frame_out(&self.policy, &decision, frame);
-        let changed = out != frame;
-        Expected { decision, entries, out, changed, row, counted }
+        let turns = change_of(&self.policy, &decision).map_or(1, Change::turns);
+        let out = |turn| frame_out(&self.policy, &decision, frame, turn);
+        let outs: Vec<Vec<u8>> = (0..turns).map(out).collect();
+        let changed = outs.iter().any(|out| out != frame);
+        Expected { decision, entries, outs, changed, row, counted }
     }
 
     /// What every entry has counted by now.

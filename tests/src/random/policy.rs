@@ -114,9 +114,11 @@ fn action(chance: &mut Chance) -> String {
 
 /// An action that changes packets.
 fn change(chance: &mut Chance) -> String {
-    match chance.below(8) {
-        6 => redirect(chance),
-        7 => chance.one(&["deliver", "deliver", "deliver 0", "deliver 1"]).to_owned(),
+    match chance.below(11) {
+        6 | 7 => balance(chance),
+        8 => tunnel(chance),
+        9 => redirect(chance),
+        10 => chance.one(&["deliver", "deliver", "deliver 0", "deliver 1"]).to_owned(),
         0 => "reflect".to_owned(),
         1 => "reply".to_owned(),
         2 => "vlan pop".to_owned(),
@@ -133,6 +135,31 @@ fn redirect(chance: &mut Chance) -> String {
     }
     // A station's, however it looks: its first byte says so.
     format!("redirect {device} mac {}", mac_text(chance))
+}
+
+/// Backends of one family, some with Ethernet addresses, chosen in any way.
+fn balance(chance: &mut Chance) -> String {
+    let v4_too = chance.once_in(2);
+    let most = chance.one(&[1, 2, 3, 4, 9]);
+    let backend = |at: u64, chance: &mut Chance| {
+        let addr = if v4_too { format!("10.0.0.{at}") } else { format!("2001:db8::{at:x}") };
+        let mac =
+            if chance.once_in(3) { format!(" mac 02:00:00:00:00:{at:02x}") } else { String::new() };
+        addr + &mac
+    };
+    let backends: Vec<String> = (1..=most).map(|at| backend(at, chance)).collect();
+    let choice = chance.one(&["", " round-robin", " hash src", " hash flow"]);
+    format!("balance {}{choice}", backends.join(", "))
+}
+
+/// A tunnel over either family, for packets of many lengths or few.
+fn tunnel(chance: &mut Chance) -> String {
+    let ends = chance.one(&["10.0.0.1 to 10.0.0.9", "2001:db8::1 to 2001:db8::9"]);
+    let mtu = match ends.contains(':') {
+        true => chance.one(&["", " mtu 1280", " mtu 65535"]),
+        false => chance.one(&["", " mtu 68", " mtu 100", " mtu 1400"]),
+    };
+    format!("tunnel {ends} mac 02:00:00:00:00:09{mtu}")
 }
 
 /// One to four fields with new values, of one family.

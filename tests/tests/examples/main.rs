@@ -2,13 +2,16 @@
 //!
 //! Every statement of each example that decides packets has packets that it decides and near misses
 //! that something else does; kernel and oracle must say the same. No example is without such a test.
+//! What stands beside the policies, for other programs, is run as these would.
 
 mod block_list;
 mod block_pings;
 mod changes;
 mod drop_8080;
 mod events;
+mod fail2ban;
 mod feeds;
+mod forwarding;
 mod outlets;
 mod resolver;
 mod tool;

@@ -8,6 +8,7 @@ mod both;
 mod edges;
 mod exec;
 mod generate;
+mod limits;
 mod odd;
 mod oracle;
 mod policies;

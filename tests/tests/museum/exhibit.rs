@@ -8,7 +8,10 @@ use std::borrow::Cow;
 use palisade_asm::verify::Rules;
 use palisade_asm::{Isa, Program};
 use palisade_filter::oracle::{Decider, Declared, decide};
-use palisade_filter::{Access, Artifact, Buffers, ByteOrder, Mode, Policy, Target, compile, parse};
+use palisade_filter::{
+    Access, Artifact, Buffers, ByteOrder, Mode, Neighbours, Next, Policy, Target, Tenure, compile,
+    compile_as, parse,
+};
 use palisade_loader::{LoadOptions, MapHandle, Program as Loaded};
 use palisade_tests::agree::{Entry, Life, Readings, contents};
 use palisade_tests::interpreted::Interpreted;
@@ -56,6 +59,8 @@ pub enum Made {
     Program(Case, &'static [Patch]),
     /// The same, and it is seen in this mode.
     Moded(Mode, Case, &'static [Patch]),
+    /// The program of a policy with a slot has other lines.
+    Behind(Case, &'static [Patch]),
     /// The program is not safe.
     Unsafe(Case, &'static [Patch]),
     /// Another policy is compiled than the one that was written; rules keep their lines.
@@ -89,6 +94,9 @@ impl Made {
             Self::Moded(..) => {
                 "machine::oracle::in_shadow_what_would_be_dropped_passes_and_is_counted_apart"
             }
+            Self::Behind(..) => {
+                "machine::oracle::what_passes_goes_on_to_the_program_behind_and_nothing_else_does"
+            }
             Self::Unsafe(..) => "verify::own::every_example_is_accepted_for_every_target",
             Self::Misread(_) => "oracle::odd::every_odd_frame_gets_its_verdict",
             Self::Misjudged(..) | Self::Misinformed(..) => {
@@ -98,10 +106,11 @@ impl Made {
     }
 
     /// What the bug is shown on, and in which mode; nothing where it is the table of odd frames,
-    /// about which the judge's own test is.
+    /// about which the judge's own test is, or a
+    /// program that the judge looks at itself.
     pub fn case(&self) -> Option<(Case, Mode)> {
         match self {
-            Self::Reading(_) | Self::Misread(_) => None,
+            Self::Reading(_) | Self::Misread(_) | Self::Behind(..) => None,
             Self::Program(case, _)
             | Self::Unsafe(case, _)
             | Self::Planned(case, _)
@@ -119,6 +128,7 @@ impl Made {
             Self::Reading(patches) => odd_frames(patches),
             Self::Program(case, patches) => Bench::of(*case).patched(patches).judge(Mode::Enforce),
             Self::Moded(mode, case, patches) => Bench::of(*case).patched(patches).judge(*mode),
+            Self::Behind(case, patches) => behind(*case, patches),
             Self::Unsafe(case, patches) => {
                 unsafe_is_refused(&Bench::of(*case).patched(patches).artifact.program)
             }
@@ -163,8 +173,13 @@ struct Bench {
 
 impl Bench {
     fn of(case: Case) -> Self {
+        Self::beside(case, Tenure::Standing.into())
+    }
+
+    fn beside(case: Case, neighbours: Neighbours) -> Self {
         let policy = parse(case.text).unwrap_or_else(|why| panic!("{why:?}\nof:\n{}", case.text));
-        let artifact = compile(&policy, TARGET).unwrap_or_else(|why| panic!("{why}"));
+        let artifact = compile_as(&policy, TARGET, neighbours);
+        let artifact = artifact.unwrap_or_else(|why| panic!("{why}"));
         let entries: Vec<Entry> = case.entries.iter().map(entry).collect();
         let program = Interpreted::new(&policy, &artifact, &entries);
         let contents = contents(&policy, &entries);
@@ -178,6 +193,10 @@ impl Bench {
         self.program = self.program.under(&program).expect("the maps are the same");
         self.artifact.program = program;
         self
+    }
+
+    fn with_empty_slot(self) -> Self {
+        Self { program: self.program.with_empty_slot(), ..self }
     }
 
     fn with_tables(mut self, change: fn(&mut [u8])) -> Self {
@@ -215,6 +234,19 @@ impl Bench {
             None => Ok(frames.len()),
         }
     }
+}
+
+/// Whether a policy with a slot hands on what passes and nothing else, and decides the rest as it
+/// should, with a program in the slot and without.
+fn behind(case: Case, patches: &[Patch]) -> Judged {
+    let slot = Neighbours { tenure: Tenure::Standing, next: Next::Slot };
+    let bench = || Bench::beside(case, slot);
+    for intact in [bench(), bench().with_empty_slot()] {
+        let frames = intact.judge(Mode::Enforce).unwrap_or_else(|found| panic!("intact: {found}"));
+        assert!(frames > 2000, "{frames} frames");
+    }
+    bench().patched(patches).judge(Mode::Enforce)?;
+    bench().patched(patches).with_empty_slot().judge(Mode::Enforce)
 }
 
 fn entry(&(set, item, life): &Held) -> Entry {

@@ -8,9 +8,11 @@
 //!
 //! Besides, every comparison and constant of some programs is changed a little ([`operators`]).
 
+mod behind;
 mod catalogue;
 mod changes;
 mod exhibit;
+mod forwarding;
 mod frames;
 mod operators;
 mod oracle;
@@ -23,11 +25,13 @@ mod sets;
 use exhibit::{Exhibit, first_line, intact};
 
 /// The halls, in the order of the catalogue, and what is shown there.
-pub const HALLS: [(&str, &[Exhibit]); 7] = [
+pub const HALLS: [(&str, &[Exhibit]); 9] = [
     ("Reading frames", frames::HALL),
     ("Comparing and counting", rules::HALL),
     ("Changing packets", changes::HALL),
+    ("Sending packets on", forwarding::HALL),
     ("Sending elsewhere", outlets::HALL),
+    ("Handing on", behind::HALL),
     ("Looking up", sets::HALL),
     ("Planning", planner::HALL),
     ("The oracle", oracle::HALL),
@@ -71,6 +75,16 @@ fn every_bug_of_changing_packets_is_seen() {
 #[test]
 fn every_bug_of_sending_elsewhere_is_seen() {
     visit(outlets::HALL);
+}
+
+#[test]
+fn every_bug_of_sending_packets_on_is_seen() {
+    visit(forwarding::HALL);
+}
+
+#[test]
+fn every_bug_of_handing_on_is_seen() {
+    visit(behind::HALL);
 }
 
 #[test]

@@ -72,7 +72,7 @@ fn an_object_decides_every_frame_as_the_policy_says() {
             let mut seen = [0, 0];
             for frame in &frames(&policy) {
                 let decision = decide(&policy, &nothing, frame);
-                let out = frame_out(&policy, &decision, frame);
+                let out = frame_out(&policy, &decision, frame, 0);
                 // Nobody has filled the maps of an object.
                 let want = match outlet(&policy, &decision) {
                     Some(Outlet::Device(_)) => Verdict::Aborted,

@@ -6,7 +6,7 @@ use std::process::{Command, Stdio};
 use super::{plain, wait};
 
 /// The commands of DESIGN.md that there are.
-const COMMANDS: [&str; 25] = [
+const COMMANDS: [&str; 27] = [
     "attach",
     "detach",
     "apply",
@@ -23,6 +23,8 @@ const COMMANDS: [&str; 25] = [
     "stats",
     "monitor",
     "mode",
+    "next",
+    "chain",
     "check",
     "diff",
     "dump",
@@ -48,9 +50,14 @@ fn every_command_has_help_that_names_its_options() {
         assert!(short.contains("Usage: "), "{short}");
     }
     for (command, options) in [
-        ("attach", &["--policy", "--mode", "--group", "--take-over", "--force"] as &[&str]),
+        (
+            "attach",
+            &["--policy", "--mode", "--group", "--take-over", "--force", "--next", "--behind"]
+                as &[&str],
+        ),
         ("apply", &["--confirm", "--dry-run", "--force"]),
         ("detach", &["--all", "--keep"]),
+        ("chain", &["--mode", "--take-over", "--force"]),
         ("dump", &["--policy", "--format", "--numbers", "--bytes"]),
         ("import", &["--set", "--format", "--replace", "--dry-run"]),
         ("export", &["--set", "--format"]),

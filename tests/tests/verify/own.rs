@@ -2,7 +2,7 @@
 
 use palisade_asm::Isa;
 use palisade_asm::verify::Rules;
-use palisade_filter::{Access, Buffers, ByteOrder, Target, compile, parse};
+use palisade_filter::{Access, Buffers, ByteOrder, Neighbours, Target, compile_as, parse};
 use palisade_tests::random::{Chance, policy};
 
 /// Every target that a machine may offer.
@@ -34,9 +34,11 @@ pub fn rules(target: Target) -> Rules {
 fn accepted(text: &str, name: &str) {
     let policy = parse(text).unwrap_or_else(|errors| panic!("{errors:?}"));
     for target in targets() {
-        let Ok(artifact) = compile(&policy, target) else { continue };
-        if let Err(refusal) = artifact.program.verify(&rules(target)) {
-            panic!("{name}, {target:?}:\n{refusal}");
+        for beside in Neighbours::ALL {
+            let Ok(artifact) = compile_as(&policy, target, beside) else { continue };
+            if let Err(refusal) = artifact.program.verify(&rules(target)) {
+                panic!("{name}, {target:?} {beside:?}:\n{refusal}");
+            }
         }
     }
 }

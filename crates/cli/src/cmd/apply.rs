@@ -10,6 +10,7 @@ use crate::failure::Outcome;
 use crate::judging::Fit;
 use crate::output::{Output, human};
 use crate::running::contents::Fate;
+use crate::running::exchange::Replaced;
 use crate::running::guard;
 use crate::running::home::PolicyDir;
 use crate::running::install::{Prepared, Wanted};
@@ -47,8 +48,7 @@ pub fn run(global: &Global, args: &Apply, out: &mut Output) -> Outcome {
     if args.dry_run {
         prepared.rehearse()?;
     } else {
-        change.interfaces =
-            prepared.install()?.replaced.into_iter().map(|link| link.name).collect();
+        change.replaced = prepared.install()?.replaced;
     }
     change.report(at, out)
 }
@@ -61,7 +61,7 @@ struct Change {
     /// That very policy is in force already.
     unchanged: bool,
     /// Where the program is replaced.
-    interfaces: Vec<String>,
+    replaced: Replaced,
     /// The sets of the new policy, by name.
     sets: Vec<(String, Fate)>,
     /// Sets of the old one that are gone.
@@ -86,7 +86,7 @@ impl Change {
             dry_run: args.dry_run,
             trial: args.confirm.filter(|_| !unchanged || prepared.trial_anew().is_some()),
             unchanged,
-            interfaces: prepared.to_replace()?.into_iter().map(|link| link.name).collect(),
+            replaced: prepared.to_replace()?,
             sets,
             dropped,
             notes,
@@ -108,11 +108,11 @@ impl Change {
             return say_mode(mode, out);
         }
         let is = if self.dry_run { "would be replaced" } else { "replaced" };
-        for interface in &self.interfaces {
-            let interface = human::printable(interface);
-            out.say(format_args!("policy `{name}` {is} on {interface}, without a gap"))?;
+        let places = self.replaced.places();
+        for place in &places {
+            out.say(format_args!("policy `{name}` {is} {place}, without a gap"))?;
         }
-        if self.interfaces.is_empty() {
+        if places.is_empty() {
             out.say(format_args!("policy `{name}` {is}; it is attached nowhere"))?;
         }
         for (set, fate) in &self.sets {
@@ -169,7 +169,8 @@ impl Change {
             "mode": mode.word(),
             "dry_run": self.dry_run,
             "unchanged": self.unchanged,
-            "replaced": self.interfaces,
+            "replaced": self.replaced.names(),
+            "behind": self.replaced.policies(),
             "sets": sets,
             "dropped": self.dropped,
             "trial": self.trial.map(|time| json!({"seconds": time.as_secs()})),

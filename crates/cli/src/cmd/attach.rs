@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use palisade_filter::{BUILTIN, Mode as FilterMode};
+use palisade_filter::{BUILTIN, Mode as FilterMode, Name};
 use palisade_loader::{Access, Gid, link};
 use serde_json::json;
 
@@ -10,11 +10,14 @@ use crate::args::{Attach, Global};
 use crate::failure::{Failure, Outcome};
 use crate::judging::{Fit, Source};
 use crate::output::{Output, human};
-use crate::running::exchange::{Device, How, Placed, Stranger};
+use crate::running::chain::{self, Aim};
+use crate::running::exchange::{Device, How, Place, Placed, Stranger};
 use crate::running::guard;
-use crate::running::home::PolicyDir;
+use crate::running::home::{PolicyDir, Running, program_id};
 use crate::running::install::{Installed, Prepared, Wanted};
-use crate::running::meta::{self, Meta};
+use crate::running::meta::Meta;
+use crate::running::next::{Behind, Seen};
+use crate::running::pins::META;
 use crate::running::publish;
 
 /// Compiles, loads and attaches. Without a file, the policy that is in force is meant; only where
@@ -22,10 +25,16 @@ use crate::running::publish;
 pub fn run(global: &Global, args: &Attach, out: &mut Output) -> Outcome {
     let devices = devices(args)?;
     let access = args.group.as_deref().map(group).transpose()?;
+    let aim = args.next.as_ref().map(|next| Aim::at(next, &global.bpffs, &global.policy_name));
+    let aim = aim.transpose()?;
     let given = args.policy.as_deref().map(Fit::read).transpose()?;
     let (at, _lock) = publish::to_make(&global.bpffs, &global.policy_name)?;
-    match put_in_force(&at, given, &devices, access, args) {
-        Ok(done) => report(at.name.as_str(), at.mode()?, &done, out),
+    let behind = match &aim {
+        None => Behind::Same,
+        Some(aim) => Behind::Slot(aim.program.as_ref()),
+    };
+    match put_in_force(&at, given, &devices, (access, behind), args) {
+        Ok(done) => report(&at, &done, out),
         Err(failure) => {
             // A directory that was made for nothing goes again.
             if at.dir.names()?.is_empty() {
@@ -46,7 +55,7 @@ fn put_in_force(
     at: &PolicyDir,
     given: Option<Fit>,
     devices: &[Device],
-    access: Option<Access>,
+    (access, behind): (Option<Access>, Behind<'_>),
     args: &Attach,
 ) -> Outcome<Done> {
     let (source, lists) = match given {
@@ -54,7 +63,15 @@ fn put_in_force(
         None => (in_force(at)?, None),
     };
     let lists = lists.as_ref();
-    let wanted = Wanted { devices, access, lists, ..Wanted::new(&source.text, &source.policy) };
+    let front = front(at, behind, args)?;
+    let wanted = Wanted {
+        devices,
+        front: front.as_ref(),
+        access,
+        lists,
+        behind,
+        ..Wanted::new(&source.text, &source.policy)
+    };
     let prepared = Prepared::new(at, wanted)?;
     let mut notes = Vec::new();
     if prepared.reaches_more()?
@@ -71,24 +88,48 @@ fn put_in_force(
     Ok(Done { installed: prepared.install()?, notes })
 }
 
+/// The policy that it shall come behind, with a slot for it.
+fn front(at: &PolicyDir, behind: Behind<'_>, args: &Attach) -> Outcome<Option<Place>> {
+    let next = match behind {
+        Behind::Slot(program) => program.map(program_id).transpose()?,
+        Behind::Same | Behind::Stack => {
+            at.program()?.map(|program| chain::next_of(at, &program)).transpose()?.flatten()
+        }
+    };
+    if let Behind::Slot(Some(_)) = behind {
+        chain::refuse_endless(at, &at.name, (None, next))?;
+    }
+    let Some(policy) = &args.behind else { return Ok(None) };
+    chain::refuse_endless(at, policy, (Some(&at.name), next))?;
+    chain::make_slot(at, policy)?;
+    let stranger = if args.take_over { Stranger::Replace } else { Stranger::Respect };
+    Ok(Some(Place { policy: policy.clone(), stranger }))
+}
+
 fn in_force(at: &PolicyDir) -> Outcome<Source> {
     let (name, text) = match at.program()? {
-        Some(_) => (meta::PIN, Meta::open(&at.dir)?.text),
+        Some(_) => (META, Meta::open(&at.dir)?.text),
         None => ("the built-in policy", BUILTIN.to_owned()),
     };
     Source::parse(name, text, PathBuf::new())
 }
 
-fn report(policy: &str, mode: FilterMode, done: &Done, out: &mut Output) -> Outcome {
+fn report(at: &PolicyDir, done: &Done, out: &mut Output) -> Outcome {
+    let (policy, mode) = (at.name.as_str(), at.mode()?);
+    let running = Running::get(at)?;
+    let fronts = running.fronts()?;
+    let next = Seen::of(at, &running.program)?;
     let Done { installed, notes } = done;
     let devices: Vec<_> = installed
         .devices
         .iter()
         .map(|d| json!({"name": d.name, "mode": d.mode.to_string(), "already": d.how == How::Already}))
         .collect();
-    let replaced: Vec<_> = installed.replaced.iter().map(|link| &link.name).collect();
+    let replaced = installed.replaced.names();
     let mut document = json!({
-        "policy": policy, "mode": mode.word(), "interfaces": devices, "replaced": replaced
+        "policy": policy, "mode": mode.word(), "interfaces": devices, "replaced": replaced,
+        "behind": fronts.iter().map(Name::as_str).collect::<Vec<_>>(),
+        "next": next.json(),
     });
     if !notes.is_empty() {
         document["notes"] = json!(notes);
@@ -97,14 +138,13 @@ fn report(policy: &str, mode: FilterMode, done: &Done, out: &mut Output) -> Outc
     for note in notes {
         out.say(format_args!("note: {note}"))?;
     }
-    for link in &installed.replaced {
-        let name = human::printable(&link.name);
-        out.say(format_args!("policy `{policy}` replaced on {name}, without a gap"))?;
+    for place in installed.replaced.places() {
+        out.say(format_args!("policy `{policy}` replaced {place}, without a gap"))?;
     }
     for Placed { name, mode, how } in &installed.devices {
         let shown = human::printable(name);
         match how {
-            How::Already if installed.replaced.iter().any(|link| link.name == *name) => {}
+            How::Already if replaced.contains(&name.as_str()) => {}
             How::Already => {
                 out.say(format_args!("{shown} carries policy `{policy}` already, in {mode} mode"))?
             }
@@ -115,6 +155,12 @@ fn report(policy: &str, mode: FilterMode, done: &Done, out: &mut Output) -> Outc
                 out.say(format_args!("policy `{policy}` attached to {shown} in {mode} mode"))?;
             }
         }
+    }
+    for front in fronts.iter().filter(|front| !installed.replaced.behind.contains(front)) {
+        out.say(format_args!("policy `{policy}` stands behind policy `{front}`"))?;
+    }
+    if !matches!(next, Seen::Stack) {
+        out.say(format_args!("what passes goes to {}", next.words()))?;
     }
     say_mode(mode, out)
 }

@@ -1,6 +1,7 @@
 //! `detach`: a policy, or an object that was loaded, leaves interfaces. Only a program of ours is ever
 //! taken off.
 
+use palisade_filter::Name;
 use palisade_loader::xdp::{self, Attached, Expect, Reason};
 use palisade_loader::{Link, Program, link};
 use serde_json::json;
@@ -8,10 +9,10 @@ use serde_json::json;
 use crate::args::{Detach, Global};
 use crate::failure::{Failure, Outcome};
 use crate::output::{Output, human};
+use crate::running::chain;
 use crate::running::home::{Carrier, carriers_of, describe_program, program_id};
 use crate::running::meta::Meta;
 use crate::running::object::Loaded;
-use crate::running::publish;
 
 /// Detaches, and removes the pins with the last interface unless they are to be kept.
 pub fn run(global: &Global, args: &Detach, out: &mut Output) -> Outcome {
@@ -21,9 +22,10 @@ pub fn run(global: &Global, args: &Detach, out: &mut Output) -> Outcome {
             return detach_object(loaded, &named, args, out);
         }
     }
-    let (at, _lock) = publish::to_write(&global.bpffs, &global.policy_name)?;
+    let (at, _locks) = chain::to_take_out(&global.bpffs, &global.policy_name)?;
     let mut detached = Vec::new();
     let mut left = Vec::new();
+    let (mut behind, mut stays): (Vec<Name>, Vec<Name>) = (Vec::new(), Vec::new());
     if let Some(program) = at.program()? {
         // A meta that cannot be read keeps nobody from detaching.
         if let Ok(meta) = Meta::open(&at.dir) {
@@ -38,20 +40,36 @@ pub fn run(global: &Global, args: &Detach, out: &mut Output) -> Outcome {
             out.say(format_args!("policy `{}` detached from {}", at.name, human::printable(name)))?;
             detached.push(name.clone());
         }
+        if args.all {
+            behind = chain::take_out(&at, &program)?;
+        }
+        for front in &behind {
+            out.say(format_args!("policy `{}` taken from behind policy `{front}`", at.name))?;
+        }
         left.extend(carriers_of(id)?.into_iter().map(|carrier| carrier.link.name));
+        stays = chain::fronts(&at, &[id])?.into_iter().map(|front| front.policy).collect();
     }
-    let kept = args.keep || !left.is_empty();
+    let kept = args.keep || !left.is_empty() || !stays.is_empty();
     out.json(&json!({
-        "policy": at.name.as_str(), "detached": detached, "remaining": left, "kept": kept
+        "policy": at.name.as_str(), "detached": detached, "remaining": left, "kept": kept,
+        "behind": names(&behind), "remaining_behind": names(&stays),
     }))?;
     let name = at.name.clone();
     if !kept {
         at.remove()?;
         out.say(format_args!("policy `{name}` removed"))?;
+    } else if let Some(front) = stays.first() {
+        out.say(format_args!(
+            "policy `{name}` stays behind policy `{front}`; `detach --all` takes it from there too"
+        ))?;
     } else if left.is_empty() {
         out.say(format_args!("policy `{name}` is attached nowhere; its sets are kept"))?;
     }
     Ok(())
+}
+
+fn names(policies: &[Name]) -> Vec<&str> {
+    policies.iter().map(Name::as_str).collect()
 }
 
 /// Takes an object off interfaces, and removes its pins with the last one unless they are to be kept.

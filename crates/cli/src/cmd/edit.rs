@@ -111,7 +111,7 @@ fn targets(at: &PolicyDir, items: &[Item], set: Option<&Name>) -> Outcome<Vec<Ta
     let mut targets = Vec::new();
     for (name, items) in by_set {
         let set = at.set(&name)?;
-        if let Some(item) = items.iter().find(|item| item.kind() != set.kind()) {
+        if let Some(item) = items.iter().find(|item| !set.kind().takes(item)) {
             return Err(wrong_kind(&name, &set, item));
         }
         targets.push(Target { name, set, items });

@@ -49,7 +49,7 @@ fn covering(at: &PolicyDir, args: &Get) -> Outcome<Vec<(Name, Entry)>> {
     let mut found = Vec::new();
     for name in names {
         let set = at.set(&name)?;
-        if set.kind() != args.item.kind() {
+        if !set.kind().takes(&args.item) {
             if args.set.is_some() {
                 return Err(super::edit::wrong_kind(&name, &set, &args.item));
             }

@@ -144,7 +144,7 @@ fn parts(at: &PolicyDir, args: &Import, groups: Vec<Group>, now: Now) -> Outcome
     let mut parts = Vec::new();
     for (name, groups) in by_set {
         let set = at.set(&name)?;
-        let stray = |item: &&Item| item.kind() != set.kind();
+        let stray = |item: &&Item| !set.kind().takes(item);
         if let Some(item) = groups.iter().flat_map(|g| &g.items).find(stray) {
             return Err(super::edit::wrong_kind(&name, &set, item));
         }

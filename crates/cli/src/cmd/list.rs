@@ -21,14 +21,23 @@ pub fn list(global: &Global, args: &List, out: &mut Output) -> Outcome {
     for (name, set) in &sets {
         let entries = set.entries()?;
         out.say(format_args!(
-            "{name} ({}): {} of {} entries",
+            "{name} ({}): {} of {} entries{}",
             set.kind().word(),
             human::grouped(entries.len() as u64),
-            human::grouped(set.max().into())
+            human::grouped(set.max().into()),
+            refused(set.refused()?),
         ))?;
         table(&entries, out)?;
     }
     Ok(())
+}
+
+/// What is told of bans that a set had no room for.
+fn refused(bans: u64) -> String {
+    match bans {
+        0 => String::new(),
+        bans => format!("; no room for {}", human::counted(bans, "ban", "bans")),
+    }
 }
 
 /// The entries as `import` reads them.
@@ -118,7 +127,10 @@ fn document(policy: &Name, sets: &[(Name, OpenSet)], out: &mut Output) -> Outcom
                 None => write!(writer, "null}}")?,
             }
         }
-        write!(writer, "]}}")?;
+        match set.kind() {
+            SetKind::Host => write!(writer, "],\"refused\":{}}}", set.refused()?)?,
+            SetKind::Net | SetKind::Service | SetKind::Mac => write!(writer, "]}}")?,
+        }
     }
     writeln!(writer, "}}}}")?;
     Ok(())

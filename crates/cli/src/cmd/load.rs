@@ -52,7 +52,7 @@ pub fn run(global: &Global, args: &Load, out: &mut Output) -> Outcome {
                 return Err(taken(&name, &there));
             }
             there.of_this_namespace(&name)?;
-            place(&program, &device)?
+            place(&at, &program, &device)?
         }
     };
     report(&name, &facts, &placed, out)
@@ -74,7 +74,7 @@ fn name(global: &Global, args: &Load) -> Outcome<Name> {
 }
 
 /// A name made of a file's: in lower case, with a dash for what a name cannot have.
-fn named_after(file: &Path) -> Option<Name> {
+pub fn named_after(file: &Path) -> Option<Name> {
     let stem = file.file_stem()?.to_string_lossy().to_ascii_lowercase();
     let fits = |c: char| if c.is_ascii_alphanumeric() || c == '_' { c } else { '-' };
     let letters = stem.trim_start_matches(|c: char| !c.is_ascii_lowercase());
@@ -114,7 +114,7 @@ fn put_there(at: &PolicyDir, object: &Object, facts: &Facts, device: &Device) ->
     let maps: Vec<MapHandle> = object.maps.iter().map(make).collect::<Outcome<_>>()?;
     let program = load(object, &maps)?;
     object::pin(at, facts, &maps, &program)?;
-    place(&program, device)
+    place(at, &program, device)
 }
 
 /// A map, filled.
@@ -163,8 +163,8 @@ fn refused(error: LoadError) -> Failure {
 /// How many lines of the verifier's log are shown.
 const SHOWN: usize = 12;
 
-fn place(program: &Program, device: &Device) -> Outcome<Placed> {
-    let mut placed = Change::new(None, program).place_all(std::slice::from_ref(device))?;
+fn place(at: &PolicyDir, program: &Program, device: &Device) -> Outcome<Placed> {
+    let mut placed = Change::new(at, None, program).place_all(std::slice::from_ref(device))?;
     placed.pop().ok_or_else(|| Failure::bug("there was no interface to attach to"))
 }
 

@@ -1,6 +1,6 @@
 //! `completions` and `man`: what the command line says of itself, for shells and for `man`.
 
-use clap::CommandFactory;
+use clap::{Command, CommandFactory};
 use clap_complete::Shell;
 
 use crate::args::Cli;
@@ -20,8 +20,7 @@ pub fn man(out: &mut Output) -> Outcome {
     command.build();
     let mut text = Vec::new();
     clap_mangen::Man::new(command.clone()).render(&mut text)?;
-    for sub in command.get_subcommands().filter(|c| c.get_name() != "help") {
-        let name = sub.get_name().to_owned();
+    for (name, sub) in all(&command, "") {
         let page = clap_mangen::Man::new(sub.clone());
         let mut section = Vec::new();
         page.render_synopsis_section(&mut section)?;
@@ -33,6 +32,17 @@ pub fn man(out: &mut Output) -> Outcome {
         text.extend_from_slice(section.as_bytes());
     }
     print(&text, out)
+}
+
+/// All commands below one, each by what is typed for it.
+fn all<'a>(command: &'a Command, before: &str) -> Vec<(String, &'a Command)> {
+    let below = command.get_subcommands().filter(|sub| sub.get_name() != "help");
+    let each = below.flat_map(|sub| {
+        let name = format!("{before}{}", sub.get_name());
+        let further = all(sub, &format!("{name} "));
+        [(name, sub)].into_iter().chain(further)
+    });
+    each.collect()
 }
 
 fn print(text: &[u8], out: &mut Output) -> Outcome {

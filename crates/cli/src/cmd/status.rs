@@ -4,7 +4,7 @@
 mod object;
 
 use palisade_filter::plan::Decider;
-use palisade_filter::{Mode, Verdict, structure};
+use palisade_filter::{Mode, Name, Verdict, structure};
 use palisade_loader::{Link, ProgramInfo, link};
 use serde_json::{Map, Value, json};
 
@@ -14,6 +14,7 @@ use crate::output::{Output, human};
 use crate::running::home::{Carrier, Count, PolicyDir, Reading, Running, describe_program};
 use crate::running::look::look;
 use crate::running::meta;
+use crate::running::next::Seen as Next;
 use crate::running::object::Loaded;
 use crate::running::outlets;
 use crate::running::trial::{Trial, wall_time};
@@ -104,7 +105,9 @@ struct Facts {
     info: ProgramInfo,
     mode: Mode,
     trial: Option<Trial>,
+    next: Next,
     interfaces: Vec<Carrier>,
+    fronts: Vec<Name>,
     sets: Vec<SetFacts>,
     /// Where packets are redirected to: names, and numbers where they are there.
     outlets: Vec<(String, Option<u32>)>,
@@ -141,8 +144,10 @@ impl Facts {
             Some(undone) => Some(Trial::Over { since: undone.since }),
             None => running.at.trial()?,
         };
-        let (mode, outlets) = (running.at.mode()?, outlets::held(running)?);
-        Ok(Self { info, mode, trial, interfaces, sets, outlets, reading })
+        let next = Next::of(running.at, &running.program)?;
+        let (mode, fronts, outlets) =
+            (running.at.mode()?, running.fronts()?, outlets::held(running)?);
+        Ok(Self { info, mode, trial, next, interfaces, fronts, sets, outlets, reading })
     }
 
     fn json(&self, running: &Running<'_>) -> Value {
@@ -176,6 +181,8 @@ impl Facts {
                 "instructions": self.info.instructions,
             },
             "interfaces": interfaces,
+            "behind": self.fronts.iter().map(Name::as_str).collect::<Vec<_>>(),
+            "next": self.next.json(),
             "sets": sets,
             "redirects": self.redirects(),
             "verdicts": verdicts_json(&by_verdict(running, &self.reading)),
@@ -204,7 +211,7 @@ impl Facts {
             info.tag,
             info.instructions
         ))?;
-        if self.interfaces.is_empty() {
+        if self.interfaces.is_empty() && self.fronts.is_empty() {
             out.say("attached nowhere: NOTHING IS FILTERED")?;
         }
         for Carrier { link, mode } in &self.interfaces {
@@ -214,6 +221,12 @@ impl Facts {
                 link.index,
                 mode
             ))?;
+        }
+        for front in &self.fronts {
+            out.say(format_args!("  behind policy `{front}`, which hands on what it passes"))?;
+        }
+        if !matches!(self.next, Next::Stack) {
+            out.say(format_args!("next: {}", self.next.words()))?;
         }
         let sets: Vec<Vec<String>> = self
             .sets

@@ -63,6 +63,8 @@ fn show(out: &mut Output) -> Outcome<(Seen, Seen)> {
         mode: AttachMode::Native,
         group: None,
         take_over: false,
+        next: None,
+        behind: None,
         force: false,
     };
     attach::run(&global, &attached, out)?;

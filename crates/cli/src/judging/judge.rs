@@ -4,11 +4,13 @@
 //! is a bug of ours: what a report needs is saved.
 
 use std::fmt::Write as _;
+use std::net::IpAddr;
+use std::time::Duration;
 
 use palisade_asm::vm::Watch;
-use palisade_filter::oracle::{Contents, Decision, Reading};
+use palisade_filter::oracle::{self, Contents, Decision, Limits, Reading};
 use palisade_filter::plan::{Decider, Row, RowId};
-use palisade_filter::policy::SetId;
+use palisade_filter::policy::{Limit, Rule, SetId};
 use palisade_filter::rehearsal::{Fault, Hits, Rehearsal, Rehearsed, Unready};
 use palisade_filter::{Item, Policy, Verdict};
 
@@ -24,6 +26,24 @@ pub struct Judge<'a, C> {
     text: &'a str,
     contents: C,
     rehearsal: Rehearsal,
+    /// What the limits have seen, by the oracle.
+    limits: Limits,
+    /// When the first frame came that has a time.
+    first: Option<Duration>,
+    /// How long ago that is, in nanoseconds.
+    now: u64,
+    entries: Entries,
+    /// Whom the last frame bans: the next one is judged by that.
+    banned: Option<(SetId, IpAddr, u64)>,
+}
+
+/// Whether time passes for the entries of sets.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Entries {
+    /// It does: none has an end of another clock.
+    Age,
+    /// It does not.
+    Stay,
 }
 
 /// What became of a frame.
@@ -32,14 +52,43 @@ pub struct Judged {
     pub verdict: Verdict,
     /// What decided, among the rows of the program's counters.
     pub row: RowId,
+    /// The oracle's decision, which is the program's.
+    pub decision: Decision,
     /// What leaves the filter, where it is not the frame as it came.
     pub changed: Option<Vec<u8>>,
     /// The lines of the rules that report it, as far as it is their turn and the rate allows.
     pub reported: Vec<u32>,
+    /// What the limits say that it met.
+    pub limits: Standings,
     /// Whether the frame as it was captured is enough to say so.
     pub certainty: Certainty,
     /// How many instructions were executed.
     pub steps: u64,
+}
+
+/// What limits say of a frame.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Standings {
+    /// That of the rule that decides: the frame is over it.
+    pub over: Option<Limit>,
+    /// Those that the frame is under, each with the line of its rule.
+    pub under: Vec<(u32, Limit)>,
+}
+
+impl Standings {
+    fn of(policy: &Policy, decision: &Decision) -> Self {
+        let rules = policy.rules();
+        let decider = match decision.decider {
+            oracle::Decider::Rule(at) => rules.get(at),
+            oracle::Decider::Malformed(_)
+            | oracle::Decider::Keep(_)
+            | oracle::Decider::Fragment
+            | oracle::Decider::Default => None,
+        };
+        let under = |rule: &Rule| Some((rule.line, rule.limit?));
+        let under = decision.under.iter().filter_map(|at| under(rules.get(*at)?)).collect();
+        Self { over: decider.and_then(|rule| rule.limit), under }
+    }
 }
 
 /// Whether the verdict on a frame that was cut is that of the whole one.
@@ -97,12 +146,36 @@ impl<'a, C: Contents> Judge<'a, C> {
     ) -> Outcome<Self> {
         let artifact = palisade_filter::compile(policy, Rehearsal::TARGET)?;
         let mut rehearsal = Rehearsal::new(policy, &artifact).map_err(unready)?;
+        let mut aging = Entries::Age;
         for set in policy.sets() {
             if let Some(id) = policy.set_id(set.name.as_str()) {
-                rehearsal.insert(id, entries(id)).map_err(unready)?;
+                let own: Vec<(Item, u64)> = entries(id).into_iter().collect();
+                if own.iter().any(|(_, ends)| *ends != 0) {
+                    aging = Entries::Stay;
+                }
+                rehearsal.insert(id, own).map_err(unready)?;
             }
         }
-        Ok(Self { policy, text, contents, rehearsal })
+        let (limits, entries) = (Limits::default(), aging);
+        let (first, now, banned) = (None, 0, None);
+        Ok(Self { policy, text, contents, rehearsal, limits, first, now, entries, banned })
+    }
+
+    /// The next frame comes at this time, as captures tell it: limits and bans are kept by it. Time that goes
+    /// back stands still.
+    pub fn at(&mut self, time: Option<Duration>) {
+        if let Some(time) = time {
+            let since = time.saturating_sub(*self.first.get_or_insert(time));
+            self.now = self.now.max(u64::try_from(since.as_nanos()).unwrap_or(u64::MAX));
+        }
+        match self.entries {
+            Entries::Age => {
+                self.rehearsal.set_now(self.now);
+                self.contents.set_now(self.now);
+            }
+            Entries::Stay => self.rehearsal.set_limit_clock(self.now),
+        }
+        self.limits.set_now(self.now);
     }
 
     /// Puts a frame to both, of which so many bytes at the front were captured.
@@ -124,13 +197,16 @@ impl<'a, C: Contents> Judge<'a, C> {
     }
 
     fn agreed(
-        &self,
+        &mut self,
         frame: &[u8],
         reading: &Reading,
         captured: usize,
         done: Result<Rehearsed, Fault>,
     ) -> Outcome<Judged> {
-        let decision = reading.decide(self.policy, &self.contents);
+        if let Some((set, addr, until)) = self.banned.take() {
+            self.contents.ban(set, addr, until);
+        }
+        let decision = reading.decide_after(self.policy, &self.contents, &mut self.limits);
         match done {
             Ok(done)
                 if self.rehearsal.agrees(&done, &decision)
@@ -142,7 +218,12 @@ impl<'a, C: Contents> Judge<'a, C> {
                 let rules = self.policy.rules();
                 let line = |at: &usize| rules.get(*at).map(|rule| rule.line);
                 let reported = decision.reported.iter().filter_map(line).collect();
-                Ok(Judged { verdict, row, changed, reported, certainty, steps })
+                if let Some((set, addr, time)) = oracle::banned(self.policy, &decision, reading) {
+                    let time = u64::try_from(time.duration().as_nanos()).unwrap_or(u64::MAX);
+                    self.banned = Some((set, addr, self.now.saturating_add(time)));
+                }
+                let limits = Standings::of(self.policy, &decision);
+                Ok(Judged { verdict, row, changed, reported, limits, decision, certainty, steps })
             }
             other => Err(self.disagreement(frame, &decision, other).saved()),
         }

@@ -53,7 +53,7 @@ fn list(source: &Source, set: &Set, file: &SetFile) -> Outcome<Result<Vec<Item>,
     let mut seen: BTreeSet<Item> = set.elements.iter().copied().collect();
     let mut items = Vec::new();
     for item in read.groups.into_iter().flat_map(|group| group.items) {
-        if item.kind() != set.kind {
+        if !set.kind.takes(&item) {
             let (holds, is) = (set.kind.word(), item.kind().word());
             return here(format!(
                 "{name} holds `{item}`, of a {is} set; `{}` is a {holds} set",

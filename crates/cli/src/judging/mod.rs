@@ -14,7 +14,7 @@ use palisade_filter::oracle::{self, Decider, Decision};
 use palisade_filter::{Policy, Verdict};
 
 pub use capture::{Capture, whole};
-pub use judge::{Certainty, Judge, Judged};
+pub use judge::{Certainty, Judge, Judged, Standings};
 pub use lists::{Lists, declared};
 pub use source::{FileId, Source, apart, read_bytes, read_policy};
 

@@ -11,19 +11,16 @@
 
 use palisade_filter::Item;
 use palisade_filter::structure::Origin;
-use palisade_loader::{Access, Link, MapHandle, PinDir, PinError, Program};
+use palisade_loader::{Access, MapHandle, PinDir, PinError, Program};
 
-use super::exchange::Change;
-use super::home::{MAPS, PROGRAM, PolicyDir, Running, carriers_of, program_id, set_names};
+use super::chain::is_called;
+use super::exchange::{Change, Replaced};
+use super::home::{PolicyDir, Running, set_names};
 use super::outlets::{self, Missing};
+use super::pins::{BACK, MAPS, META, OLD, PROGRAM};
+use super::publish;
 use super::set::{Carried, Carry, Entry, OpenSet};
-use super::{meta, publish};
 use crate::failure::{Failure, Outcome};
-
-/// Where the policy before is kept.
-pub const OLD: &str = "old:";
-/// The same while a return to it is under way.
-pub const BACK: &str = "back:";
 
 /// The directory of the policy before, and its program; `None` if there is none, or what is left
 /// of one that was being removed.
@@ -50,7 +47,7 @@ pub fn keep(running: &Running<'_>, dir: &PinDir, name: &str) -> Outcome {
             map.pin(&kept_maps, &name)?;
         }
     }
-    MapHandle::open(&running.at.dir, meta::PIN)?.pin(&kept, meta::PIN)?;
+    MapHandle::open(&running.at.dir, META)?.pin(&kept, META)?;
     Ok(running.program.pin(&kept, PROGRAM)?)
 }
 
@@ -65,8 +62,8 @@ pub fn forget(at: &PolicyDir) -> Outcome {
 /// What a return did.
 #[derive(Default)]
 pub struct Returned {
-    /// Interfaces on which the program was exchanged.
-    pub replaced: Vec<Link>,
+    /// Where the program was exchanged.
+    pub replaced: Replaced,
     /// Sets that are as they were, for they do not take what was edited meanwhile.
     pub not_updated: Vec<String>,
 }
@@ -81,14 +78,14 @@ pub fn go_back(at: &PolicyDir, missing: Missing) -> Outcome<Option<Returned>> {
     }
     let not_updated = update(at, &kept)?;
     let current = at.program()?;
-    match Change::new(current.as_ref(), &old).replace_all() {
+    match Change::new(at, current.as_ref(), &old).replace_all() {
         Ok(replaced) => {
             publish::publish_return(at)?;
             Ok(Some(Returned { replaced, not_updated }))
         }
         Err(failure) => {
             // Where an interface kept the old program, the next command goes on with the return.
-            let none = program_id(&old).and_then(carriers_of).is_ok_and(|c| c.is_empty());
+            let none = is_called(at, &old).is_ok_and(|called| !called);
             let left = if none { at.dir.rename(BACK, &at.dir, OLD) } else { Ok(()) };
             Err(match left {
                 Ok(()) => failure,

@@ -1,8 +1,7 @@
 //! A policy as the program that is loaded for it here.
 
 use palisade_asm::Image;
-use palisade_filter::plan::Tenure;
-use palisade_filter::{Artifact, Policy, Target};
+use palisade_filter::{Artifact, Neighbours, Policy, Target};
 
 use crate::failure::{Failure, Outcome};
 
@@ -14,18 +13,23 @@ pub struct Compiled {
     pub image: Image,
     /// What it is for.
     pub target: Target,
-    /// Whether it stays.
-    pub tenure: Tenure,
+    /// The programs that it hands packets to.
+    pub neighbours: Neighbours,
 }
 
 impl Compiled {
-    /// Compiles a policy for a target.
-    pub fn new(policy: &Policy, target: Target, tenure: Tenure) -> Outcome<Self> {
-        let artifact = palisade_filter::compile_as(policy, target, tenure)?;
+    /// Compiles a policy for a target, beside some programs.
+    pub fn new(
+        policy: &Policy,
+        target: Target,
+        neighbours: impl Into<Neighbours>,
+    ) -> Outcome<Self> {
+        let neighbours = neighbours.into();
+        let artifact = palisade_filter::compile_as(policy, target, neighbours)?;
         let image = artifact
             .program
             .encode(target.isa)
             .map_err(|error| Failure::bug(format!("the program cannot be encoded: {error}")))?;
-        Ok(Self { artifact, image, target, tenure })
+        Ok(Self { artifact, image, target, neighbours })
     }
 }

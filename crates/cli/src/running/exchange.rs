@@ -1,13 +1,20 @@
-//! Which program an interface carries: attached, exchanged, and changed back when a later one fails.
+//! Which program an interface carries, or the slot of a policy: attached, exchanged, and changed back
+//! when a later one fails.
 //!
-//! Each exchange names the program that it expects; a stranger's is left alone unless its
-//! replacement was asked for.
+//! Each exchange on an interface names the program that it expects; a slot, which knows no such
+//! thing, is exchanged under the lock of the policy that it belongs to. A stranger's program is left
+//! alone unless its replacement was asked for.
 
+use std::collections::BTreeMap;
+
+use palisade_filter::Name;
 use palisade_loader::xdp::{self, AttachError, Expect, Mode, Reason};
-use palisade_loader::{Link, Program};
+use palisade_loader::{Link, Locked, Program};
 
-use super::home::{Carrier, carriers_of, describe_program, program_id};
+use super::chain::{self, Front, program_of};
+use super::home::{Carrier, PolicyDir, carriers_of, describe_program, program_id};
 use crate::failure::{Failure, Outcome};
+use crate::output::human;
 
 /// An interface and how the program is to be attached to it.
 pub struct Device {
@@ -50,8 +57,46 @@ pub enum How {
     Already,
 }
 
-/// Interfaces that are changed, and how to change them back.
+/// Where a program was exchanged.
+#[derive(Clone, Debug, Default)]
+pub struct Replaced {
+    /// On these interfaces.
+    pub links: Vec<Link>,
+    /// In the slots of these policies.
+    pub behind: Vec<Name>,
+}
+
+impl Replaced {
+    /// The places, in words that follow the policy's name.
+    pub fn places(&self) -> Vec<String> {
+        let links = self.links.iter().map(|link| format!("on {}", human::printable(&link.name)));
+        links.chain(self.behind.iter().map(|name| format!("behind policy `{name}`"))).collect()
+    }
+
+    /// The names of the interfaces.
+    pub fn names(&self) -> Vec<&str> {
+        self.links.iter().map(|link| link.name.as_str()).collect()
+    }
+
+    /// The names of the policies.
+    pub fn policies(&self) -> Vec<&str> {
+        self.behind.iter().map(Name::as_str).collect()
+    }
+}
+
+/// A policy in whose slot the program is to stand.
+pub struct Place {
+    /// The policy.
+    pub policy: Name,
+    /// What to do about a program that stands there.
+    pub stranger: Stranger,
+}
+
+/// What is changed, and how to change it back.
 pub struct Change<'a> {
+    at: &'a PolicyDir,
+    /// Of the policies whose slots are changed.
+    locks: BTreeMap<Name, Locked>,
     old: Option<&'a Program>,
     new: &'a Program,
     undo: Vec<Undo>,
@@ -63,11 +108,12 @@ struct There {
     program: Program,
 }
 
-/// A change of an interface that can be taken back.
-struct Undo {
-    link: Link,
-    mode: Mode,
-    before: Before,
+/// A change that can be taken back.
+enum Undo {
+    /// Of an interface.
+    Link { link: Link, mode: Mode, before: Before },
+    /// Of a slot, which held that program.
+    Slot { front: Front, before: Option<Program> },
 }
 
 /// What an interface carried before.
@@ -82,18 +128,19 @@ enum Before {
 
 impl<'a> Change<'a> {
     /// A change from the old program, wherever it is attached, to the new one.
-    pub fn new(old: Option<&'a Program>, new: &'a Program) -> Self {
-        Self { old, new, undo: Vec::new() }
+    pub fn new(at: &'a PolicyDir, old: Option<&'a Program>, new: &'a Program) -> Self {
+        Self { at, locks: BTreeMap::new(), old, new, undo: Vec::new() }
     }
 
     /// The new program in the place of the old one, wherever that is attached.
-    pub fn replace_all(&mut self) -> Outcome<Vec<Link>> {
-        let Some(old) = self.old else { return Ok(Vec::new()) };
+    pub fn replace_all(&mut self) -> Outcome<Replaced> {
+        let Some(old) = self.old else { return Ok(Replaced::default()) };
+        let behind = self.replace_in_slots(old).map_err(|failure| self.take_back(failure))?;
         let mut replaced = Vec::new();
         for Carrier { link, mode } in carriers_of(program_id(old)?)? {
             match xdp::attach(link.index, self.new, mode, Expect::program(old)) {
                 Ok(()) => {
-                    self.undo.push(Undo { link: link.clone(), mode, before: Before::Old });
+                    self.undo.push(Undo::Link { link: link.clone(), mode, before: Before::Old });
                     replaced.push(link);
                 }
                 // An interface that is gone has nothing to be replaced.
@@ -105,7 +152,65 @@ impl<'a> Change<'a> {
                 }
             }
         }
-        Ok(replaced)
+        Ok(Replaced { links: replaced, behind })
+    }
+
+    /// The new program in every slot that holds the old one.
+    fn replace_in_slots(&mut self, old: &Program) -> Outcome<Vec<Name>> {
+        let id = program_id(old)?;
+        for front in chain::fronts(self.at, &[id])? {
+            self.lock(&front)?;
+        }
+        let mut behind = Vec::new();
+        // Whoever had a lock may have changed a slot until it was given back.
+        for front in chain::fronts(self.at, &[id])? {
+            self.lock(&front)?;
+            front.slot.set(self.new)?;
+            let (policy, before) = (front.policy.clone(), old.try_clone().map_err(lost)?);
+            self.undo.push(Undo::Slot { front, before: Some(before) });
+            if !behind.contains(&policy) {
+                behind.push(policy);
+            }
+        }
+        Ok(behind)
+    }
+
+    /// Takes the lock of the policy that a slot belongs to, once.
+    fn lock(&mut self, front: &Front) -> Outcome {
+        if !self.locks.contains_key(&front.policy)
+            && let Some(lock) = front.lock()?
+        {
+            self.locks.insert(front.policy.clone(), lock);
+        }
+        Ok(())
+    }
+
+    /// The new program in the slot of a policy that is in force and has one.
+    pub fn place_behind(&mut self, place: &Place) -> Outcome {
+        self.put_behind(place).map_err(|failure| {
+            let why = format!("cannot stand behind policy `{}`", place.policy);
+            self.take_back(failure.because(why))
+        })
+    }
+
+    fn put_behind(&mut self, place: &Place) -> Outcome {
+        let front = chain::front(self.at, &place.policy)?;
+        self.lock(&front)?;
+        // As it is now that nobody else writes to it.
+        let front = chain::front(self.at, &place.policy)?;
+        let before = match front.slot.holds()? {
+            Some(id) if id == program_id(self.new)? => return Ok(()),
+            Some(id) if place.stranger == Stranger::Respect => {
+                return Err(Failure::refused("another program stands there")
+                    .note("found", describe_program(id))
+                    .note("help", "`--take-over` replaces it; `palisade next set` lets a policy come behind this one"));
+            }
+            Some(id) => Some(program_of(self.at, id)?),
+            None => None,
+        };
+        front.slot.set(self.new)?;
+        self.undo.push(Undo::Slot { front, before });
+        Ok(())
     }
 
     /// The new program on every device.
@@ -160,7 +265,7 @@ impl<'a> Change<'a> {
             match self.exchange(&link, *mode, found.as_ref()) {
                 Ok(()) => {
                     let before = found.map_or(Before::Nothing, Before::Stranger);
-                    self.undo.push(Undo { link, mode: *mode, before });
+                    self.undo.push(Undo::Link { link, mode: *mode, before });
                     return Ok(Placed { name, mode: *mode, how: How::Attached { refused } });
                 }
                 Err(error) if modes.last() != Some(mode) && is_about_the_driver(&error) => {
@@ -197,7 +302,7 @@ impl<'a> Change<'a> {
     /// made.
     fn note_doubt(&mut self, error: &AttachError, link: &Link, mode: Mode, before: Before) {
         if !matches!(error, AttachError::Refused { .. }) {
-            self.undo.push(Undo { link: link.clone(), mode, before });
+            self.undo.push(Undo::Link { link: link.clone(), mode, before });
         }
     }
 
@@ -205,33 +310,56 @@ impl<'a> Change<'a> {
     /// beside the failure that led here.
     pub fn take_back(&mut self, mut failure: Failure) -> Failure {
         while let Some(undo) = self.undo.pop() {
-            // An interface that carries something else was not changed after all.
-            let undone = self.undo(&undo);
-            if let Err(error) = undone.or_else(|error| match error.reason() {
-                Reason::Changed | Reason::NoDevice => Ok(()),
-                _ => Err(error),
-            }) {
-                let name = &undo.link.name;
-                failure = failure.note("found", format!("{name} keeps the new program: {error}"));
+            let kept = match undo {
+                Undo::Link { link, mode, before } => self.undo_link(&link, mode, &before),
+                Undo::Slot { front, before } => {
+                    let undone = front.slot.put(before.as_ref()).err();
+                    undone.map(|failure| {
+                        let why = failure.headline();
+                        format!(
+                            "the slot of policy `{}` keeps the new program: {why}",
+                            front.policy
+                        )
+                    })
+                }
+            };
+            if let Some(kept) = kept {
+                failure = failure.note("found", kept);
             }
         }
         failure
     }
 
-    fn undo(&self, Undo { link, mode, before }: &Undo) -> Result<(), AttachError> {
-        let (on, here) = (link.index, Expect::program(self.new));
-        match (before, self.old) {
-            (Before::Old, Some(old)) => xdp::attach(on, old, *mode, here),
-            (Before::Stranger(there), _) if there.mode == *mode => {
-                xdp::attach(on, &there.program, *mode, here)
-            }
-            (Before::Stranger(there), _) => {
-                xdp::detach(on, *mode, here)?;
-                xdp::attach(on, &there.program, there.mode, Expect::Empty)
-            }
-            (Before::Nothing, _) | (Before::Old, None) => xdp::detach(on, *mode, here),
+    /// What to say if that cannot be changed back.
+    fn undo_link(&self, link: &Link, mode: Mode, before: &Before) -> Option<String> {
+        match self.put_back(link, mode, before) {
+            Ok(()) => None,
+            // An interface that carries something else was not changed after all.
+            Err(error) => match error.reason() {
+                Reason::Changed | Reason::NoDevice => None,
+                _ => Some(format!("{} keeps the new program: {error}", link.name)),
+            },
         }
     }
+
+    fn put_back(&self, link: &Link, mode: Mode, before: &Before) -> Result<(), AttachError> {
+        let (on, here) = (link.index, Expect::program(self.new));
+        match (before, self.old) {
+            (Before::Old, Some(old)) => xdp::attach(on, old, mode, here),
+            (Before::Stranger(there), _) if there.mode == mode => {
+                xdp::attach(on, &there.program, mode, here)
+            }
+            (Before::Stranger(there), _) => {
+                xdp::detach(on, mode, here)?;
+                xdp::attach(on, &there.program, there.mode, Expect::Empty)
+            }
+            (Before::Nothing, _) | (Before::Old, None) => xdp::detach(on, mode, here),
+        }
+    }
+}
+
+fn lost(errno: palisade_loader::Errno) -> Failure {
+    Failure::refused(format!("cannot open the program again: {errno}"))
 }
 
 fn cannot_replace(link: &Link) -> String {

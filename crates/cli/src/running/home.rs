@@ -1,11 +1,5 @@
-//! Where policies live in bpffs, and a policy that is found there.
-//!
-//! ```text
-//! <bpffs>/palisade/<policy>/prog           the program
-//! <bpffs>/palisade/<policy>/maps/<name>    its maps
-//! <bpffs>/palisade/<policy>/meta           what a later command needs to know
-//! <bpffs>/palisade/<policy>/old:/…         the same of the policy before, for a return to it
-//! ```
+//! The directory of a policy in bpffs, and a policy that is found there; its pins are told by
+//! `pins.rs`.
 //!
 //! Whoever reads is led to the policy that is in force: where a trial has ended unconfirmed, that is
 //! the one under `old:`, whatever is pinned in the first place until somebody may write again.
@@ -21,21 +15,15 @@ use palisade_loader::{
     Access, Errno, Insert, Locked, Map, MapHandle, PerCpuMap, PinDir, PinError, Program,
 };
 
-use super::before::{self, BACK};
-use super::meta::{self, Meta};
+use super::before;
+use super::chain;
+use super::meta::Meta;
 use super::object;
 use super::outlets::Outlets;
-use super::publish::{COMMIT, NEXT};
+use super::pins::{HOME, MAPS, META, ON_THE_WAY, PROGRAM};
 use super::set::OpenSet;
 use super::trial::{Deadline, Found, Trial};
 use crate::failure::{Failure, Outcome};
-
-/// The directory of all policies.
-const HOME: &str = "palisade";
-/// The pin of the program.
-pub const PROGRAM: &str = "prog";
-/// The directory of the maps.
-pub const MAPS: &str = "maps";
 
 /// What to do about pins that do not belong together.
 const CUT_SHORT: &str = "a change of the policy was cut short; the next `palisade attach` or `palisade apply` puts it right";
@@ -62,7 +50,7 @@ pub struct Undone {
 
 impl PolicyDir {
     /// The directory of the policy, if there is one.
-    pub(super) fn find(bpffs: &Path, name: &Name) -> Outcome<Option<Self>> {
+    pub fn find(bpffs: &Path, name: &Name) -> Outcome<Option<Self>> {
         let bpffs = PinDir::open_root(bpffs)?;
         let Some(home) = bpffs.subdir(HOME)? else { return Ok(None) };
         let dir = home.subdir(name.as_str())?;
@@ -178,6 +166,26 @@ impl PolicyDir {
         Ok(all)
     }
 
+    /// Where its bpf file system is.
+    pub fn bpffs(&self) -> &Path {
+        self.bpffs.path()
+    }
+
+    /// The names of all policies and objects, itself among them.
+    pub fn names_beside(&self) -> Result<Vec<Name>, PinError> {
+        Ok(self.home.names()?.iter().filter_map(|name| name.parse().ok()).collect())
+    }
+
+    /// The directory of another one, if there is one of that name.
+    pub fn beside(&self, name: &Name) -> Result<Option<PinDir>, PinError> {
+        self.home.subdir(name.as_str())
+    }
+
+    /// The same, to be asked as this one is.
+    pub fn find_beside(&self, name: &Name) -> Outcome<Option<Self>> {
+        Self::find(self.bpffs(), name)
+    }
+
     /// The directory of the maps.
     pub fn maps(&self) -> Outcome<PinDir> {
         self.dir.subdir(MAPS)?.ok_or_else(|| {
@@ -219,6 +227,7 @@ impl PolicyDir {
             SetKind::Net => "block",
             SetKind::Service => "ports",
             SetKind::Mac => "macs",
+            SetKind::Host => "banned",
         };
         let usual: Name = usual.parse().expect("a name");
         if self.set_names()?.contains(&usual) {
@@ -273,7 +282,7 @@ impl PolicyDir {
     /// in its place.
     pub fn on_the_way(&self) -> Outcome<Vec<Program>> {
         let mut programs = Vec::new();
-        for name in [NEXT, COMMIT, BACK] {
+        for name in ON_THE_WAY {
             let Some(dir) = self.dir.subdir(name)? else { continue };
             match Program::open(&dir, PROGRAM) {
                 Ok(program) => programs.push(program),
@@ -324,7 +333,7 @@ impl<'a> Running<'a> {
         let Some(program) = at.program()? else { return Ok(None) };
         let meta = Meta::open(&at.dir)?;
         let policy = palisade_filter::parse(&meta.text)
-            .map_err(|wrong| Failure::text(meta::PIN, &meta.text, &wrong))?;
+            .map_err(|wrong| Failure::text(META, &meta.text, &wrong))?;
         let rows = plan::rows(&policy);
         Ok(Some(Self { at, meta, policy, rows, program }))
     }
@@ -337,10 +346,27 @@ impl<'a> Running<'a> {
     /// The interfaces that carry the program, the one on trial that hands on to it, or one that is
     /// about to take its place, as the kernel tells.
     pub fn interfaces(&self) -> Outcome<Vec<Carrier>> {
+        carriers_of_any(&self.numbers()?)
+    }
+
+    /// The policies in whose slots the program stands, or one of those beside it.
+    pub fn fronts(&self) -> Outcome<Vec<Name>> {
+        let mut names: Vec<Name> = Vec::new();
+        for front in chain::fronts(self.at, &self.numbers()?)? {
+            if !names.contains(&front.policy) {
+                names.push(front.policy);
+            }
+        }
+        Ok(names)
+    }
+
+    /// The numbers of the program, of the one on trial that hands on to it, and of those that are
+    /// about to take its place.
+    fn numbers(&self) -> Outcome<Vec<u32>> {
         let undone = self.at.undone.iter().map(|undone| &undone.program);
         let on_the_way = self.at.on_the_way()?;
         let programs = undone.chain(&on_the_way).chain([&self.program]);
-        carriers_of_any(&programs.map(program_id).collect::<Outcome<Vec<u32>>>()?)
+        programs.map(program_id).collect()
     }
 
     /// Whether it redirects to these interfaces, if they are told.

@@ -10,18 +10,20 @@ use std::time::Duration;
 
 use palisade_asm::ByteOrder;
 use palisade_asm::btf::ProgramBtf;
-use palisade_filter::plan::{BEFORE, DEADLINE, Tenure};
-use palisade_filter::{Name, Policy};
+use palisade_filter::plan::{BEFORE, DEADLINE, SLOT};
+use palisade_filter::{Name, Neighbours, Next, Policy, Tenure};
 use palisade_loader::xdp::Mode;
-use palisade_loader::{Access, IfIndex, Link, LoadError, LoadOptions, Program};
+use palisade_loader::{Access, IfIndex, LoadError, LoadOptions, Program};
 
 use super::before;
+use super::chain::is_called;
 use super::compiled::Compiled;
 use super::contents::{Contents, Fate, PlannedSet, fill_all};
-use super::exchange::{Change, Device, Placed};
-use super::home::{PolicyDir, Running, carriers_of, program_id};
+use super::exchange::{Change, Device, Place, Placed, Replaced};
+use super::home::{PolicyDir, Running};
 use super::maps::Maps;
 use super::meta::{self, Meta};
+use super::next::{Behind, Slot};
 use super::outlets::Outlets;
 use super::publish::{self, Pins, Staged};
 use super::repro::Refusal;
@@ -38,6 +40,8 @@ pub struct Wanted<'a> {
     pub policy: &'a Policy,
     /// Interfaces that shall carry it, besides those that carry it now.
     pub devices: &'a [Device],
+    /// The policy that it shall come behind, besides those that it comes behind now.
+    pub front: Option<&'a Place>,
     /// Who may edit the sets; `None` leaves it as it is.
     pub access: Option<Access>,
     /// What the text puts into its sets; `None` leaves what they hold as it is.
@@ -46,13 +50,25 @@ pub struct Wanted<'a> {
     pub contents: BTreeMap<Name, Contents<'a>>,
     /// How long it is on trial; `None`: it stays.
     pub trial: Option<Duration>,
+    /// What comes behind it.
+    pub behind: Behind<'a>,
 }
 
 impl<'a> Wanted<'a> {
     /// That policy on the interfaces that carry the old one, with its sets as they are, to stay.
     pub fn new(text: &'a str, policy: &'a Policy) -> Self {
         let contents = BTreeMap::new();
-        Self { text, policy, devices: &[], access: None, lists: None, contents, trial: None }
+        Self {
+            text,
+            policy,
+            devices: &[],
+            front: None,
+            access: None,
+            lists: None,
+            contents,
+            trial: None,
+            behind: Behind::Same,
+        }
     }
 }
 
@@ -60,8 +76,8 @@ impl<'a> Wanted<'a> {
 pub struct Installed {
     /// Where the program is attached now, for each device that was asked for.
     pub devices: Vec<Placed>,
-    /// Interfaces that carried the old program and carry the new one.
-    pub replaced: Vec<Link>,
+    /// Where the new program has taken the place of the old one.
+    pub replaced: Replaced,
 }
 
 /// Puts `wanted` in force in `at`. The caller holds the lock and has recovered the pins.
@@ -79,10 +95,12 @@ pub struct Prepared<'a> {
     text: &'a str,
     policy: &'a Policy,
     devices: &'a [Device],
+    front: Option<&'a Place>,
     access: Option<Access>,
     lists: Option<&'a Lists>,
     /// The interfaces that it redirects to; none where those are meant that it redirects to now.
     outlets: Option<Outlets>,
+    behind: Behind<'a>,
     work: Work,
 }
 
@@ -127,7 +145,9 @@ impl<'a> Prepared<'a> {
         if let Some(old) = &old {
             old.meta.of_this_namespace(&at.name)?;
         }
-        let Wanted { text, policy, devices, access, lists, contents, trial } = wanted;
+        let Wanted { text, policy, devices, front, access, lists, contents, trial, behind } =
+            wanted;
+        let next = behind.next(at, old.as_ref().map(|old| &old.program))?;
         let replaced = !contents.is_empty();
         let sets = PlannedSet::all(at, old.as_ref(), policy, lists, contents)?;
         let goes_on = old.as_ref().is_some_and(|old| old.meta.text == text)
@@ -138,18 +158,32 @@ impl<'a> Prepared<'a> {
             Some(old) if old.meta.text == text => {
                 let carried = !replaced && sets.iter().all(|set| set.fate == Fate::Carried);
                 let carried = carried && old.redirects_to(outlets.as_ref())?;
-                again(at, old, policy, (carried, lists.is_some()), trial)?
+                again(at, old, (policy, next), (carried, lists.is_some()), trial)?
             }
             _ => {
                 let tenure = trial.map_or(Tenure::Standing, |_| Tenure::OnTrial);
-                let compiled = Box::new(Compiled::new(policy, machine::target()?, tenure)?);
+                let neighbours = Neighbours { tenure, next };
+                let compiled = Box::new(Compiled::new(policy, machine::target()?, neighbours)?);
                 // What is on trial is not what anybody wants to return to.
                 let on_trial = matches!(at.trial()?, Some(Trial::On { .. }));
                 let keep = if on_trial { Keep::Kept } else { Keep::Old };
                 Work::Renew { compiled, trial, keep }
             }
         };
-        Ok(Self { at, old, sets, text, policy, devices, access, lists, outlets, work })
+        Ok(Self {
+            at,
+            old,
+            sets,
+            text,
+            policy,
+            devices,
+            front,
+            access,
+            lists,
+            outlets,
+            behind,
+            work,
+        })
     }
 
     /// Whether the program in force stays.
@@ -167,19 +201,23 @@ impl<'a> Prepared<'a> {
 
     /// Whether some interface gets another program than it has.
     pub fn reaches_more(&self) -> Outcome<bool> {
-        let Some(old) = self.old.as_ref().filter(|_| self.is_in_force()) else { return Ok(true) };
+        let Some(old) = self.old.as_ref().filter(|_| self.is_in_force() && self.front.is_none())
+        else {
+            return Ok(true);
+        };
         let carriers = old.interfaces()?;
         let carries = |device: &Device| carriers.iter().any(|c| c.link.index == device.link.index);
         Ok(!self.devices.iter().all(carries))
     }
 
-    /// Interfaces whose program would be exchanged.
-    pub fn to_replace(&self) -> Outcome<Vec<Link>> {
+    /// Where the program would be exchanged.
+    pub fn to_replace(&self) -> Outcome<Replaced> {
         match (&self.old, &self.work) {
             (Some(old), Work::Renew { .. }) => {
-                Ok(old.interfaces()?.into_iter().map(|carrier| carrier.link).collect())
+                let links = old.interfaces()?.into_iter().map(|carrier| carrier.link).collect();
+                Ok(Replaced { links, behind: old.fronts()? })
             }
-            _ => Ok(Vec::new()),
+            _ => Ok(Replaced::default()),
         }
     }
 
@@ -201,24 +239,45 @@ impl<'a> Prepared<'a> {
                 if let (Some(time), Found::Trial(deadline)) = (anew, self.at.deadline()?) {
                     deadline.set(*time)?;
                 }
-                let native = self.native()?;
-                self.check_outlets(&native, Which::Strangers)?;
-                let mut change = Change::new(None, &old.program);
-                let devices = change.place_all(self.devices)?;
-                self.check_outlets(&native, Which::Own).map_err(|f| change.take_back(f))?;
+                self.check_outlets(Which::Strangers)?;
+                let devices = self.place(old)?;
                 if let Some(access) = self.access {
                     publish::share(self.at, access)?;
                 }
-                Ok(Installed { devices, replaced: Vec::new() })
+                Ok(Installed { devices, replaced: Replaced::default() })
             }
         }
+    }
+
+    /// The program in force on further interfaces, with what is to come behind it.
+    fn place(&self, old: &Running<'_>) -> Outcome<Vec<Placed>> {
+        let mut change = Change::new(self.at, None, &old.program);
+        let (Behind::Slot(next), Some(slot)) = (self.behind, Slot::find(self.at, &old.program)?)
+        else {
+            return self.place_by(&mut change);
+        };
+        let before = slot.holds()?;
+        slot.put(next)?;
+        self.place_by(&mut change).map_err(|failure| match slot.back_to(before) {
+            Ok(()) => failure,
+            Err(also) => failure.note("found", format!("what comes next stays: {also}")),
+        })
+    }
+
+    /// What a change makes of the wishes for further places. An interface that carries the program
+    /// itself may take redirected frames only from then on.
+    fn place_by(&self, change: &mut Change<'_>) -> Outcome<Vec<Placed>> {
+        let placed = change.place_all(self.devices)?;
+        self.front.map_or(Ok(()), |front| change.place_behind(front))?;
+        self.check_outlets(Which::Own).map_err(|failure| change.take_back(failure))?;
+        Ok(placed)
     }
 
     fn load(&self, compiled: &Compiled) -> Outcome<(Program, Maps)> {
         let Compiled { artifact, image, .. } = compiled;
         let same_text = self.old.as_ref().is_some_and(|old| old.meta.text == self.text);
         let outlets = self.outlets.as_ref();
-        let maps = Maps::gather(self.at, artifact, &self.sets, same_text, outlets)?;
+        let maps = Maps::gather(self.at, artifact, &self.sets, same_text, outlets, self.behind)?;
         let name = program_name(&self.at.name);
         let options =
             LoadOptions { name: &name, license: c"Dual MIT/GPL", buffers: machine::buffers() };
@@ -229,6 +288,10 @@ impl<'a> Prepared<'a> {
             Err(_) => Program::load(image, &handles, &options),
         };
         let program = loaded.map_err(|error| self.refused(error, compiled))?;
+        // The array takes what is like the first program that it met, which has to be this one.
+        if let Behind::Slot(Some(next)) = self.behind {
+            Slot::of(maps.get(SLOT)?.try_clone()?).set(next)?;
+        }
         Ok((program, maps))
     }
 
@@ -249,8 +312,7 @@ impl<'a> Prepared<'a> {
         keep: Keep,
     ) -> Outcome<Installed> {
         let Self { at, old, lists, .. } = self;
-        let native = self.native()?;
-        self.check_outlets(&native, Which::Strangers)?;
+        self.check_outlets(Which::Strangers)?;
         let (program, maps) = self.load(compiled)?;
         maps.set_clock()?;
         let trial = match trial {
@@ -267,24 +329,20 @@ impl<'a> Prepared<'a> {
         }
         let staged = Staged::stage(at, &pins)?;
 
-        let mut change = Change::new(old.as_ref().map(|old| &old.program), &program);
+        let mut change = Change::new(at, old.as_ref().map(|old| &old.program), &program);
         // The sets are filled last, so that as few hits as can be are lost between the reading of
         // an entry's counters and the exchange; and the time of a trial begins with the exchange.
         let placed = fill_all(&self.sets, *lists)
             .and_then(|()| self.access.map_or(Ok(()), |access| at.share(access)))
             .and_then(|()| trial.as_ref().map_or(Ok(()), |(deadline, time)| deadline.set(*time)))
             .and_then(|()| change.replace_all())
-            .and_then(|replaced| Ok((replaced, change.place_all(self.devices)?)))
-            .and_then(|placed| match self.check_outlets(&native, Which::Own) {
-                Ok(()) => Ok(placed),
-                Err(failure) => Err(change.take_back(failure)),
-            });
+            .and_then(|replaced| Ok((replaced, self.place_by(&mut change)?)));
         let (replaced, devices) = match placed {
             Ok(placed) => placed,
             Err(failure) => {
                 // Where an interface kept the program, its pins are what the next command goes on
                 // with.
-                let none = program_id(&program).and_then(carriers_of).is_ok_and(|c| c.is_empty());
+                let none = is_called(at, &program).is_ok_and(|called| !called);
                 let left = if none { staged.discard() } else { Ok(()) };
                 return Err(match left {
                     Ok(()) => failure,
@@ -308,12 +366,15 @@ impl<'a> Prepared<'a> {
         Ok(carriers.map(|carrier| carrier.link.index).chain(asked).collect())
     }
 
-    /// Refuses interfaces that do not take what is redirected to them. One that is to carry the
-    /// program itself may take it only from then on.
-    fn check_outlets(&self, native: &[IfIndex], which: Which) -> Outcome {
-        let Some(outlets) = self.outlets.as_ref().filter(|_| !native.is_empty()) else {
+    /// Refuses interfaces that do not take what is redirected to them in native mode.
+    fn check_outlets(&self, which: Which) -> Outcome {
+        let Some(outlets) = self.outlets.as_ref().filter(|outlets| outlets.are_any()) else {
             return Ok(());
         };
+        let native = self.native()?;
+        if native.is_empty() {
+            return Ok(());
+        }
         let own = |index: &IfIndex| native.contains(index);
         outlets.check(|index| own(&index) == (which == Which::Own))
     }
@@ -340,13 +401,14 @@ impl<'a> Prepared<'a> {
 fn again(
     at: &PolicyDir,
     old: &Running<'_>,
-    policy: &Policy,
+    (policy, next): (&Policy, Next),
     (carried, declared): (bool, bool),
     trial: Option<Duration>,
 ) -> Outcome<Work> {
     let on_trial = matches!(at.trial()?, Some(Trial::On { .. }));
     let tenure = if on_trial { Tenure::OnTrial } else { Tenure::Standing };
-    let compiled = Compiled::new(policy, machine::target()?, tenure)?;
+    let neighbours = Neighbours { tenure, next };
+    let compiled = Compiled::new(policy, machine::target()?, neighbours)?;
     if carried && meta::digest(&compiled.image) == old.meta.digest {
         return Ok(Work::Nothing { anew: trial.filter(|_| on_trial) });
     }
@@ -357,7 +419,10 @@ fn again(
         ));
     }
     let compiled = match trial {
-        Some(_) => Compiled::new(policy, compiled.target, Tenure::OnTrial)?,
+        Some(_) => {
+            let neighbours = Neighbours { tenure: Tenure::OnTrial, next };
+            Compiled::new(policy, compiled.target, neighbours)?
+        }
         None => compiled,
     };
     // A list that has changed is undone like a text; the rest is not this command's doing.

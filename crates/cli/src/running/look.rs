@@ -15,9 +15,8 @@ use std::time::Duration;
 
 use palisade_filter::Name;
 
-use super::before::BACK;
-use super::home::{PROGRAM, PolicyDir};
-use super::publish::{COMMIT, NEXT};
+use super::home::PolicyDir;
+use super::pins::{BACK, COMMIT, NEXT, PROGRAM};
 use crate::args::Global;
 use crate::failure::{Failure, Outcome};
 

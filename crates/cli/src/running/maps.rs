@@ -2,13 +2,17 @@
 
 use palisade_asm::MapDecl;
 use palisade_asm::btf::MapLayout;
-use palisade_filter::plan::{CONTROL, COUNTERS, Control, DEVICES, EVENT_STATE, EVENTS, SOCKETS};
+use palisade_filter::plan::{
+    CONTROL, COUNTERS, Control, DEVICES, EVENT_STATE, EVENTS, LIMITS, SLOT, SOCKETS,
+};
 use palisade_filter::{Artifact, Mode};
 use palisade_loader::{Insert, Map, MapError, MapHandle, PinDir, PinError};
 
 use super::contents::PlannedSet;
-use super::home::{MAPS, PolicyDir};
+use super::home::PolicyDir;
+use super::next::Behind;
 use super::outlets::Outlets;
+use super::pins::MAPS;
 use crate::failure::{Failure, Outcome};
 use crate::machine;
 
@@ -26,15 +30,17 @@ enum Age {
 
 impl Maps {
     /// The maps as declared: those of the sets, the controls that are pinned in the same shape, and
-    /// new ones. The counters go on only under the same text, for their rows are its lines.
-    /// The ring of events goes on whatever its records speak of, so that a reader reads on; and so does
-    /// the map of sockets, for whoever receives. The map of devices goes on unless interfaces were looked up for it.
+    /// new ones. The counters go on only under the same text, for their rows are its lines, and so
+    /// do limits. The ring of events goes on whatever its records speak of, so that a reader reads on;
+    /// so do the map of sockets, for whoever receives, and the slot, unless another program is to come
+    /// next. The map of devices goes on unless interfaces were looked up for it.
     pub fn gather(
         at: &PolicyDir,
         artifact: &Artifact,
         sets: &[PlannedSet<'_>],
         same_text: bool,
         outlets: Option<&Outlets>,
+        behind: Behind<'_>,
     ) -> Outcome<Self> {
         let pinned = at.dir.subdir(MAPS)?;
         let of_sets: Vec<_> = sets.iter().flat_map(PlannedSet::maps).collect();
@@ -45,6 +51,8 @@ impl Maps {
                 CONTROL | EVENTS | SOCKETS => true,
                 COUNTERS | EVENT_STATE => same_text,
                 DEVICES => same_text && outlets.is_none(),
+                SLOT => matches!(behind, Behind::Same),
+                name if name.starts_with(LIMITS) => same_text,
                 _ => false,
             };
             let carried = match &pinned {

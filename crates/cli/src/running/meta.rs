@@ -12,10 +12,9 @@ use palisade_filter::Name;
 use palisade_loader::{Errno, Frozen, Insert, Map, MapHandle, PinDir};
 use sha2::{Digest, Sha256};
 
+use super::pins::META;
 use crate::failure::{Failure, Outcome};
 
-/// The name of the pin.
-pub const PIN: &str = "meta";
 /// What the maps and their values mean; raised when that changes.
 pub const SCHEMA: u32 = 2;
 /// The build that this program writes into `meta`.
@@ -68,7 +67,7 @@ impl Meta {
 
     /// The facts in the map pinned in `dir`.
     pub fn open(dir: &PinDir) -> Outcome<Self> {
-        let bytes = stored(MapHandle::open(dir, PIN)?)?;
+        let bytes = stored(MapHandle::open(dir, META)?)?;
         bytes.as_deref().and_then(decode).ok_or_else(|| foreign(dir))
     }
 
@@ -113,7 +112,7 @@ fn decode(bytes: &[u8]) -> Option<Meta> {
 pub(super) fn foreign(dir: &PinDir) -> Failure {
     Failure::refused(format!(
         "{} is not written by this version of palisade",
-        dir.path().join(PIN).display()
+        dir.path().join(META).display()
     ))
     .note("help", "`palisade detach --all` with the version that wrote it, then attach again")
 }
@@ -124,7 +123,7 @@ pub(super) fn store(bytes: &[u8]) -> Outcome<MapHandle> {
     let max_entries =
         count.ok_or_else(|| Failure::usage("the text of the policy is longer than 16 MiB"))?;
     let map: Map<u32, [u8; CHUNK]> = Map::new(MapHandle::create(&MapDecl {
-        name: PIN.to_owned(),
+        name: META.to_owned(),
         kind: MapKind::Array,
         key_size: 4,
         value_size: CHUNK as u32,

@@ -1,6 +1,7 @@
 //! The running policy: its pins, its sets, and how it is put in place.
 
 pub mod before;
+pub mod chain;
 pub mod compiled;
 pub mod contents;
 pub mod delivery;
@@ -13,8 +14,10 @@ pub mod install;
 pub mod look;
 mod maps;
 pub mod meta;
+pub mod next;
 pub mod object;
 pub mod outlets;
+pub mod pins;
 pub mod publish;
 pub mod recompiled;
 pub mod repro;

@@ -16,8 +16,9 @@ use palisade_filter::Name;
 use palisade_loader::foreign::ProgramName;
 use palisade_loader::{Access, Link, Locked, MapError, MapHandle, PinDir, PinError, Program};
 
-use super::home::{Carrier, MAPS, PROGRAM, PolicyDir, carriers_of, program_id};
+use super::home::{Carrier, PolicyDir, carriers_of, program_id};
 use super::meta::{self, BUILD};
+use super::pins::{MAPS, META, PROGRAM};
 use crate::args::USUAL;
 use crate::failure::{Failure, Outcome};
 
@@ -108,7 +109,7 @@ pub(super) fn is_object(dir: &PinDir) -> bool {
 
 /// The map that says so.
 fn said(dir: &PinDir) -> Option<MapHandle> {
-    let handle = MapHandle::open(dir, meta::PIN).ok()?;
+    let handle = MapHandle::open(dir, META).ok()?;
     let begins = meta::begins_with(handle.try_clone().ok()?, MAGIC);
     begins.unwrap_or(false).then_some(handle)
 }
@@ -227,7 +228,7 @@ pub fn place(at: &PolicyDir) -> Outcome<Place> {
                 Ok(()) | Err(PinError::Missing { .. }) => {}
                 Err(error) => return Err(error.into()),
             }
-            at.dir.unlink(meta::PIN)?;
+            at.dir.unlink(META)?;
             Ok(Place::Free)
         }
         (None, None) if at.dir.names()?.is_empty() => Ok(Place::Free),
@@ -245,7 +246,7 @@ fn facts(at: &PolicyDir) -> Outcome<Option<Facts>> {
 
 /// Pins an object: `meta` first, the program last.
 pub fn pin(at: &PolicyDir, facts: &Facts, maps: &[MapHandle], program: &Program) -> Outcome {
-    meta::store(&facts.encode())?.pin(&at.dir, meta::PIN)?;
+    meta::store(&facts.encode())?.pin(&at.dir, META)?;
     let dir = at.dir.create_subdir(MAPS, Access::Owner)?;
     for map in maps {
         map.pin(&dir, map.name())?;

@@ -11,8 +11,9 @@ use palisade_filter::value::DeviceName;
 use palisade_loader::netdev::{TakesFrames, takes_frames};
 use palisade_loader::{IfIndex, Link, LinkError, MapError, MapHandle, PinDir, PinError, link};
 
-use super::home::{MAPS, Running};
+use super::home::Running;
 use super::meta::Meta;
+use super::pins::MAPS;
 use crate::failure::{Failure, Outcome};
 use crate::output::human;
 
@@ -46,6 +47,11 @@ impl Outlets {
         };
         let found = policy.outlets().into_iter().map(one).collect::<Outcome<_>>()?;
         Ok(Self { found })
+    }
+
+    /// Whether there is one.
+    pub fn are_any(&self) -> bool {
+        !self.found.is_empty()
     }
 
     /// Puts them into the map of devices.

@@ -17,7 +17,7 @@
 //! Whoever takes the lock to write puts right what a killed command has left: a `commit:` that is
 //! found is moved on; a `next:` is committed if its program is attached somewhere, and removed
 //! otherwise; a return is gone on with if its program is attached somewhere, and forgotten
-//! otherwise.
+//! otherwise. A program in the slot of another policy is attached there (`chain.rs`).
 //!
 //! A trial that has ended unconfirmed is undone likewise. Its program is either in force, with the
 //! one before under `old:`, for that moved before the program did; or still in `next:`, with the one
@@ -31,20 +31,15 @@ use std::time::Duration;
 use palisade_filter::Name;
 use palisade_loader::{Access, Locked, MapHandle, PinDir, PinError, Program};
 
-use super::before::{self, BACK, OLD};
+use super::before;
+use super::chain::is_called;
 use super::exchange::Change;
-use super::home::{MAPS, PROGRAM, PolicyDir, Running, carriers_of, program_id};
-use super::meta::{self, Meta};
+use super::home::{PolicyDir, Running};
+use super::meta::Meta;
 use super::outlets::Missing;
+use super::pins::{BACK, COMMIT, MAPS, META, NEXT, OLD, PROGRAM, STAGED_BEFORE};
 use super::trial::{Deadline, Found, Trial};
 use crate::failure::{Failure, Outcome};
-
-/// Where the pins of a change are prepared.
-pub const NEXT: &str = "next:";
-/// From where they move into place.
-pub const COMMIT: &str = "commit:";
-/// In both of them: what becomes `old:`.
-const BEFORE: &str = "before";
 
 /// The pins of a program that is about to be attached.
 pub struct Staged<'a> {
@@ -83,9 +78,9 @@ impl<'a> Staged<'a> {
         for map in pins.maps {
             map.pin(&next_maps, map.name())?;
         }
-        pins.meta.pin(&next, meta::PIN)?;
+        pins.meta.pin(&next, META)?;
         if let Some(running) = pins.before {
-            before::keep(running, &next, BEFORE)?;
+            before::keep(running, &next, STAGED_BEFORE)?;
         }
         Ok(pins.program.pin(&next, PROGRAM)?)
     }
@@ -196,8 +191,7 @@ fn go_back(at: &PolicyDir, over: Option<Duration>) -> Outcome<Option<Duration>> 
         return Ok(None);
     }
     let Some((kept, program)) = before::kept(at)? else { return Ok(None) };
-    let attached = !carriers_of(program_id(&program)?)?.is_empty();
-    if over.is_some() || attached {
+    if over.is_some() || is_called(at, &program)? {
         Meta::open(&kept)?.of_this_namespace(&at.name)?;
         before::go_back(at, Missing::Lost)?;
     } else {
@@ -218,7 +212,7 @@ fn settle(at: &PolicyDir, next: &PinDir) -> Outcome<Option<Duration>> {
         Err(error) => return Err(error.into()),
     };
     Meta::open(next)?.of_this_namespace(&at.name)?;
-    if carriers_of(program_id(&program)?)?.is_empty() {
+    if !is_called(at, &program)? {
         at.dir.remove_tree(NEXT)?;
         return Ok(None);
     }
@@ -228,12 +222,12 @@ fn settle(at: &PolicyDir, next: &PinDir) -> Outcome<Option<Duration>> {
         None => Found::None,
     };
     if let (Some(since), Some(old)) = (over(deadline)?, &old) {
-        Change::new(Some(&program), old).replace_all()?;
+        Change::new(at, Some(&program), old).replace_all()?;
         at.dir.remove_tree(NEXT)?;
         return Ok(Some(since));
     }
     if let Some(old) = old {
-        Change::new(Some(&old), &program).replace_all()?;
+        Change::new(at, Some(&old), &program).replace_all()?;
     }
     at.dir.rename(NEXT, &at.dir, COMMIT)?;
     finish(at)?;
@@ -262,9 +256,9 @@ fn over(deadline: Found) -> Outcome<Option<Duration>> {
 /// Moves every pin of `commit:` to its place, and unlinks what the policy does not use.
 fn finish(at: &PolicyDir) -> Outcome {
     let Some(commit) = at.dir.subdir(COMMIT)? else { return Ok(()) };
-    if commit.subdir(BEFORE)?.is_some() {
+    if commit.subdir(STAGED_BEFORE)?.is_some() {
         before::forget(at)?;
-        commit.rename(BEFORE, &at.dir, OLD)?;
+        commit.rename(STAGED_BEFORE, &at.dir, OLD)?;
     }
     let maps = at.dir.ensure_subdir(MAPS, Access::Owner)?;
     if let Some(new_maps) = commit.subdir(MAPS)? {
@@ -273,7 +267,7 @@ fn finish(at: &PolicyDir) -> Outcome {
         }
         commit.remove_subdir(MAPS)?;
     }
-    for pin in [meta::PIN, PROGRAM] {
+    for pin in [META, PROGRAM] {
         match commit.rename(pin, &at.dir, pin) {
             Ok(()) | Err(PinError::Missing { .. }) => {}
             Err(error) => return Err(error.into()),

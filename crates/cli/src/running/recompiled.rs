@@ -5,7 +5,7 @@
 //! way in which it can be loaded on such a machine, until one gives that digest.
 
 use palisade_asm::{Image, Isa};
-use palisade_filter::{Access, Buffers, ByteOrder, Policy, Target, Tenure};
+use palisade_filter::{Access, Buffers, ByteOrder, Neighbours, Policy, Target};
 
 use super::compiled::Compiled;
 use super::meta;
@@ -16,9 +16,8 @@ use crate::machine;
 pub fn find(policy: &Policy, wanted: impl Fn(&Image) -> bool) -> Option<Compiled> {
     let here = machine::target().ok();
     let targets = here.into_iter().chain(targets().filter(|target| Some(*target) != here));
-    let ways = targets
-        .flat_map(|target| [Tenure::Standing, Tenure::OnTrial].map(|tenure| (target, tenure)));
-    ways.filter_map(|(target, tenure)| Compiled::new(policy, target, tenure).ok())
+    let ways = targets.flat_map(|target| Neighbours::ALL.map(|neighbours| (target, neighbours)));
+    ways.filter_map(|(target, neighbours)| Compiled::new(policy, target, neighbours).ok())
         .find(|compiled| wanted(&compiled.image))
 }
 

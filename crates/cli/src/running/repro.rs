@@ -11,9 +11,8 @@ use std::fs::{self, File};
 use std::io::Write as _;
 
 use palisade_asm::{ByteOrder, Note, decode_image};
-use palisade_filter::Policy;
-use palisade_filter::plan::Tenure;
 use palisade_filter::policy::Rule;
+use palisade_filter::{Neighbours, Next, Policy, Tenure};
 use palisade_loader::{Blamed, LoadError};
 
 use super::compiled::Compiled;
@@ -106,12 +105,13 @@ impl Refusal<'_> {
 
     /// The text of the reproducer.
     fn report(&self, release: &str) -> String {
-        let Compiled { image, target, tenure, .. } = self.compiled;
+        let Compiled { image, target, neighbours, .. } = self.compiled;
         let mut facts = vec![("version", meta::BUILD.to_owned()), ("system", release.to_owned())];
         facts.extend(self.place());
         facts.push(("kernel", self.reason()));
         facts.push(("target", machine::target_text(*target)));
-        facts.push(("tenure", tenure_text(*tenure).to_owned()));
+        facts.push(("tenure", tenure_text(neighbours.tenure).to_owned()));
+        facts.extend(next_text(*neighbours).map(|text| ("next", text.to_owned())));
         facts.push(("digest", human::hex(&meta::digest(image))));
         let mut report = String::new();
         for (label, text) in facts {
@@ -141,6 +141,13 @@ fn tenure_text(tenure: Tenure) -> &'static str {
     match tenure {
         Tenure::Standing => "to stay",
         Tenure::OnTrial => "on trial",
+    }
+}
+
+fn next_text(neighbours: Neighbours) -> Option<&'static str> {
+    match neighbours.next {
+        Next::Stack => None,
+        Next::Slot => Some("a program in a slot"),
     }
 }
 

@@ -160,7 +160,8 @@ pub const IS_HIT: [Slot; MOST_HITS] = {
 pub const FORGETFUL: Slot = Slot::forgetful(IS_HIT[MOST_HITS - 1]);
 /// The most bytes of a header that are copied.
 pub const MOST_COPIED: i16 = 24;
-/// A header that no pointer reaches: the lowest of three slots in a row.
+/// A header that no pointer reaches; while rules are met, the key of a limit: the lowest of three slots
+/// in a row.
 pub const COPY: Slot = {
     let first = Slot::below(FORGETFUL, Size::D);
     let second = Slot::below(first, Size::D);
@@ -170,6 +171,9 @@ pub const COPY: Slot = {
 pub const SRC: AddressPlace = AddressPlace::below(COPY);
 /// The destination address.
 pub const DST: AddressPlace = AddressPlace::below(SRC.bottom);
+/// Both addresses and the slot above them, as the key of a flow: destination, source, and the rest.
+pub const FLOW: Slot = DST.bottom;
+const _: () = assert!(SRC.bottom.off == FLOW.off + 16 && COPY.off == FLOW.off + 32);
 /// Six bytes of the source Ethernet address, then two zeros; all ones where a frame has none.
 pub const SRC_MAC: Slot = Slot::below(DST.bottom, Size::D);
 /// The same of the destination.

@@ -6,6 +6,7 @@
 //! emitted.
 
 mod action;
+mod ban;
 mod ethernet;
 mod event;
 mod flat;
@@ -14,7 +15,9 @@ mod frame;
 mod ip4;
 mod ip6;
 mod length;
+mod limit;
 mod needs;
+mod next;
 mod packet;
 mod plain;
 mod preview;
@@ -26,16 +29,20 @@ mod transport;
 mod trial;
 mod verdict;
 
-use palisade_asm::{Assembler, Cond, Label, Note, Program, R1, R2, Size};
+use palisade_asm::{Assembler, Cond, Label, MapId, Note, Program, R1, R2, Size};
 
-use crate::plan::{Control, Decider, Depth, LaneWay, Mode, Open, Plan, Row, Target, Tenure, Way};
+use crate::plan::{
+    Control, Decider, Depth, LaneWay, Mode, Next, Open, Plan, Row, Target, Tenure, Way,
+};
 use crate::policy::{Class, Flaw, Lane};
 use crate::structure;
 use crate::value::Name;
 use action::OutletMaps;
 use event::EventMaps;
 use frame::{AT, CTX, END, ETHERTYPE, MODE, ctx};
+use limit::LimitMaps;
 use needs::Needs;
+use next::WayOut;
 use preview::Preview;
 use rules::{Maps, Rules, State};
 use sets::SetMaps;
@@ -45,8 +52,9 @@ use verdict::Ends;
 /// The program of `plan`.
 pub fn emit(plan: &Plan<'_>) -> Program {
     let mut a = Assembler::new();
-    let (maps, trial) = declare(&mut a, plan);
-    let ends = Ends::new(&mut a, plan);
+    let (maps, Beside { trial, slot }) = declare(&mut a, plan);
+    let way_out = WayOut::new(&mut a, slot);
+    let ends = Ends::new(&mut a, plan, way_out);
     let off = a.label("off");
     a.note(Note::new("start"));
     CTX.store(&mut a, R1);
@@ -89,20 +97,34 @@ pub fn emit(plan: &Plan<'_>) -> Program {
     a.finish().expect("the generator places every label and emits no part that is unreachable")
 }
 
-/// Declares the maps in the order of the plan; those of a trial are apart.
-fn declare(a: &mut Assembler, plan: &Plan<'_>) -> (Maps, Option<[palisade_asm::MapId; 2]>) {
+/// The maps that lead to other programs.
+struct Beside {
+    trial: Option<[MapId; 2]>,
+    slot: Option<MapId>,
+}
+
+/// Declares the maps in the order of the plan.
+fn declare(a: &mut Assembler, plan: &Plan<'_>) -> (Maps, Beside) {
     let all: Vec<_> = plan.maps().into_iter().map(|decl| a.map(decl)).collect();
     let mut left = all.into_iter();
     let mut next = || left.next().expect("the plan declares them all");
     let (control, counters) = (next(), next());
-    let trial = match plan.tenure {
+    let trial = match plan.neighbours.tenure {
         Tenure::Standing => None,
         Tenure::OnTrial => Some([next(), next()]),
+    };
+    let slot = match plan.neighbours.next {
+        Next::Stack => None,
+        Next::Slot => Some(next()),
     };
     let events = plan.events.as_ref().map(|_| EventMaps { ring: next(), state: next() });
     let outlets = OutletMaps {
         devices: plan.outlets.has_devices().then(&mut next),
         sockets: plan.outlets.delivers.then(&mut next),
+    };
+    let limits = LimitMaps {
+        whole: plan.limits.has_whole().then(&mut next),
+        keyed: plan.limits.keyed().map(|_| next()).collect(),
     };
     let sets = plan
         .policy
@@ -110,12 +132,13 @@ fn declare(a: &mut Assembler, plan: &Plan<'_>) -> (Maps, Option<[palisade_asm::M
         .iter()
         .map(|set| SetMaps {
             maps: structure::maps(set).iter().map(|_| next()).collect(),
+            kind: set.kind,
             counters: set.counters,
             function: a.function(look_up_name(&set.name), 2),
         })
         .collect();
     let tables = plan.tables.map().map(|_| next());
-    (Maps { control, counters, events, outlets, sets, tables }, trial)
+    (Maps { control, counters, events, outlets, limits, sets, tables }, Beside { trial, slot })
 }
 
 /// What all parts need to know.

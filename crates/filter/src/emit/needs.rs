@@ -2,7 +2,7 @@
 
 use super::event::knows_protocol;
 use crate::plan::{Asked, Key, LaneWay, Way};
-use crate::policy::{Change, Class, End, Lane, Quantity, Tag, Test};
+use crate::policy::{Balance, Change, Choice, Class, End, Lane, LimitKey, Quantity, Tag, Test};
 
 /// The facts that some test or look-up of some ways asks for.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -78,6 +78,8 @@ impl Needs {
             Asked::Key(Key::Port(end)) => self.port(end),
             Asked::Test(test) => self.test(test, lane),
             Asked::Change(change) => self.change(change, lane),
+            Asked::Limit(limit) => self.limit(limit.key()),
+            Asked::Source => self.src = true,
         });
     }
 
@@ -138,6 +140,35 @@ impl Needs {
                 self.transport_at = true;
                 self.protocol |= lane.lanes.len() > 1;
             }
+            Change::Balance(balance) => self.balance(balance, lane),
+            Change::Tunnel(_) => self.length = true,
+        }
+    }
+
+    /// Pieces are told apart by their addresses, whatever the choice.
+    fn balance(&mut self, balance: &Balance, lane: &LaneWay) {
+        (self.ip_at, self.transport_at) = (true, true);
+        self.protocol |= lane.lanes.len() > 1;
+        if balance.backends().len() == 1 {
+            return;
+        }
+        self.src = true;
+        if balance.choice() == Choice::Source {
+            return;
+        }
+        self.dst = true;
+        self.fragment |= !Balance::only_pieces(&lane.lanes);
+        if balance.choice() == Choice::Flow && lane.lanes.iter().all(|lane| lane.has_ports()) {
+            (self.sport, self.dport) = (true, true);
+        }
+    }
+
+    /// What tells flows apart is what a report tells.
+    fn limit(&mut self, key: LimitKey) {
+        match key {
+            LimitKey::Source(_) => self.src = true,
+            LimitKey::Destination(_) => self.dst = true,
+            LimitKey::Whole | LimitKey::Flow => {}
         }
     }
 

@@ -11,13 +11,14 @@ use palisade_asm::{Assembler, Cond as If, Label, MapId, Note, R0, R1};
 use super::action::OutletMaps;
 use super::event::EventMaps;
 use super::frame::{HITS, IS_HIT, KEY, REMEMBERED, ROW, Slot};
+use super::limit::LimitMaps;
 use super::sets::{self, Hit, SetMaps};
 use super::tables;
 use super::tests;
 use super::verdict::{Ends, add_to_counters};
 use crate::plan::{Cond, Key, Node, Plan, RowId, Step, TableId};
 use crate::policy::{Action, Class, EntryCounters, Lane, Test};
-use crate::value::Family;
+use crate::value::{Family, SetKind};
 
 /// What the rules of a lane need to know.
 pub struct Rules<'a> {
@@ -43,6 +44,8 @@ pub struct Maps {
     pub events: Option<EventMaps>,
     /// Those by which packets leave for elsewhere.
     pub outlets: OutletMaps,
+    /// Those of limits.
+    pub limits: LimitMaps,
     /// The sets of the policy, in its order.
     pub sets: Vec<SetMaps>,
     /// The constant tables, where there are any.
@@ -116,7 +119,7 @@ impl Rules<'_> {
             match node {
                 Node::Rule(step) => {
                     self.rule(a, step, state);
-                    if step.conds.is_empty() && step.action.verdict().is_some() {
+                    if step.decides_all() {
                         return;
                     }
                 }
@@ -181,8 +184,7 @@ impl Rules<'_> {
 
     /// What a look-up hits of which the number of the entry is all that counting needs.
     fn numbered(&self, test: &Test) -> Option<Hit> {
-        let numbered = matches!(test, Test::AddressIn(..)) && self.counts(test);
-        let set = test.set().filter(|_| numbered)?;
+        let set = test.set().filter(|_| self.is_of_net(test) && self.counts(test))?;
         Some(self.maps.sets[set.index()].numbered())
     }
 
@@ -217,24 +219,37 @@ impl Rules<'_> {
         match step.action.verdict() {
             Some(_) => {
                 let hits = self.all(a, &step.conds, miss, state);
+                self.limited(a, step, miss);
                 hits.count(a);
                 if let Some(report) = step.report {
                     self.report(a, step, report);
+                }
+                if let Some(ban) = step.action.ban() {
+                    self.ban(a, ban);
                 }
                 a.mov(ROW, step.row.number());
                 let end = self.end(a, hits.remembered, &step.action, state);
                 a.jump(end);
             }
             None => {
-                self.all(a, &step.conds, miss, &State::default()).count(a);
+                let hits = self.all(a, &step.conds, miss, &State::default());
+                self.limited(a, step, miss);
+                hits.count(a);
                 self.count(a, step.row);
                 if let Some(report) = step.report {
                     self.report(a, step, report);
                 }
             }
         }
-        if !step.conds.is_empty() {
+        if !step.conds.is_empty() || step.limit.is_some() {
             a.place(miss);
+        }
+    }
+
+    /// Goes to `miss` if the packet is under the limit of the rule.
+    fn limited(&self, a: &mut Assembler, step: &Step, miss: Label) {
+        if let Some(limit) = &step.limit {
+            self.limit(a, step.row, limit, miss);
         }
     }
 
@@ -338,7 +353,7 @@ impl Rules<'_> {
 
     /// Stores that there is no hit of a test yet, and in its slot something that could be counted.
     fn no_hit(&self, a: &mut Assembler, test: &Test, place: usize) {
-        if matches!(test, Test::ServiceIn(_) | Test::AddressIn(..)) {
+        if matches!(test, Test::ServiceIn(_)) || self.is_of_net(test) {
             HITS[place].store(a, 0);
         } else {
             a.load_map_value(R1, self.maps.control, 0);
@@ -355,6 +370,11 @@ impl Rules<'_> {
             Cond::Any(all) => self.counted(all),
         };
         all.iter().flatten().flat_map(counted).collect()
+    }
+
+    /// Whether a test looks into a `net` set.
+    fn is_of_net(&self, test: &Test) -> bool {
+        test.set().is_some_and(|set| self.maps.sets[set.index()].kind == SetKind::Net)
     }
 
     /// The version of IP, where addresses are tested.

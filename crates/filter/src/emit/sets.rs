@@ -7,19 +7,21 @@ use palisade_asm::{Assembler, AtomicOp, Cond, FP, Helper, Label, MapId, R0, R1, 
 
 use super::flat;
 use super::flat6;
-use super::frame::{AddressSlot, DPORT, KEY, LEN, PROTOCOL, SAVED, Slot};
+use super::frame::{AddressSlot, COPY, DPORT, KEY, LEN, PROTOCOL, SAVED, Slot};
 use super::verdict::add_to_counters;
 use crate::plan::Control;
 use crate::policy::{Class, EntryCounters, Lane, Protocol};
 use crate::structure::flat::Part;
-use crate::structure::{ENTRY_UNTIL, service};
-use crate::value::Family;
+use crate::structure::{ENTRY_UNTIL, host, service};
+use crate::value::{Family, SetKind};
 
 /// The maps of a set within the program.
 #[derive(Clone)]
 pub struct SetMaps {
     /// In the order of [`crate::structure::maps`].
     pub maps: Vec<MapId>,
+    /// What it holds.
+    pub kind: SetKind,
     /// Whether hits are counted.
     pub counters: EntryCounters,
     /// The function that looks IPv6 addresses up in a `net` set.
@@ -57,7 +59,7 @@ pub enum Hit {
     Uncounted,
 }
 
-/// Looks the address up in a `net` set.
+/// Looks the address up in a `net` or `host` set.
 pub fn address_in(
     a: &mut Assembler,
     control: MapId,
@@ -66,6 +68,10 @@ pub fn address_in(
     slot: AddressSlot,
     miss: Label,
 ) -> Hit {
+    if set.kind == SetKind::Host {
+        host_key(a, family, slot);
+        return hashed_in(a, control, set, COPY, miss);
+    }
     match family {
         Family::V4 => flat::address4(a, control, set, slot, miss),
         Family::V6 => flat6::address6(a, control, set, slot, miss),
@@ -78,6 +84,37 @@ pub fn address_in(
 
 /// Looks the Ethernet address up in a `mac` set.
 pub fn mac_in(a: &mut Assembler, control: MapId, set: &SetMaps, slot: Slot, miss: Label) -> Hit {
+    hashed_in(a, control, set, slot, miss)
+}
+
+/// The key of an address in a `host` set, and of an address by which a limit is kept, where no bits
+/// are left out.
+pub fn host_key(a: &mut Assembler, family: Family, slot: AddressSlot) {
+    match family {
+        Family::V4 => {
+            slot.addr.load(a, R1);
+            a.store(Size::W, COPY.at(0), R1).store(Size::W, COPY.at(4), 0);
+            a.store(Size::D, COPY.at(8), 0);
+        }
+        Family::V6 => {
+            for half in [0, 8] {
+                a.load(Size::D, R1, slot.addr.at(half)).store(Size::D, COPY.at(half), R1);
+            }
+        }
+    }
+    a.store(Size::W, COPY.at(host::VERSION), version(family));
+}
+
+/// The version of IP.
+pub const fn version(family: Family) -> i32 {
+    match family {
+        Family::V4 => 4,
+        Family::V6 => 6,
+    }
+}
+
+/// Looks a key up in a set that is a hash.
+fn hashed_in(a: &mut Assembler, control: MapId, set: &SetMaps, slot: Slot, miss: Label) -> Hit {
     let hit = a.label("in set");
     look_up(a, set.maps[0], slot);
     a.jump_if(R0, Cond::Eq, 0, miss);

@@ -2,13 +2,15 @@
 //!
 //! Whoever decides names its row and goes to the label of its verdict, or of the change of the packet
 //! that comes before it. In shadow mode what drops, sends away or changes is counted in the second
-//! half of the rows, and the packet passes as it is. Per-CPU counters need no atomics: XDP programs
+//! half of the rows, and the packet passes as it is. What passes, for whatever reason, goes out by one
+//! way, behind the counting. Per-CPU counters need no atomics: XDP programs
 //! of one CPU do not interrupt each other.
 
 use palisade_asm::{Assembler, Cond, Label, Note, R0, R1, Size};
 
 use super::action::{Block, Changes};
 use super::frame::{KEY, LEN, MODE, ROW, VERDICT};
+use super::next::WayOut;
 use super::rules::Maps;
 use super::sets::look_up;
 use crate::plan::{Mode, Plan, RowId};
@@ -22,15 +24,16 @@ pub struct Ends<'a> {
     pass: Label,
     malformed: [Label; Flaw::ALL.len()],
     changes: Changes,
+    way_out: WayOut,
 }
 
 impl<'a> Ends<'a> {
     /// Labels for the ends of the program of `plan`.
-    pub fn new(a: &mut Assembler, plan: &'a Plan<'a>) -> Self {
+    pub fn new(a: &mut Assembler, plan: &'a Plan<'a>, way_out: WayOut) -> Self {
         let malformed = Flaw::ALL.map(|flaw| a.label(flaw.name()));
         let (abort, drop, pass) = (a.label("abort"), a.label("drop"), a.label("pass"));
         let changes = Changes::new(a, plan);
-        Self { plan, abort, drop, pass, malformed, changes }
+        Self { plan, abort, drop, pass, malformed, changes, way_out }
     }
 
     /// Where packets with a flaw go.
@@ -85,7 +88,7 @@ impl<'a> Ends<'a> {
             a.note(Note::new(block.to_string())).place(block.label);
             a.jump_if(MODE, Cond::Ne, mode(Mode::Enforce), shadow);
             counted(a, maps);
-            block.emit(a, self.plan, maps.outlets);
+            block.emit(a, self.plan, maps.outlets, self.way_out);
         }
         if !changes.is_empty() {
             a.note(Note::new("verdict"));
@@ -94,12 +97,15 @@ impl<'a> Ends<'a> {
             a.place(shadow);
             a.add(ROW, enforced(self.plan));
         }
-        a.place(self.pass).mov(VERDICT, Verdict::Pass.code());
-        if denies {
-            a.jump(count);
-        } else {
-            counted(a, maps);
-            a.mov(R0, VERDICT).exit();
+        a.place(self.pass);
+        match self.way_out {
+            WayOut::Stack if denies => {
+                a.mov(VERDICT, Verdict::Pass.code()).jump(count);
+            }
+            WayOut::Stack | WayOut::Slot { .. } => {
+                counted(a, maps);
+                self.way_out.pass(a);
+            }
         }
     }
 }

@@ -117,7 +117,7 @@ fn kind(reader: &mut Reader<'_>, mistakes: &mut Mistakes) -> Step<Stated> {
         .into_iter()
         .find(|k| matches!(&value.what, What::Text(word) if *word == k.word()));
     if kind.is_none() {
-        let wrong = "sets that can be imported are of type `net`, `service` or `mac`";
+        let wrong = "sets that can be imported are of type `net`, `service`, `mac` or `host`";
         mistakes.add(Diagnostic::new(value.span, wrong))?;
     }
     Ok(kind)
@@ -208,7 +208,7 @@ fn item(reader: &mut Reader<'_>, kind: Stated, mistakes: &mut Mistakes) -> Step<
         Err(mistake) => return mistakes.add(mistake).map(|()| None),
     };
     match kind {
-        Some(kind) if kind != item.kind() => {
+        Some(kind) if !kind.takes(&item) => {
             let wrong = format!("`{item}` does not fit into a set of type `{}`", kind.word());
             mistakes.add(Diagnostic::new(at..at + text.len(), wrong)).map(|()| None)
         }

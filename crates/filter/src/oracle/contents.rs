@@ -5,6 +5,7 @@
 
 use std::net::IpAddr;
 
+use super::Bans;
 use crate::policy::{Policy, Protocol, Set, SetId};
 use crate::value::{AddressRange, Addresses, Item, Mac, PortRange, Ports, Service, Transport};
 
@@ -19,6 +20,13 @@ pub trait Contents {
     /// Whether a `mac` set has an entry.
     fn has_mac(&self, set: SetId, mac: Mac) -> bool;
 
+    /// Puts an address into a set until a time, in nanoseconds: where nothing comes of that, it is for
+    /// a policy that bans nobody.
+    fn ban(&mut self, _set: SetId, _addr: IpAddr, _until: u64) {}
+
+    /// What time it is, in nanoseconds, for those who were banned.
+    fn set_now(&mut self, _nanoseconds: u64) {}
+
     /// Some entries of a set, to make frames of: where it has none, none.
     fn some_items(&self, _set: SetId) -> Vec<Item> {
         Vec::new()
@@ -29,6 +37,7 @@ pub trait Contents {
 #[derive(Clone, Debug)]
 pub struct Declared {
     sets: Vec<Lists>,
+    bans: Bans,
 }
 
 #[derive(Clone, Debug)]
@@ -62,13 +71,22 @@ impl Declared {
         mut more: impl FnMut(&Set) -> I,
     ) -> Self {
         let lists = |set: &Set| Lists::of(set.elements.iter().copied().chain(more(set)).collect());
-        Self { sets: policy.sets().iter().map(lists).collect() }
+        Self { sets: policy.sets().iter().map(lists).collect(), bans: Bans::default() }
     }
 }
 
 impl Contents for Declared {
     fn has_address(&self, set: SetId, addr: IpAddr) -> bool {
-        self.sets.get(set.index()).is_some_and(|lists| lists.addresses.contains(addr))
+        let declared = self.sets.get(set.index());
+        declared.is_some_and(|lists| lists.addresses.contains(addr)) || self.bans.has(set, addr)
+    }
+
+    fn ban(&mut self, set: SetId, addr: IpAddr, until: u64) {
+        self.bans.ban(set, addr, until);
+    }
+
+    fn set_now(&mut self, nanoseconds: u64) {
+        self.bans.set_now(nanoseconds);
     }
 
     fn has_service(&self, set: SetId, protocol: Protocol, port: u16) -> bool {

@@ -80,6 +80,8 @@ pub(super) struct Facts {
     pub ip: Option<Ip>,
     /// The receive queue that it came in on.
     pub queue: u32,
+    /// How long the frame is.
+    pub length: usize,
     /// How many bytes of the frame were looked at: what stands behind them makes no difference.
     pub seen: usize,
 }
@@ -121,7 +123,7 @@ impl Facts {
 
 /// What can be known of a frame, and what ended the reading before the end.
 pub(super) fn read(frame: &[u8]) -> (Facts, Option<Flaw>) {
-    let mut facts = Facts::default();
+    let mut facts = Facts { length: frame.len(), ..Facts::default() };
     let flaw = ethernet(frame, &mut facts).err();
     (facts, flaw)
 }

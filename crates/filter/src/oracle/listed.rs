@@ -73,7 +73,8 @@ impl Listed {
 
     /// The longest prefix of a set that holds an address.
     pub fn prefix(&self, set: SetId, addr: IpAddr) -> Option<Prefix> {
-        self.around(set, addr).max_by_key(Prefix::len)
+        let listed = self.around(set, addr).max_by_key(Prefix::len);
+        listed.or_else(|| self.has_address(set, addr).then(|| Prefix::host(addr)))
     }
 
     /// The entry of a set that has a destination port of a protocol.
@@ -115,6 +116,14 @@ fn transport(protocol: Protocol) -> Option<Transport> {
 impl Contents for Listed {
     fn has_address(&self, set: SetId, addr: IpAddr) -> bool {
         self.quick.has_address(set, addr)
+    }
+
+    fn ban(&mut self, set: SetId, addr: IpAddr, until: u64) {
+        self.quick.ban(set, addr, until);
+    }
+
+    fn set_now(&mut self, nanoseconds: u64) {
+        self.quick.set_now(nanoseconds);
     }
 
     fn has_service(&self, set: SetId, protocol: Protocol, port: u16) -> bool {

@@ -5,16 +5,19 @@
 //! where both give a frame the same end, two readings of the language agree.
 //!
 //! Frames may have any length, from no byte on, and are in one piece. Neither the mode of the
-//! filter nor the time of entries is known here.
+//! filter nor the time of entries is known here. What limits have seen before is for the caller to
+//! keep: [`Limits`]. Where nothing is kept, each frame is the first.
 
 #[cfg(test)]
 mod arbitrary;
+mod ban;
 mod change;
 mod compose;
 mod contents;
 mod expect;
 mod frame;
 mod layers;
+mod limit;
 mod listed;
 mod reach;
 mod sighting;
@@ -26,13 +29,15 @@ mod words;
 
 use crate::policy::{Fallback, Flaw, Match, Policy, Rule, Verdict};
 
-pub use change::{changed, frame_out, outlet};
+pub use ban::{Bans, banned};
+pub use change::{change_of, changed, frame_out, outlet};
 pub use contents::{Contents, Declared};
 pub use expect::{arp_request, expected_frame, neighbour_solicitation, session_frame};
 pub use layers::Layer;
+pub use limit::Limits;
 pub use listed::Listed;
 pub use sighting::Sighting;
-pub use trace::{Answer, Minded, Question, Trace};
+pub use trace::{Answer, Minded, Question, Standing, Trace};
 pub use witness::{proves, witnesses};
 pub use words::{WordsError, frame_of_words};
 
@@ -80,6 +85,9 @@ pub struct Decision {
     /// The rules that report the frame, the deciding one last, by their places in
     /// [`Policy::rules`]: as far as it is their turn and the rate allows.
     pub reported: Vec<usize>,
+    /// The rules with a limit whose terms the frame matches and whose limit it is under, by their
+    /// places in [`Policy::rules`].
+    pub under: Vec<usize>,
     /// The line that decides; `None` where the language itself does.
     pub line: Option<u32>,
 }
@@ -116,14 +124,24 @@ impl Reading {
         self.facts.seen
     }
 
-    /// What becomes of the frame while the sets hold `contents`.
+    /// What becomes of the frame while the sets hold `contents`, if it is the first one.
     pub fn decide(&self, policy: &Policy, contents: &impl Contents) -> Decision {
+        self.decide_after(policy, contents, &mut Limits::default())
+    }
+
+    /// What becomes of the frame while the sets hold `contents`, after all that the limits have seen.
+    pub fn decide_after(
+        &self,
+        policy: &Policy,
+        contents: &impl Contents,
+        limits: &mut Limits,
+    ) -> Decision {
         match self.asked(policy) {
             Asked::Malformed(flaw) => {
-                fallback(Decider::Malformed(flaw), policy.malformed(), Vec::new(), Vec::new())
+                Met::default().fallback(Decider::Malformed(flaw), policy.malformed())
             }
-            Asked::All => first_match(policy, contents, &self.facts, statements(policy)),
-            Asked::About(about) => first_match(policy, contents, &self.facts, about),
+            Asked::All => first_match(policy, contents, &self.facts, statements(policy), limits),
+            Asked::About(about) => first_match(policy, contents, &self.facts, about, limits),
         }
     }
 
@@ -177,42 +195,54 @@ fn statements(policy: &Policy) -> impl Iterator<Item = Statement<'_>> {
     keeps.chain(rules)
 }
 
+/// The rules that a frame has met without being decided.
+#[derive(Default)]
+struct Met {
+    counted: Vec<usize>,
+    reported: Vec<usize>,
+    under: Vec<usize>,
+}
+
 fn first_match<'a>(
     policy: &Policy,
     contents: &impl Contents,
     facts: &Facts,
     statements: impl IntoIterator<Item = Statement<'a>>,
+    limits: &mut Limits,
 ) -> Decision {
-    let (mut counted, mut reported) = (Vec::new(), Vec::new());
+    let mut met = Met::default();
     for (decider, rule) in statements {
         if !terms::holds(&rule.matching, facts, contents) {
             continue;
         }
+        if let (Some(limit), Decider::Rule(at)) = (&rule.limit, decider)
+            && !limits.is_over(at, limit, facts)
+        {
+            met.under.push(at);
+            continue;
+        }
         if let (Some(_), Decider::Rule(at)) = (rule.report, decider) {
-            reported.push(at);
+            met.reported.push(at);
         }
         match (rule.action.verdict(), decider) {
-            (Some(verdict), _) => {
-                let line = Some(rule.line);
-                return Decision { decider, verdict, counted, reported, line };
-            }
-            (None, Decider::Rule(at)) => counted.push(at),
+            (Some(verdict), _) => return met.decided(decider, verdict, Some(rule.line)),
+            (None, Decider::Rule(at)) => met.counted.push(at),
             (None, _) => {}
         }
     }
     match policy.fragment() {
-        Some(fragment) if facts.is_later_fragment() => {
-            fallback(Decider::Fragment, fragment, counted, reported)
-        }
-        _ => fallback(Decider::Default, policy.default(), counted, reported),
+        Some(fragment) if facts.is_later_fragment() => met.fallback(Decider::Fragment, fragment),
+        _ => met.fallback(Decider::Default, policy.default()),
     }
 }
 
-fn fallback(
-    decider: Decider,
-    fallback: Fallback,
-    counted: Vec<usize>,
-    reported: Vec<usize>,
-) -> Decision {
-    Decision { decider, verdict: fallback.verdict, counted, reported, line: fallback.line }
+impl Met {
+    fn decided(self, decider: Decider, verdict: Verdict, line: Option<u32>) -> Decision {
+        let Self { counted, reported, under } = self;
+        Decision { decider, verdict, counted, reported, under, line }
+    }
+
+    fn fallback(self, decider: Decider, fallback: Fallback) -> Decision {
+        self.decided(decider, fallback.verdict, fallback.line)
+    }
 }

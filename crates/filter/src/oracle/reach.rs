@@ -8,7 +8,7 @@
 use super::frame::{ARP, IP4, IP6, Kind};
 use super::terms::all_terms;
 use super::{Statement, statements};
-use crate::policy::{Match, Policy, Protocol, Quantity, Relation, Test};
+use crate::policy::{LimitKey, Match, Policy, Protocol, Quantity, Relation, Rule, Test};
 use crate::value::Family;
 
 /// How far headers are looked into.
@@ -48,7 +48,7 @@ impl<'a> Reach<'a> {
             if answer != Some(false) {
                 about.push(statement);
             }
-            if answer == Some(true) && rule.action.verdict().is_some() {
+            if answer == Some(true) && rule.ends() {
                 break;
             }
         }
@@ -64,8 +64,9 @@ fn depth(policy: &Policy, kind: Kind, statements: &[Statement<'_>]) -> Depth {
     if policy.fragment().is_some() {
         return Depth::Transport;
     }
-    // A report tells of addresses, protocol and ports.
-    if statements.iter().any(|(_, rule)| rule.report.is_some()) {
+    // A report tells of addresses, protocol and ports, and these tell flows apart.
+    let flow = |rule: &Rule| rule.limit.is_some_and(|limit| limit.key() == LimitKey::Flow);
+    if statements.iter().any(|(_, rule)| rule.report.is_some() || flow(rule)) {
         return Depth::Transport;
     }
     let tests = statements.iter().flat_map(|(_, rule)| rule.matching.tests());

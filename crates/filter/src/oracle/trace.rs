@@ -45,10 +45,21 @@ pub struct Question<'a> {
     pub decider: Decider,
     /// The statement.
     pub rule: &'a Rule,
-    /// Whether it matches.
+    /// Whether its terms match.
     pub holds: bool,
+    /// Whether the frame is over its limit, where it has one and its terms match.
+    pub limit: Option<Standing>,
     /// Its terms, in order.
     pub answers: Vec<Answer<'a>>,
+}
+
+/// What a limit says of a frame.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Standing {
+    /// The rule leaves it alone.
+    Under,
+    /// The rule matches.
+    Over,
 }
 
 /// What became of a term.
@@ -65,9 +76,18 @@ pub struct Answer<'a> {
 }
 
 impl Reading {
-    /// How a policy judges the frame while its sets hold `contents`.
+    /// How a policy judges the frame while its sets hold `contents`, if it is the first one.
     pub fn trace<'a>(&self, policy: &'a Policy, contents: &Listed) -> Trace<'a> {
-        let decision = self.decide(policy, contents);
+        self.trace_of(policy, contents, self.decide(policy, contents))
+    }
+
+    /// How a policy came to a decision on the frame while its sets held `contents`.
+    pub fn trace_of<'a>(
+        &self,
+        policy: &'a Policy,
+        contents: &Listed,
+        decision: Decision,
+    ) -> Trace<'a> {
         let asked = self.asked(policy);
         let minded = if matches!(asked, Asked::Malformed(_)) { Minded::Yes } else { Minded::No };
         let all: Vec<Statement<'a>> = match asked {
@@ -78,7 +98,11 @@ impl Reading {
         let asker = Asker { facts: &self.facts, contents };
         let mut questions = Vec::new();
         for (decider, rule) in all {
-            questions.push(asker.question(decider, rule));
+            let mut question = asker.question(decider, rule);
+            let under = matches!(decider, Decider::Rule(at) if decision.under.contains(&at));
+            let standing = if under { Standing::Under } else { Standing::Over };
+            question.limit = (question.holds && rule.limit.is_some()).then_some(standing);
+            questions.push(question);
             if decider == decision.decider {
                 break;
             }
@@ -97,7 +121,7 @@ struct Asker<'a> {
 impl Asker<'_> {
     fn question<'a>(&self, decider: Decider, rule: &'a Rule) -> Question<'a> {
         let holds = terms::holds(&rule.matching, self.facts, self.contents);
-        Question { decider, rule, holds, answers: self.answers(&rule.matching) }
+        Question { decider, rule, holds, limit: None, answers: self.answers(&rule.matching) }
     }
 
     fn answers<'a>(&self, matching: &'a Match) -> Vec<Answer<'a>> {

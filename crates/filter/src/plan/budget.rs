@@ -62,6 +62,18 @@ pub enum PlanError {
         /// The maps of a `net` set.
         of_net: usize,
     },
+    /// A limit by key has a map of its own.
+    #[error(
+        "line {line}: `{rule}` is one rule too many with a limit by source, destination or flow; {limit} are the most"
+    )]
+    TooManyLimits {
+        /// The line of the first rule that is too much.
+        line: u32,
+        /// The rule.
+        rule: String,
+        /// The limit.
+        limit: usize,
+    },
     /// The turns of rules that report one packet of so many are in one value.
     #[error(
         "line {line}: `{rule}` is one rule too many that reports one packet of so many; {limit} are the most"
@@ -98,6 +110,10 @@ const PARSER_BRANCHES: usize = 400;
 const MOST_INSTRUCTIONS: usize = 250_000;
 /// `MAX_USED_MAPS` of the kernel.
 const MOST_MAPS: usize = 64;
+/// The most rules with limits that have a map of their own.
+const MOST_LIMITS: usize = 32;
+/// The most branches of a limit, and of a ban.
+const LIMIT_BRANCHES: usize = 5;
 
 impl Plan<'_> {
     /// Refuses a policy with more maps, or with more branches on one path, than the kernel takes.
@@ -121,9 +137,15 @@ impl Plan<'_> {
 
     fn check_maps(&self) -> Result<(), PlanError> {
         let events = if self.events.is_some() { 2 } else { 0 };
-        let outlets = self.outlets.maps().len();
+        let limits = self.limits.maps().len();
+        let (beside, outlets) = (self.neighbours.maps().len(), self.outlets.maps().len());
         let tables = usize::from(!self.tables.is_empty());
-        let own = 2 + self.tenure.maps().len() + events + outlets + tables;
+        let own = 2 + beside + events + outlets + limits + tables;
+        if let Some(row) = self.limits.keyed().nth(MOST_LIMITS) {
+            let Rule { line, text, .. } = self.rule_of(row);
+            let (line, rule) = (*line, shortened(text));
+            return Err(PlanError::TooManyLimits { line, rule, limit: MOST_LIMITS });
+        }
         let mut left = MOST_MAPS - own;
         for set in self.policy.sets() {
             left = left.checked_sub(structure::looked_at(set)).ok_or_else(|| {
@@ -179,7 +201,10 @@ impl Plan<'_> {
             match node {
                 Node::Rule(step) => {
                     let report = step.report.map_or(0, |report| self.branches_of(report));
-                    take(left, branches(&step.conds) + report, step.row)?;
+                    let limits = usize::from(step.limit.is_some());
+                    let bans = usize::from(step.action.ban().is_some());
+                    let more = report + (limits + bans) * LIMIT_BRANCHES;
+                    take(left, branches(&step.conds) + more, step.row)?;
                 }
                 Node::Under(cond, nodes) => {
                     take(left, Price::of(cond).branches, node.first_row())?;

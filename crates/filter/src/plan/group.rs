@@ -252,7 +252,9 @@ fn keyed(step: &Step, key: Key) -> Option<(&Cond, Keyed)> {
 /// The longest run that the first step begins, if it is worth a table.
 fn run(steps: &[Step]) -> Option<Run> {
     let first = steps.first()?;
-    if first.action == Action::Count || first.report.is_some() {
+    // Each of them does something of its own with its packets.
+    let alone = matches!(first.action, Action::Count | Action::Ban(_));
+    if alone || first.report.is_some() || first.limit.is_some() {
         return None;
     }
     let keys = first.conds.iter().filter_map(|cond| Some(Keyed::of_cond(cond)?.key));
@@ -263,7 +265,7 @@ fn run(steps: &[Step]) -> Option<Run> {
         for step in steps {
             match keyed(step, key) {
                 Some((cond, more))
-                    if (&step.action, step.report) == (&first.action, None)
+                    if (&step.action, step.report, step.limit) == (&first.action, None, None)
                         && others(first, own).eq(others(step, cond)) =>
                 {
                     len += 1;

@@ -9,7 +9,9 @@ mod control;
 mod events;
 mod group;
 mod imply;
+mod limits;
 mod mode;
+mod next;
 mod outlets;
 mod overlay;
 mod price;
@@ -26,7 +28,7 @@ use std::collections::HashMap;
 use palisade_asm::btf::MapLayout;
 use palisade_asm::{MapDecl, MapFlags, MapKind};
 
-use crate::policy::{Change, Class, Lane, Policy, Rule, Test};
+use crate::policy::{Change, Class, Lane, Limit, Policy, Rule, Test};
 use crate::structure::{self, HITS_SIZE};
 use crate::{Dead, Filling};
 
@@ -37,7 +39,9 @@ pub use events::{
 };
 use group::{Collected, group, remember};
 pub use group::{Key, MOST_REMEMBERED, Node};
+pub use limits::{Cost, LIMITS, LimitPlace, Limits, PRICE_BITS, UNIT_BITS, room};
 pub use mode::Mode;
+pub use next::{Neighbours, Next, SLOT};
 pub use outlets::{DEVICES, Outlets, SOCKETS};
 pub use reduce::Cond;
 pub(crate) use rows::FIRST_RULE;
@@ -58,7 +62,7 @@ pub struct LaneWay {
     pub nodes: Vec<Node>,
     /// Whether packets get past the last node.
     pub open: Open,
-    /// The class of its packets, where some rule reports them.
+    /// The class of its packets, where some rule reports them or tells flows apart.
     pub reported: Option<Class>,
 }
 
@@ -103,6 +107,10 @@ pub enum Asked<'a> {
     Key(Key),
     /// That it be changed.
     Change(&'a Change),
+    /// Whether it is over a limit.
+    Limit(&'a Limit),
+    /// Who sent it.
+    Source,
 }
 
 impl Node {
@@ -130,6 +138,8 @@ impl Node {
         match self {
             Self::Rule(step) => {
                 step.conds.iter().for_each(each);
+                step.limit.iter().for_each(|limit| visit(Asked::Limit(limit)));
+                step.action.ban().into_iter().for_each(|_| visit(Asked::Source));
                 step.action.change().into_iter().for_each(|change| visit(Asked::Change(change)));
             }
             Self::Under(cond, nodes) => {
@@ -159,8 +169,8 @@ pub struct Plan<'a> {
     pub policy: &'a Policy,
     /// The target.
     pub target: Target,
-    /// Whether it is on trial.
-    pub tenure: Tenure,
+    /// The programs that it hands packets to.
+    pub neighbours: Neighbours,
     /// The rows of the counters; those of shadow mode follow in the same order.
     pub rows: Vec<Row>,
     /// The way of frames of no class with a way of its own.
@@ -177,10 +187,16 @@ pub struct Plan<'a> {
     pub events: Option<Events>,
     /// Where packets are sent besides to the stack and back.
     pub outlets: Outlets,
+    /// The limits of rules.
+    pub limits: Limits,
 }
 
 /// Plans the emission of `policy` for `target`.
-pub fn plan(policy: &Policy, target: Target, tenure: Tenure) -> Result<Plan<'_>, PlanError> {
+pub fn plan(
+    policy: &Policy,
+    target: Target,
+    neighbours: Neighbours,
+) -> Result<Plan<'_>, PlanError> {
     let (mut shadows, mut tables) = (Shadows::default(), Collected::default());
     budget::too_many_sets(policy)?;
     let other = way(policy, Class::Other, &mut shadows, &mut tables);
@@ -194,16 +210,28 @@ pub fn plan(policy: &Policy, target: Target, tenure: Tenure) -> Result<Plan<'_>,
     let lists = lists(ways.iter().chain([&other]), &mut tables);
     let (rows, dead, tables) = (rows(policy), dead(policy, &shadows), tables.into_tables());
     let events = Events::of(policy, &rows);
-    let outlets = Outlets::of(policy);
-    let plan =
-        Plan { policy, target, tenure, rows, other, ways, tables, lists, dead, events, outlets };
+    let (outlets, limits) = (Outlets::of(policy), Limits::of(policy));
+    let plan = Plan {
+        policy,
+        target,
+        neighbours,
+        rows,
+        other,
+        ways,
+        tables,
+        lists,
+        dead,
+        events,
+        outlets,
+        limits,
+    };
     plan.check()?;
     Ok(plan)
 }
 
 impl Plan<'_> {
-    /// The maps of the program: control, counters, those of a trial, those of events, those of
-    /// outlets, then those of the sets in order and the one of the constant tables.
+    /// The maps of the program: control, counters, those of a trial, the slot, those of events, of
+    /// outlets and of limits, then those of the sets in order and the one of the constant tables.
     pub fn maps(&self) -> Vec<MapDecl> {
         // Twice the rows: the second half counts what would have been dropped in shadow mode.
         let rows = u32::try_from(self.rows.len() * 2).unwrap_or(u32::MAX);
@@ -217,9 +245,10 @@ impl Plan<'_> {
         };
         [Control::map(), counters]
             .into_iter()
-            .chain(self.tenure.maps())
+            .chain(self.neighbours.maps())
             .chain(self.events.iter().flat_map(Events::maps))
             .chain(self.outlets.maps())
+            .chain(self.limits.maps())
             .chain(self.policy.sets().iter().flat_map(structure::maps))
             .chain(self.tables.map())
             .collect()
@@ -232,9 +261,10 @@ impl Plan<'_> {
         [Control::layout(), counters]
             .into_iter()
             .map(Some)
-            .chain(self.tenure.layouts())
+            .chain(self.neighbours.layouts())
             .chain(self.events.iter().flat_map(Events::layouts))
             .chain(self.outlets.layouts())
+            .chain(self.limits.layouts().into_iter().map(Some))
             .chain(sets.map(Some))
             .chain(self.tables.map_layout().map(Some))
             .collect()
@@ -287,8 +317,10 @@ fn way(policy: &Policy, class: Class, shadows: &mut Shadows, tables: &mut Collec
         let (steps, open) = way::steps(&reach, *lane, shadows);
         // Pieces that no rule decides have a verdict of their own.
         let apart = *lane == Lane::LaterFragment && policy.fragment().is_some();
-        let reported = steps.iter().any(|step| step.report.is_some()).then_some(class);
-        let alike = |other: &LaneWay| reported.is_none() || told(*lane) == told(other.lanes[0]);
+        let reported = steps.iter().any(Step::tells).then_some(class);
+        let balances = |step: &Step| matches!(step.action.change(), Some(Change::Balance(_)));
+        let tells = reported.is_some() || steps.iter().any(balances);
+        let alike = |other: &LaneWay| !tells || told(*lane) == told(other.lanes[0]);
         let same = |(s, way): &&mut (Vec<Step>, LaneWay)| {
             !apart && *s == steps && way.open == open && alike(way)
         };
@@ -305,8 +337,8 @@ fn way(policy: &Policy, class: Class, shadows: &mut Shadows, tables: &mut Collec
     Way { class, depth, lanes: found.into_iter().map(|(_, way)| way).collect() }
 }
 
-/// What a report tells of a packet's transport header: lanes of which it tells other things do not
-/// share their rules.
+/// What a report tells of a packet's transport header, and what a flow is known by: lanes in which
+/// these differ do not share their rules.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Told {
     Ports,

@@ -12,7 +12,7 @@ use super::imply::{all_imply, excludes, implies, is_point};
 use super::price::Price;
 use super::reduce::{Cond, Reduced, reduce};
 use super::rows::{FIRST_RULE, RowId};
-use crate::policy::{Action, Class, Lane, Policy, Report, Rule, Test, Truth};
+use crate::policy::{Action, Class, Lane, Limit, LimitKey, Policy, Report, Rule, Test, Truth};
 
 /// How far the headers of a class are read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -36,6 +36,25 @@ pub struct Step {
     pub action: Action,
     /// What it reports.
     pub report: Option<Report>,
+    /// What it leaves alone.
+    pub limit: Option<Limit>,
+}
+
+impl Step {
+    /// Whether no packet gets past it.
+    pub fn decides_all(&self) -> bool {
+        self.conds.is_empty() && self.action.verdict().is_some() && self.limit.is_none()
+    }
+
+    /// Whether it looks at all that tells packets apart.
+    pub fn tells(&self) -> bool {
+        self.report.is_some() || tells_flows(self.limit.as_ref())
+    }
+}
+
+/// Whether a limit is by flow.
+fn tells_flows(limit: Option<&Limit>) -> bool {
+    limit.is_some_and(|limit| limit.key() == LimitKey::Flow)
 }
 
 /// Whether packets get past the last step of a way.
@@ -71,7 +90,7 @@ impl<'a> Reach<'a> {
                 continue;
             }
             rules.push((row, rule));
-            if rule.action != Action::Count && truths.all(|truth| truth == Truth::Always) {
+            if rule.ends() && truths.all(|truth| truth == Truth::Always) {
                 last = Some(row);
             }
         }
@@ -91,9 +110,10 @@ impl<'a> Reach<'a> {
             let first = truths.next();
             first == Some(Truth::Depends) || truths.any(|truth| Some(truth) != first)
         };
-        // A report tells of the transport header.
+        let tells = |rule: &Rule| rule.report.is_some() || tells_flows(rule.limit.as_ref());
+        // A report tells of the transport header, and so does the key of a flow.
         if policy.fragment().is_some()
-            || self.rules.iter().any(|(_, rule)| rule.report.is_some())
+            || self.rules.iter().any(|(_, rule)| tells(rule))
             || any(&|test| test.looks_at_layer4(self.class) && undecided(test))
         {
             Depth::Layer4
@@ -189,7 +209,7 @@ pub fn steps(reach: &Reach<'_>, lane: Lane, shadows: &mut Shadows) -> (Vec<Step>
             }
         };
         left.sort_by_cached_key(|cond| Price::of(cond).place);
-        if rule.action != Action::Count {
+        if rule.ends() {
             let rows = [by, vec![*row]].concat();
             learn(&left, &rows, &mut known);
             if left.is_empty() {
@@ -202,6 +222,7 @@ pub fn steps(reach: &Reach<'_>, lane: Lane, shadows: &mut Shadows) -> (Vec<Step>
             row: *row,
             action: rule.action.clone(),
             report: rule.report,
+            limit: rule.limit,
         });
     }
     (steps, if closed.is_some() { Open::No } else { Open::Yes })

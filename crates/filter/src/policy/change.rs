@@ -7,8 +7,11 @@
 use std::fmt::{self, Display, Formatter};
 use std::net::IpAddr;
 
-use super::{End, Match, Protocol, Redirect, Tag, Term, Test, Verdict};
-use crate::value::{AddressRange, Family};
+use super::{
+    Balance, Choice, End, Match, Protocol, Quantity, Redirect, Relation, Tag, Term, Test, Tunnel,
+    Verdict,
+};
+use crate::value::{AddressRange, Family, Mac, Prefix};
 
 /// What is done to a packet.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -27,6 +30,10 @@ pub enum Change {
     Redirect(Redirect),
     /// Given to the AF_XDP socket of its receive queue; those of this queue alone, where one is given.
     Deliver(Option<u16>),
+    /// Its destination becomes one of some backends, and it is sent back.
+    Balance(Balance),
+    /// It is put behind another IP header, and sent back.
+    Tunnel(Tunnel),
 }
 
 /// What is replaced; the addresses are of one family, and something is there.
@@ -67,7 +74,7 @@ impl Change {
     /// The verdict behind it.
     pub const fn verdict(&self) -> Verdict {
         match self {
-            Self::Reflect | Self::Reply => Verdict::Tx,
+            Self::Reflect | Self::Reply | Self::Balance(_) | Self::Tunnel(_) => Verdict::Tx,
             Self::Rewrite(_) | Self::Pop | Self::Push(_) => Verdict::Pass,
             Self::Redirect(_) | Self::Deliver(_) => Verdict::Redirect,
         }
@@ -82,6 +89,8 @@ impl Change {
             Self::Pop | Self::Push(_) => "vlan",
             Self::Redirect(_) => "redirect",
             Self::Deliver(_) => "deliver",
+            Self::Balance(_) => "balance",
+            Self::Tunnel(_) => "tunnel",
         }
     }
 
@@ -96,11 +105,32 @@ impl Change {
                 queue.iter().map(|queue| Term::Test(Test::Queue(*queue))).collect()
             }
             Self::Push(_) | Self::Redirect(_) => Vec::new(),
+            Self::Balance(balance) => balanced(balance.family()),
+            Self::Tunnel(tunnel) => tunnelled(tunnel),
+        }
+    }
+
+    /// How many things it may make of one packet, one after the other: by how many packets its rule
+    /// has decided before.
+    pub fn turns(&self) -> u64 {
+        match self {
+            Self::Balance(balance) if balance.choice() == Choice::Turns => {
+                balance.backends().len() as u64
+            }
+            Self::Balance(_)
+            | Self::Reflect
+            | Self::Reply
+            | Self::Rewrite(_)
+            | Self::Pop
+            | Self::Push(_)
+            | Self::Redirect(_)
+            | Self::Deliver(_)
+            | Self::Tunnel(_) => 1,
         }
     }
 
     /// Which packets it is for, for messages.
-    pub const fn about(&self) -> &'static str {
+    pub fn about(&self) -> &'static str {
         match self {
             Self::Reflect => "frames between two stations",
             Self::Reply => "ICMP and ICMPv6 echo requests that are no fragments",
@@ -112,6 +142,13 @@ impl Change {
             Self::Pop => "frames with a VLAN tag",
             Self::Deliver(Some(_)) => "frames that come in on that queue",
             Self::Push(_) | Self::Redirect(_) | Self::Deliver(None) => "all frames",
+            Self::Tunnel(_) => "IP packets without a VLAN tag that fit into the tunnel",
+            Self::Balance(balance) => match balance.family() {
+                Family::V4 => "TCP, UDP and ICMP packets over IPv4 between two stations",
+                Family::V6 => {
+                    "TCP, UDP and ICMPv6 packets and fragments over IPv6 between two stations"
+                }
+            },
         }
     }
 }
@@ -147,6 +184,37 @@ fn rewritten(rewrite: Rewrite) -> Vec<Term> {
     family.into_iter().chain(others).collect()
 }
 
+/// Of IPv6, a later fragment has no protocol that could be believed.
+fn balanced(family: Family) -> Vec<Term> {
+    let of_family = match family {
+        Family::V4 => vec![Test::Icmp],
+        Family::V6 => vec![Test::Icmp6, Test::Fragment],
+    };
+    let protocols = [Protocol::TCP, Protocol::UDP].map(Test::Protocol).into_iter();
+    let mut terms = vec![Term::Test(Test::Family(family))];
+    terms.push(any(protocols.chain(of_family).map(|one| vec![one])));
+    terms.extend(unicast());
+    terms
+}
+
+/// What is too long stays as it is, for others to answer; so does what has tags.
+fn tunnelled(tunnel: &Tunnel) -> Vec<Term> {
+    let fits = Test::Number(Quantity::Length, Relation::Below, tunnel.longest() + 1);
+    let destination = Test::Unicast(End::Destination);
+    vec![Term::Test(fits), not(Test::Tagged(Tag::Outer)), Term::Test(destination)]
+}
+
+/// Whether an address is one that a single host has, and not only for itself.
+pub fn is_of_a_host(addr: IpAddr) -> bool {
+    let unanswered = UNANSWERED.map(|text| text.parse::<Prefix>().expect("a prefix"));
+    !unanswered.iter().any(|prefix| prefix.contains(addr))
+}
+
+/// Whether an Ethernet address is that of one station.
+pub fn is_of_a_station(mac: Mac) -> bool {
+    mac.0[0] & 1 == 0 && mac.0 != [0; 6]
+}
+
 fn not(test: Test) -> Term {
     Term::Not(Box::new(Term::Test(test)))
 }
@@ -167,6 +235,8 @@ impl Display for Change {
             Self::Redirect(redirect) => redirect.fmt(f),
             Self::Deliver(Some(queue)) => write!(f, " {queue}"),
             Self::Deliver(None) => Ok(()),
+            Self::Balance(balance) => balance.fmt(f),
+            Self::Tunnel(tunnel) => tunnel.fmt(f),
         }
     }
 }

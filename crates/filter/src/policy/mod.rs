@@ -4,25 +4,32 @@
 //! is declared and of the kind the rule needs, a set's elements are of its kind, and there is
 //! exactly one default. Rules keep the order of the text, because the first match wins.
 
+mod balance;
 mod change;
 mod flaw;
+mod limit;
 mod outlet;
 mod report;
 mod term;
 mod truth;
+mod tunnel;
 
 use std::fmt;
 use std::net::IpAddr;
 use std::ops::Range;
 
+pub use balance::{Backend, Balance, Choice, Unfit};
 pub use change::{Change, REPLY_HOPS, Rewrite};
+pub(crate) use change::{is_of_a_host, is_of_a_station};
 pub use flaw::Flaw;
+pub use limit::{BITS, BurstTooLong, Every, Limit, LimitKey, Prefixes, Rate, can_be, of_ip};
 pub use outlet::{Outlet, QUEUES, Redirect};
 pub use report::{EventRate, Report};
 pub use term::{
     Contradiction, End, Match, Protocol, Quantity, Relation, TCP_FLAGS, Tag, TcpFlags, Term, Test,
 };
 pub use truth::{Class, Lane, Truth};
+pub use tunnel::{NoTunnel, Tunnel};
 
 use crate::value::{Item, Name, SetKind, Timeout};
 
@@ -87,13 +94,24 @@ pub enum Action {
     Count,
     /// Changes them, and passes them or sends them back or elsewhere.
     Change(Change),
+    /// Drops them, and puts their source into a set.
+    Ban(Ban),
+}
+
+/// Where sources are put, and for how long.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Ban {
+    /// A `host` set.
+    pub set: SetId,
+    /// How long a source stays there.
+    pub time: Timeout,
 }
 
 impl Action {
     /// The verdict that it gives; none where the next rule goes on.
     pub const fn verdict(&self) -> Option<Verdict> {
         match self {
-            Self::Drop => Some(Verdict::Drop),
+            Self::Drop | Self::Ban(_) => Some(Verdict::Drop),
             Self::Pass => Some(Verdict::Pass),
             Self::Abort => Some(Verdict::Aborted),
             Self::Count => None,
@@ -109,24 +127,34 @@ impl Action {
             Self::Abort => "abort",
             Self::Count => "count",
             Self::Change(change) => change.word(),
+            Self::Ban(_) => "ban",
         }
     }
 
     /// What it does to the packet.
     pub const fn change(&self) -> Option<&Change> {
         match self {
-            Self::Drop | Self::Pass | Self::Abort | Self::Count => None,
+            Self::Drop | Self::Pass | Self::Abort | Self::Count | Self::Ban(_) => None,
             Self::Change(change) => Some(change),
+        }
+    }
+
+    /// Into which set it puts the source of the packet.
+    pub const fn ban(&self) -> Option<&Ban> {
+        match self {
+            Self::Drop | Self::Pass | Self::Abort | Self::Count | Self::Change(_) => None,
+            Self::Ban(ban) => Some(ban),
         }
     }
 }
 
-/// As a statement begins with it.
+/// As a statement begins with it, but for the name of a set.
 impl fmt::Display for Action {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Change(change) => change.fmt(f),
             Self::Drop | Self::Pass | Self::Abort | Self::Count => f.write_str(self.word()),
+            Self::Ban(ban) => write!(f, "ban {}", ban.time),
         }
     }
 }
@@ -188,6 +216,8 @@ pub struct Rule {
     pub action: Action,
     /// What it reports of its packets: a rule that only reports counts besides.
     pub report: Option<Report>,
+    /// What it leaves alone: it is about packets over the limit.
+    pub limit: Option<Limit>,
     /// Which packets it is about.
     pub matching: Match,
     /// What the author calls it.
@@ -199,10 +229,17 @@ pub struct Rule {
 }
 
 impl Rule {
-    /// The terms that the action does not imply.
+    /// The terms that neither action nor limit implies.
     pub fn own_terms(&self) -> impl Iterator<Item = &Term> {
-        let implied = self.action.change().map(Change::implied).unwrap_or_default();
+        let mut implied = self.action.change().map(Change::implied).unwrap_or_default();
+        implied.extend(self.limit.iter().flat_map(Limit::implied));
+        implied.extend(self.action.ban().map(|_| of_ip()));
         self.matching.terms().iter().filter(move |term| !implied.contains(term))
+    }
+
+    /// Whether no packet that its terms match meets another rule.
+    pub const fn ends(&self) -> bool {
+        self.action.verdict().is_some() && self.limit.is_none()
     }
 }
 

@@ -32,7 +32,13 @@ impl Change {
         match self {
             Self::Redirect(redirect) => Some(Outlet::Device(&redirect.device)),
             Self::Deliver(_) => Some(Outlet::Socket),
-            Self::Reflect | Self::Reply | Self::Rewrite(_) | Self::Pop | Self::Push(_) => None,
+            Self::Reflect
+            | Self::Reply
+            | Self::Rewrite(_)
+            | Self::Pop
+            | Self::Push(_)
+            | Self::Balance(_)
+            | Self::Tunnel(_) => None,
         }
     }
 }

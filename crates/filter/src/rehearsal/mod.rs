@@ -26,10 +26,15 @@ pub use fault::{Fault, Unready};
 pub use reports::{Reporting, Reports, Told};
 pub use sent::Sending;
 
+/// Nanoseconds from frame to frame, where nothing else is said.
+const PACE: u64 = 1000;
+
 /// Packets and bytes.
 pub type Hits = [u64; 2];
 
-/// A program with its maps, ready for frames. Its clock stands still unless it is set.
+/// A program with its maps, ready for frames. The clock by which entries end stands still unless it is
+/// set; that of limits goes on by a microsecond with each frame, too little for any frame to be there
+/// before the one ahead of it has come in at the fastest rate.
 #[derive(Clone, Debug)]
 pub struct Rehearsal {
     vm: Vm,
@@ -63,6 +68,8 @@ pub struct Rehearsed {
     pub changed: Option<Vec<u8>>,
     /// What was reported of it.
     pub told: Told,
+    /// How many packets the row had counted before.
+    pub turn: u64,
     /// How many instructions were executed.
     pub steps: u64,
 }
@@ -129,9 +136,16 @@ impl Rehearsal {
         Ok(())
     }
 
-    /// What time it is, in nanoseconds of the clock by which entries end; 0 at first.
+    /// What time it is, in nanoseconds of the clock by which entries end and limits are kept; 0 at
+    /// first.
     pub fn set_now(&mut self, nanoseconds: u64) {
         self.world.jiffies = nanoseconds;
+        self.set_limit_clock(nanoseconds);
+    }
+
+    /// What time it is by the clock by which limits are kept, whatever it is for entries.
+    pub fn set_limit_clock(&mut self, nanoseconds: u64) {
+        self.world.monotonic = nanoseconds;
     }
 
     /// On which receive queue frames come in; the first one unless this is said.
@@ -189,6 +203,7 @@ impl Rehearsal {
         frame: &[u8],
         outcome: Result<palisade_asm::vm::Outcome, Box<Trap>>,
     ) -> Result<Rehearsed, Fault> {
+        self.world.monotonic = self.world.monotonic.wrapping_add(PACE);
         // Also behind a trap, so that the next frame is not taken for this one.
         let grown = self.counters.grown(&mut self.vm);
         let told = self.reports.as_mut().map(|reports| reports.told(&mut self.vm));
@@ -200,18 +215,24 @@ impl Rehearsal {
         let first = frame.len().min(Packet::FIRST);
         let counted = grown?.decided(first as u64..=frame.len() as u64)?;
         let counters::Counted { row, half, counted, bytes } = counted;
+        let turn = self.counters.total(row, half)[0].wrapping_sub(1);
         let change = self.rows[row.index()].change.as_ref().filter(|_| half == Half::Enforced);
         if !self.sending.is_right(&outcome, self.world.queue, change) {
             return Err(Fault::Sent(outcome.effects.redirect));
         }
-        let changed = self.changed(frame, change)?;
-        let told = told.transpose()?.unwrap_or_default();
-        Ok(Rehearsed { verdict, row, half, counted, bytes, changed, told, steps: outcome.steps })
+        let changed = self.changed(frame, change, turn)?;
+        let (told, steps) = (told.transpose()?.unwrap_or_default(), outcome.steps);
+        Ok(Rehearsed { verdict, row, half, counted, bytes, changed, told, turn, steps })
     }
 
     /// What a frame has become, if it is what its change makes of it by the oracle.
-    fn changed(&self, frame: &[u8], change: Option<&Change>) -> Result<Option<Vec<u8>>, Fault> {
-        let expected = change.map(|change| oracle::changed(change, frame));
+    fn changed(
+        &self,
+        frame: &[u8],
+        change: Option<&Change>,
+        turn: u64,
+    ) -> Result<Option<Vec<u8>>, Fault> {
+        let expected = change.map(|change| oracle::changed(change, frame, turn));
         let wanted = expected.as_deref().unwrap_or(frame);
         let first = self.packet.first();
         if self.packet.metadata().is_empty()

@@ -65,7 +65,7 @@ impl Contents {
     /// Adds entries; one that is there gets the new time. The error leaves the set as it was.
     pub fn insert(&mut self, more: impl IntoIterator<Item = (Item, u64)>) -> Result<(), NotTaken> {
         let (kind, more) = (self.set.kind, BTreeMap::from_iter(more));
-        if let Some(item) = more.keys().find(|item| item.kind() != kind) {
+        if let Some(item) = more.keys().find(|item| !kind.takes(item)) {
             return Err(NotTaken::Kind { item: *item, kind });
         }
         let new = more.keys().filter(|item| !self.entries.contains_key(item)).count();
@@ -93,7 +93,8 @@ impl Contents {
         Ok(match self.set.kind {
             SetKind::Net => self.net(order)?,
             SetKind::Service => self.services(order),
-            SetKind::Mac => self.macs(order),
+            SetKind::Mac => self.hashed(mac, order),
+            SetKind::Host => self.hashed(|entry| host(entry, order), order),
         })
     }
 
@@ -116,6 +117,9 @@ impl Contents {
     pub fn counters(&self, item: &Item, order: ByteOrder) -> Option<(usize, Vec<u8>)> {
         self.entries.get(item)?;
         Some(match item {
+            Item::Net(prefix) if self.set.kind == SetKind::Host => {
+                (0, super::host::key(prefix.addr(), order).to_vec())
+            }
             Item::Net(_) => {
                 if self.set.counters == EntryCounters::Off {
                     return None;
@@ -165,12 +169,17 @@ impl Contents {
         Ok(writes.collect())
     }
 
-    fn macs(&self, order: ByteOrder) -> Vec<Write> {
-        let all: Vec<([u8; 6], u64)> = self.entries.iter().filter_map(mac).collect();
+    /// The entries of a set that is a hash, by what their keys are.
+    fn hashed<const N: usize>(
+        &self,
+        key: impl Fn((&Item, &u64)) -> Option<([u8; N], u64)>,
+        order: ByteOrder,
+    ) -> Vec<Write> {
+        let all: Vec<([u8; N], u64)> = self.entries.iter().filter_map(key).collect();
         let mut writes = vec![self.fill(1, [&all], order)];
-        writes.extend(all.into_iter().map(|(addr, ends)| Write {
+        writes.extend(all.into_iter().map(|(key, ends)| Write {
             map: 0,
-            key: addr.to_vec(),
+            key: key.to_vec(),
             value: entry(0, ends, ends, order),
         }));
         writes
@@ -222,6 +231,16 @@ fn mac((item, ends): (&Item, &u64)) -> Option<([u8; 6], u64)> {
     match item {
         Item::Mac(Mac(addr)) => Some((*addr, *ends)),
         Item::Net(_) | Item::Service(_) => None,
+    }
+}
+
+fn host(
+    (item, ends): (&Item, &u64),
+    order: ByteOrder,
+) -> Option<([u8; super::host::KEY_SIZE as usize], u64)> {
+    match item {
+        Item::Net(prefix) => Some((super::host::key(prefix.addr(), order), *ends)),
+        Item::Service(_) | Item::Mac(_) => None,
     }
 }
 

@@ -19,7 +19,8 @@ pub const FILL_WORDS: usize = 9;
 
 /// The first words of the value of a fill map, each a `u64` of the machine. A `net` set counts each of its parts in the
 /// order of [`NetPart::index`](super::NetPart::index); a `mac` set has the first count alone; a
-/// `service` set, whose items are all read for every edit, has none.
+/// `service` set, whose items are all read for every edit, has none, and those of a `host` set are of
+/// what was edited, for programs put entries in too.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Fill {
     /// How many entries there are, those past their time among them; words 0 to 3.
@@ -41,7 +42,7 @@ impl Fill {
     pub fn anything(set: &Set) -> [u64; flat::HEAD_WORDS] {
         let mut words = match set.kind {
             SetKind::Net => Head::first(super::first_room(set).shared(), set.max, 0),
-            SetKind::Service | SetKind::Mac => [0; flat::HEAD_WORDS],
+            SetKind::Service | SetKind::Mac | SetKind::Host => [0; flat::HEAD_WORDS],
         };
         words[..FILL_WORDS].copy_from_slice(&Self::ANYTHING.words());
         words

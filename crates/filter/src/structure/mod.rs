@@ -11,6 +11,7 @@
 //! - A `service` set is a table by port that names the slot of an item for each protocol, a list
 //!   of the items by slot, and their counters by slot and CPU. See [`service`].
 //! - A `mac` set is a hash.
+//! - A `host` set is a hash of single addresses, which programs write too. See [`host`].
 //! - Every set has a [`Fill`] besides: how many entries it holds, so that the program skips the
 //!   look-up of what is empty, and what an editor has to know who may open the set's maps alone.
 
@@ -18,12 +19,13 @@ mod contents;
 pub mod cover;
 mod fill;
 pub mod flat;
+pub mod host;
 pub mod service;
 mod stamp;
 
 pub use contents::{Contents, NotTaken, Write};
 pub use fill::{FILL_SIZE, FILL_WORDS, Fill, fill_layout, fill_map};
-pub use stamp::{Origin, Stamp};
+pub use stamp::{BANNED, Origin, Stamp};
 
 use palisade_asm::btf::{Layout, MapLayout};
 use palisade_asm::{MapDecl, MapFlags, MapKind};
@@ -34,13 +36,13 @@ use flat::{Counting, Part, Room};
 
 /// Bytes of counters: packets, then bytes, each a `u64` of the machine.
 pub const HITS_SIZE: u32 = 16;
-/// Bytes of an entry of a `mac` set: its counters, its [`Stamp`], until when it matches and when it
+/// Bytes of an entry of a `mac` or `host` set: its counters, its [`Stamp`], until when it matches and when it
 /// itself ends, each a `u64` of the machine. The last two are times of `CLOCK_MONOTONIC` in
 /// nanoseconds, 0 for never, and the same. The program writes the counters alone.
 pub const ENTRY_SIZE: u32 = HITS_SIZE + 3 * 8;
 /// Bytes of an entry of a `net` set; see [`flat`].
 pub const NET_ENTRY_SIZE: u32 = flat::ENTRY_WORDS as u32 * 8;
-/// Where in an entry of a `mac` set stands until when it matches.
+/// Where in an entry of a `mac` or `host` set stands until when it matches.
 pub const ENTRY_UNTIL: i16 = 24;
 
 /// The entries that a set takes when its declaration does not say.
@@ -48,7 +50,7 @@ pub const fn default_max(kind: SetKind) -> u32 {
     match kind {
         SetKind::Net => 1 << 20,
         SetKind::Service => 4096,
-        SetKind::Mac => 65536,
+        SetKind::Mac | SetKind::Host => 65536,
     }
 }
 
@@ -58,7 +60,7 @@ pub const fn greatest_max(kind: SetKind) -> u32 {
         SetKind::Net => 1 << 26,
         // Slots are 16 bits and slot 0 means none.
         SetKind::Service => 65535,
-        SetKind::Mac => 1 << 20,
+        SetKind::Mac | SetKind::Host => 1 << 20,
     }
 }
 
@@ -70,6 +72,7 @@ pub fn maps(set: &Set) -> Vec<MapDecl> {
         SetKind::Net => net_maps(set, first_room(set)),
         SetKind::Service => service::maps(name, set.max).into_iter().chain([fill()]).collect(),
         SetKind::Mac => vec![mac_map(name, set.max), fill()],
+        SetKind::Host => vec![host::map(name, set.max), fill()],
     }
 }
 
@@ -120,6 +123,7 @@ pub fn layouts(set: &Set) -> Vec<MapLayout> {
         SetKind::Net => parts.map(Part::layout).collect(),
         SetKind::Service => service::layouts().into_iter().chain([fill_layout()]).collect(),
         SetKind::Mac => vec![mac_layout(), fill_layout()],
+        SetKind::Host => vec![host::layout(), fill_layout()],
     }
 }
 
@@ -128,8 +132,8 @@ pub fn hits_layout() -> Layout {
     Layout::fields("hits", [("packets", Layout::U64), ("bytes", Layout::U64)])
 }
 
-/// What an entry of a `mac` set is.
-fn mac_entry_layout() -> Layout {
+/// What an entry of a `mac` or `host` set is.
+fn entry_layout() -> Layout {
     let number = |name| (name, Layout::U64);
     let stamp = ("stamp", Stamp::layout());
     let fields = [number("packets"), number("bytes"), stamp, number("until"), number("ends")];
@@ -142,6 +146,7 @@ pub fn kind_of(kind: MapKind, key_size: u32, value_size: u32) -> Option<SetKind>
         (MapKind::Array, 4, NET_ENTRY_SIZE) => Some(SetKind::Net),
         (MapKind::Array, 4, 8) => Some(SetKind::Service),
         (MapKind::Hash, 6, ENTRY_SIZE) => Some(SetKind::Mac),
+        (MapKind::Hash, host::KEY_SIZE, ENTRY_SIZE) => Some(SetKind::Host),
         _ => None,
     }
 }
@@ -152,6 +157,7 @@ pub const fn describe(kind: SetKind) -> &'static str {
         SetKind::Net => "flat tables",
         SetKind::Service => "table of ports",
         SetKind::Mac => "hash of Ethernet addresses",
+        SetKind::Host => "hash of addresses",
     }
 }
 
@@ -210,7 +216,7 @@ impl NetPart {
 /// What the map of a `mac` set holds.
 pub fn mac_layout() -> MapLayout {
     let key = Layout::fields("mac", [("address", Layout::bytes(6))]);
-    MapLayout { key, value: mac_entry_layout() }
+    MapLayout { key, value: entry_layout() }
 }
 
 /// The map of a `mac` set: a hash by the six bytes of the address, its values entries.

@@ -9,6 +9,8 @@ pub enum Origin {
     Added,
     /// The policy names it, as an element or in a file; it goes when the policy no longer does.
     Declared,
+    /// A program put it in, because of a packet; else it is as one that somebody added.
+    Banned,
 }
 
 /// The word of an entry: the length of its prefix, so that whoever looks an address up learns which
@@ -17,36 +19,44 @@ pub enum Origin {
 pub struct Stamp {
     /// The length of the prefix; bits 56 to 63.
     pub len: u8,
-    /// How it came there; bit 55 is set where it is declared.
+    /// How it came there; bit 55 is set where it is declared, bit 54 where a program put it in.
     pub origin: Origin,
-    /// When, in seconds of the system's clock; bits 0 to 54.
+    /// When, in seconds of the system's clock; where a program put it in, of `CLOCK_MONOTONIC`. Bits
+    /// 0 to 53.
     pub added: u64,
 }
 
 const DECLARED: u64 = 1 << 55;
+/// Bit 54: a program put the entry in.
+pub const BANNED: u64 = 1 << 54;
 
 impl Stamp {
     /// What the word is to whoever reads a map.
     pub(super) fn layout() -> Layout {
-        Layout::word("stamp", [("added", 55), ("declared", 1), ("prefixlen", 8)])
+        Layout::word("stamp", [("added", 54), ("banned", 1), ("declared", 1), ("prefixlen", 8)])
     }
 }
 
 impl Stamp {
     /// As the map holds it; a time beyond its bits is cut off.
     pub const fn word(self) -> u64 {
-        let declared = match self.origin {
+        let origin = match self.origin {
             Origin::Added => 0,
             Origin::Declared => DECLARED,
+            Origin::Banned => BANNED,
         };
-        u64::from_le_bytes([0, 0, 0, 0, 0, 0, 0, self.len]) | declared | self.added & (DECLARED - 1)
+        u64::from_le_bytes([0, 0, 0, 0, 0, 0, 0, self.len]) | origin | self.added & (BANNED - 1)
     }
 
     /// From what the map holds.
     pub const fn of(word: u64) -> Self {
         let [.., len] = word.to_le_bytes();
-        let origin = if word & DECLARED == 0 { Origin::Added } else { Origin::Declared };
-        Self { len, origin, added: word & (DECLARED - 1) }
+        let origin = match (word & DECLARED, word & BANNED) {
+            (0, 0) => Origin::Added,
+            (0, _) => Origin::Banned,
+            (_, _) => Origin::Declared,
+        };
+        Self { len, origin, added: word & (BANNED - 1) }
     }
 }
 
@@ -56,8 +66,8 @@ mod tests {
 
     #[test]
     fn a_stamp_keeps_what_it_is_given() {
-        for origin in [Origin::Added, Origin::Declared] {
-            for (len, added) in [(0, 0), (128, 1_790_000_000), (32, DECLARED - 1)] {
+        for origin in [Origin::Added, Origin::Declared, Origin::Banned] {
+            for (len, added) in [(0, 0), (128, 1_790_000_000), (32, BANNED - 1)] {
                 let stamp = Stamp { len, origin, added };
                 assert_eq!(Stamp::of(stamp.word()), stamp);
             }

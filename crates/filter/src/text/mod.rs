@@ -26,7 +26,8 @@ pub const MOST_BYTES: usize = 16 << 20;
 #[rustfmt::skip] // A table.
 pub const STATEMENTS: &[&str] = &[
     "set", "define", "keep", "drop", "pass", "abort", "count", "default", "on", "option", "expect",
-    "limit", "event", "reflect", "reply", "redirect", "deliver", "route", "balance", "rewrite",
+    "limit", "event", "reflect", "reply", "redirect", "deliver", "route", "balance", "rewrite", "tunnel",
+    "ban",
 ];
 
 /// The words of the language, which a `define` cannot bear as its name: it stands where they do.
@@ -34,12 +35,12 @@ pub const STATEMENTS: &[&str] = &[
 #[rustfmt::skip] // A table.
 pub const WORDS: &[&str] = &[
     "set", "define", "keep", "drop", "pass", "abort", "count", "default", "on", "option", "expect",
-    "limit", "event", "reflect", "reply", "redirect", "deliver", "route", "balance", "rewrite", "burst", "per",
-    "snap", "events", "rate",
+    "limit", "event", "reflect", "reply", "redirect", "deliver", "route", "balance", "rewrite", "tunnel", "ban",
+    "burst", "per", "size", "flow", "snap", "events", "rate",
     "net", "service", "mac", "timeout", "max", "counters", "file", "elements", "off",
     "not", "or", "in", "as",
     "ip4", "ip6", "arp", "nd", "dhcp", "tcp", "udp", "sctp", "icmp", "icmp6", "proto", "ethertype",
     "src", "dst", "host", "sport", "dport", "port", "type", "code", "flags",
     "ttl", "length", "dscp", "fragment", "options", "vlan", "inner-vlan", "ether", "queue",
-    "malformed", "from", "to", "any", "unicast", "push", "pop",
+    "malformed", "from", "to", "any", "unicast", "push", "pop", "round-robin", "hash", "flow", "mtu",
 ];

@@ -8,7 +8,7 @@ use crate::policy::{
     Term, Test,
 };
 use crate::structure::default_max;
-use crate::value::Family;
+use crate::value::{Family, Name};
 
 impl Display for Policy {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
@@ -21,7 +21,10 @@ impl Display for Policy {
             writeln!(f)?;
         }
         for rule in &self.rules {
-            statement_word(rule, f)?;
+            if let Some(limit) = &rule.limit {
+                write!(f, "limit {limit} ")?;
+            }
+            statement_word(rule, &self.sets, f)?;
             terms_text(rule.own_terms(), &self.sets, f)?;
             if let Some(name) = &rule.name {
                 write!(f, " as {name}")?;
@@ -43,7 +46,10 @@ impl Display for Policy {
 }
 
 /// What a rule does, in words.
-fn statement_word(rule: &Rule, f: &mut Formatter<'_>) -> fmt::Result {
+fn statement_word(rule: &Rule, sets: &[Set], f: &mut Formatter<'_>) -> fmt::Result {
+    if let Some(ban) = rule.action.ban() {
+        return write!(f, "ban {} set {}", ban.time, set_name(ban.set, sets)?);
+    }
     let Some(report) = rule.report else { return write!(f, "{}", rule.action) };
     if rule.action.verdict().is_some() {
         write!(f, "{} ", rule.action.word())?;
@@ -192,10 +198,11 @@ fn protocol(protocol: Protocol, f: &mut Formatter<'_>) -> fmt::Result {
 }
 
 fn in_set(what: &str, set: SetId, sets: &[Set], f: &mut Formatter<'_>) -> fmt::Result {
-    match sets.get(set.index()) {
-        Some(set) => write!(f, "{what} in {}", set.name),
-        None => Err(fmt::Error),
-    }
+    write!(f, "{what} in {}", set_name(set, sets)?)
+}
+
+fn set_name(set: SetId, sets: &[Set]) -> Result<&Name, fmt::Error> {
+    sets.get(set.index()).map(|set| &set.name).ok_or(fmt::Error)
 }
 
 fn flags_text(flags: TcpFlags, f: &mut Formatter<'_>) -> fmt::Result {

@@ -117,7 +117,7 @@ pub enum Item {
 }
 
 impl Item {
-    /// The kind of set that takes it.
+    /// The kind of set that is for such items; others may take it too.
     pub const fn kind(&self) -> SetKind {
         match self {
             Self::Net(_) => SetKind::Net,
@@ -166,11 +166,24 @@ pub enum SetKind {
     Service,
     /// Ethernet addresses.
     Mac,
+    /// Single IPv4 and IPv6 addresses, some of which the program puts in.
+    Host,
 }
 
 impl SetKind {
     /// Every kind.
-    pub const ALL: [Self; 3] = [Self::Net, Self::Service, Self::Mac];
+    pub const ALL: [Self; 4] = [Self::Net, Self::Service, Self::Mac, Self::Host];
+
+    /// Whether an item can be an entry.
+    pub fn takes(self, item: &Item) -> bool {
+        match (self, item) {
+            (Self::Net, Item::Net(_))
+            | (Self::Service, Item::Service(_))
+            | (Self::Mac, Item::Mac(_)) => true,
+            (Self::Host, Item::Net(prefix)) => prefix.is_host(),
+            (Self::Net | Self::Service | Self::Mac | Self::Host, _) => false,
+        }
+    }
 
     /// The word in the language.
     pub const fn word(self) -> &'static str {
@@ -178,6 +191,7 @@ impl SetKind {
             Self::Net => "net",
             Self::Service => "service",
             Self::Mac => "mac",
+            Self::Host => "host",
         }
     }
 }

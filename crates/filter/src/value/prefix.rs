@@ -16,6 +16,14 @@ pub enum Family {
 }
 
 impl Family {
+    /// That of an address.
+    pub const fn of(addr: IpAddr) -> Self {
+        match addr {
+            IpAddr::V4(_) => Self::V4,
+            IpAddr::V6(_) => Self::V6,
+        }
+    }
+
     /// Bits of an address.
     pub const fn bits(self) -> u8 {
         match self {

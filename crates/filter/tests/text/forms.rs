@@ -142,6 +142,40 @@ fn changes_print_what_they_do_without_what_they_imply() {
 }
 
 #[test]
+fn backends_print_with_what_they_are_chosen_by() {
+    read(
+        "balance 10.0.0.1\nbalance 10.0.0.1 mac 02:00:5E:10:00:01,10.0.0.2 round-robin icmp as p
+         balance 2001:DB8::1 , 2001:db8::2 hash src ip6\nbalance 10.0.0.1, 10.0.0.2 hash flow udp
+         balance 10.0.0.1, 10.0.0.2 src 10.0.0.0/8
+         balance 10.0.0.1 mac 02:00:5e:10:00:01, 10.0.0.1 mac 02:00:5e:10:00:02",
+        expect![[r#"
+            balance 10.0.0.1
+            balance 10.0.0.1 mac 02:00:5e:10:00:01, 10.0.0.2 round-robin icmp as p
+            balance 2001:db8::1, 2001:db8::2 hash src
+            balance 10.0.0.1, 10.0.0.2 udp
+            balance 10.0.0.1, 10.0.0.2 src 10.0.0.0/8
+            balance 10.0.0.1 mac 02:00:5e:10:00:01, 10.0.0.1 mac 02:00:5e:10:00:02
+            default pass
+        "#]],
+    );
+}
+
+#[test]
+fn tunnels_print_their_ends_and_a_length_that_is_not_the_usual() {
+    read(
+        "tunnel 10.0.0.1 to 10.0.0.2 mac 02:00:5E:10:00:01 udp dport 53 as names
+         tunnel 2001:DB8::1 to 2001:db8::2 mac 02:00:5e:10:00:01 mtu 1280 ip4
+         tunnel 10.0.0.1 to 10.0.0.2 mac 02:00:5e:10:00:01 mtu 1500 length > 100",
+        expect![[r#"
+            tunnel 10.0.0.1 to 10.0.0.2 mac 02:00:5e:10:00:01 udp dport 53 as names
+            tunnel 2001:db8::1 to 2001:db8::2 mac 02:00:5e:10:00:01 mtu 1280 ip4
+            tunnel 10.0.0.1 to 10.0.0.2 mac 02:00:5e:10:00:01 length > 100
+            default pass
+        "#]],
+    );
+}
+
+#[test]
 fn kinds_of_packets() {
     read(
         "drop ip4\ndrop ip6\ndrop arp\ndrop nd\ndrop dhcp\ndrop tcp\ndrop udp\ndrop sctp\ndrop icmp

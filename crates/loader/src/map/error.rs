@@ -203,6 +203,16 @@ pub enum MapError {
     },
 }
 
+impl MapError {
+    /// What the kernel said, where that is all that is known.
+    pub fn errno(&self) -> Option<Errno> {
+        match self {
+            MapError::Create { errno, .. } | MapError::Refused { errno, .. } => Some(*errno),
+            _ => None,
+        }
+    }
+}
+
 /// What to do about a map that was not created.
 fn create_hint(errno: Errno, flags: MapFlags) -> &'static str {
     match errno {

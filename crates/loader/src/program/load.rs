@@ -32,6 +32,27 @@ pub enum Buffers {
     Multi,
 }
 
+/// What is said of where a program is to be attached. Any XDP program may be attached to an interface,
+/// but newer kernels let programs call each other as tails only where the same was said of both.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[doc(alias = "expected_attach_type")]
+pub enum AttachType {
+    /// Nothing: what old loaders say.
+    Unsaid,
+    /// To an interface: what libbpf says, and this crate of every program.
+    #[doc(alias = "BPF_XDP")]
+    Xdp,
+}
+
+impl AttachType {
+    fn number(self) -> u32 {
+        match self {
+            AttachType::Unsaid => 0,
+            AttachType::Xdp => sys::BPF_XDP,
+        }
+    }
+}
+
 /// What is said about a program when it is loaded.
 #[derive(Clone, Copy, Debug)]
 pub struct LoadOptions<'a> {
@@ -78,6 +99,23 @@ impl Program {
         };
         let fd = loaded.map_err(|refusal| refused(image, options.name, refusal))?;
         Ok(Program { fd })
+    }
+
+    /// Loads an image for what the kernel says to it, which is no more than a number.
+    pub(crate) fn try_load(
+        image: &Image,
+        maps: &[MapHandle],
+        buffers: Buffers,
+        attach_type: AttachType,
+    ) -> Result<Self, Errno> {
+        let insns = linked(image, maps).map_err(|_| Errno::EINVAL)?;
+        let options = LoadOptions { name: "probe", license: c"GPL", buffers };
+        let load = Load { attach_type: attach_type.number(), ..xdp(&insns, &options, None) };
+        let loaded = match sys::prog_load(&load, Log::Silent) {
+            Err((Errno::EPERM, _)) if memlock::raise() => sys::prog_load(&load, Log::Silent),
+            other => other,
+        };
+        loaded.map(|fd| Program { fd }).map_err(|(errno, _)| errno)
     }
 }
 
@@ -144,12 +182,18 @@ fn load_linked(
     options: &LoadOptions<'_>,
     debug: Option<Debug<'_>>,
 ) -> Result<OwnedFd, (Errno, VerifierLog)> {
+    load_or_explain(&xdp(insns, options, debug))
+}
+
+/// How an XDP program is loaded.
+fn xdp<'a>(insns: &'a [RawInsn], options: &LoadOptions<'a>, debug: Option<Debug<'a>>) -> Load<'a> {
     let flags = match options.buffers {
         Buffers::Single => 0,
         Buffers::Multi => sys::BPF_F_XDP_HAS_FRAGS,
     };
-    let (kind, name, license) = (sys::BPF_PROG_TYPE_XDP, options.name, options.license);
-    load_or_explain(&Load { kind, name, license, flags, insns, debug })
+    let (kind, attach_type) = (sys::BPF_PROG_TYPE_XDP, AttachType::Xdp.number());
+    let LoadOptions { name, license, .. } = *options;
+    Load { kind, attach_type, name, license, flags, insns, debug }
 }
 
 /// Loads silently, and once more with a log when that is refused by the verifier.

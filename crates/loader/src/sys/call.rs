@@ -148,6 +148,8 @@ pub(crate) fn link(image: &palisade_asm::Image, maps: &[BorrowedFd<'_>]) -> Vec<
 /// What to load: the instructions and what is said about them.
 pub(crate) struct Load<'a> {
     pub(crate) kind: u32,
+    /// What is said of where it is to be attached: `enum bpf_attach_type`.
+    pub(crate) attach_type: u32,
     pub(crate) name: &'a str,
     pub(crate) license: &'a CStr,
     pub(crate) flags: u32,
@@ -218,7 +220,7 @@ pub(crate) fn prog_load(load: &Load<'_>, log: Log<'_>) -> Result<OwnedFd, (Errno
         prog_flags: load.flags,
         prog_name: object_name(load.name),
         prog_ifindex: 0,
-        expected_attach_type: 0,
+        expected_attach_type: load.attach_type,
         prog_btf_fd: load.debug.map_or(0, |debug| number(debug.btf)),
         func_info_rec_size: functions.size,
         func_info: Ptr::read(functions.bytes),

@@ -4,7 +4,9 @@ use palisade_loader::{Link, MapHandle, Program, link};
 
 use super::Found;
 use super::report::{Check, Report};
-use crate::running::home::{MAPS, describe_program, program_id};
+use crate::running::chain;
+use crate::running::home::{describe_program, program_id};
+use crate::running::pins::MAPS;
 
 impl Found<'_> {
     /// Compares the program of one interface, or of all that carry the policy, with the pinned one.
@@ -30,13 +32,21 @@ impl Found<'_> {
         };
         let checks: Vec<Check> =
             links.iter().filter_map(|link| self.carried(link, info.id)).collect();
-        if checks.is_empty() {
+        let fronts = match chain::fronts(self.at, &[info.id]) {
+            Ok(fronts) => fronts,
+            Err(failure) => return report.push(Check::untold("slots", failure.headline())),
+        };
+        if checks.is_empty() && fronts.is_empty() {
             report.push(Check::differs(
                 "interfaces",
                 "none carries the program: nothing is filtered",
             ));
         }
         report.extend(checks);
+        report.extend(fronts.iter().map(|front| {
+            let what = format!("behind policy {}", front.policy);
+            Check::ok(what, format_args!("program {}, in its slot", info.id))
+        }));
         let maps = self.map_numbers();
         report.extend(links.iter().filter_map(|link| self.astray(link, &maps, info.id)));
     }

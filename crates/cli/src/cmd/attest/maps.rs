@@ -4,14 +4,16 @@
 use palisade_asm::MapDecl;
 use palisade_filter::plan::BEFORE;
 use palisade_filter::structure;
-use palisade_filter::{Filling, Tenure};
+use palisade_filter::{Filling, Next, Tenure};
 use palisade_loader::{Frozen, MapHandle, MapInfo, PinDir, Shape, kept_name};
 
 use super::report::{Check, Report};
 use super::{Found, unopened};
 use crate::running::before;
 use crate::running::compiled::Compiled;
-use crate::running::home::{MAPS, program_id};
+use crate::running::home::program_id;
+use crate::running::next::Seen;
+use crate::running::pins::MAPS;
 
 /// A map that is pinned, and what the kernel tells of it.
 struct Pinned {
@@ -42,7 +44,10 @@ impl Found<'_> {
                 report.push(constants(filling, map));
             }
         }
-        if made.tenure == Tenure::OnTrial {
+        if made.neighbours.next == Next::Slot {
+            report.push(self.next());
+        }
+        if made.neighbours.tenure == Tenure::OnTrial {
             let of = |decl: &MapDecl| decl.name == BEFORE;
             let at = made.artifact.maps.iter().position(of);
             if let Some(Some(map)) = at.and_then(|at| pinned.get(at)) {
@@ -100,6 +105,17 @@ impl Found<'_> {
         let found = self.info.as_ref()?.map_ids.len();
         let expected = made.first_uses().into_iter().flatten().count();
         Some(Check::same("maps of the program", found, expected))
+    }
+
+    /// What gets the packets that pass. The policy says no more than that something may.
+    fn next(&self) -> Check {
+        let what = "next";
+        let Some(program) = &self.program else { return Check::untold(what, "no program") };
+        match Seen::of(self.at, program) {
+            Ok(Seen::Stack) => Check::differs(what, "the program has no slot of the policy"),
+            Ok(seen) => Check::ok(what, seen.words()),
+            Err(failure) => Check::untold(what, failure.headline()).spare(),
+        }
     }
 
     /// Whether a trial that nobody confirms leads back to the policy that is kept.

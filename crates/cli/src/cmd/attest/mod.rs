@@ -4,7 +4,7 @@
 //! from both ends: the program by its tag, which is predicted, and by its instructions, as far as the
 //! kernel shows them; the maps by their numbers, which the program names, and by their shapes; the
 //! constant tables by what they hold; the interfaces by the program that they carry. What sets hold is
-//! not part of it, for that is edited while the policy runs.
+//! not part of it, nor which program gets what passes: both are edited while the policy runs.
 //!
 //! Nothing is changed, and no lock is taken.
 
@@ -22,9 +22,10 @@ use crate::args::{Attest, Global};
 use crate::failure::Outcome;
 use crate::output::{Output, human};
 use crate::running::compiled::Compiled;
-use crate::running::home::{PROGRAM, PolicyDir};
+use crate::running::home::PolicyDir;
 use crate::running::look::look;
 use crate::running::meta::{self, Meta};
+use crate::running::pins::{META, PROGRAM};
 use crate::running::recompiled;
 use report::{Check, Report};
 
@@ -67,7 +68,7 @@ fn attest(at: &PolicyDir, device: Option<&Link>) -> Report {
 /// What `meta` holds.
 fn facts(at: &PolicyDir, report: &mut Report) -> Option<Meta> {
     let what = "meta";
-    let opened = MapHandle::open(&at.dir, meta::PIN).and_then(|handle| handle.info());
+    let opened = MapHandle::open(&at.dir, META).and_then(|handle| handle.info());
     let info = match opened {
         Ok(info) => info,
         Err(error) => {
@@ -167,7 +168,7 @@ fn short(digest: &[u8; 32]) -> String {
 impl Compiled {
     /// Whether it is on trial: as documents say it, and in words.
     fn tenure_words(&self) -> (&'static str, &'static str) {
-        match self.tenure {
+        match self.neighbours.tenure {
             Tenure::Standing => ("standing", "to stay"),
             Tenure::OnTrial => ("on trial", "on trial"),
         }

@@ -13,7 +13,7 @@ use std::io::Write;
 
 use palisade_asm::{ByteOrder, MapDecl};
 use palisade_filter::plan::Decider;
-use palisade_filter::{Filling, Row, Tenure};
+use palisade_filter::{Filling, Next, Row, Tenure};
 use palisade_loader::{Tag, TagDigest};
 use serde_json::{Map, Value, json};
 use sha2::{Digest, Sha256};
@@ -92,11 +92,14 @@ fn target(dumped: &Dumped) -> Value {
             ByteOrder::Big => "big",
         };
         fields.insert("order".to_owned(), order.into());
-        let tenure = match dumped.tenure {
+        let tenure = match dumped.neighbours.tenure {
             Tenure::Standing => "standing",
             Tenure::OnTrial => "on trial",
         };
         fields.insert("tenure".to_owned(), tenure.into());
+        if dumped.neighbours.next == Next::Slot {
+            fields.insert("next".to_owned(), "slot".into());
+        }
     }
     document
 }

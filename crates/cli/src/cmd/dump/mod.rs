@@ -11,7 +11,7 @@ mod object;
 use std::io::Write;
 
 use palisade_asm::{ByteOrder, Image, Program, decode_image};
-use palisade_filter::{Access, Artifact, Buffers, Policy, Target, Tenure};
+use palisade_filter::{Access, Artifact, Buffers, Neighbours, Policy, Target, Tenure};
 use serde_json::{Value, json};
 
 use crate::args::{Dump, DumpFormat, DumpTarget, Global};
@@ -35,8 +35,8 @@ pub fn run(global: &Global, args: &Dump, out: &mut Output) -> Outcome {
             let target = Chosen::of(args)?;
             let compiled = Compiled::new(&source.policy, target.target, Tenure::Standing)?;
             let (of, text, policy) = (source.name, source.text, source.policy);
-            let Compiled { artifact, image, tenure, .. } = compiled;
-            Dumped { of, text, policy, target, tenure, artifact, image, kept: None }
+            let Compiled { artifact, image, neighbours, .. } = compiled;
+            Dumped { of, text, policy, target, neighbours, artifact, image, kept: None }
         }
         None => Dumped::running(global)?,
     };
@@ -105,7 +105,7 @@ struct Dumped {
     text: String,
     policy: Policy,
     target: Chosen,
-    tenure: Tenure,
+    neighbours: Neighbours,
     artifact: Artifact,
     image: Image,
     /// The digest of what was loaded, for a running policy.
@@ -126,9 +126,9 @@ impl Dumped {
             Some(compiled) => compiled,
             None => Compiled::new(&policy, machine::target()?, Tenure::Standing)?,
         };
-        let Compiled { artifact, image, target, tenure } = compiled;
+        let Compiled { artifact, image, target, neighbours } = compiled;
         let target = Chosen { target, origin: Origin::Machine };
-        Ok(Self { of, text, policy, target, tenure, artifact, image, kept: Some(kept) })
+        Ok(Self { of, text, policy, target, neighbours, artifact, image, kept: Some(kept) })
     }
 
     /// The program with everything at its slot, the islands of far jumps too.

@@ -1,7 +1,7 @@
 //! An explanation as a document.
 
 use palisade_asm::Program;
-use palisade_filter::oracle::{self, Answer, Layer, Minded, Question, Reading};
+use palisade_filter::oracle::{self, Answer, Layer, Minded, Question, Reading, Standing};
 use palisade_filter::policy::Outlet;
 use palisade_filter::rehearsal::Rehearsal;
 use palisade_filter::text;
@@ -66,9 +66,18 @@ impl Explained<'_> {
     }
 
     fn question_json(&self, question: &Question<'_>) -> Value {
-        let Question { rule, holds, answers, .. } = question;
+        let Question { rule, holds, limit, answers, .. } = question;
         let terms = self.answers_json(answers);
-        json!({"line": rule.line, "rule": rule.text, "matches": holds, "terms": terms})
+        let matches = *holds && *limit != Some(Standing::Under);
+        let mut question =
+            json!({"line": rule.line, "rule": rule.text, "matches": matches, "terms": terms});
+        if let (Some(standing), Some(limit), Some(map)) =
+            (limit, &rule.limit, question.as_object_mut())
+        {
+            let over = *standing == Standing::Over;
+            map.insert("limit".to_owned(), json!({"limit": limit.to_string(), "over": over}));
+        }
+        question
     }
 
     fn answers_json(&self, answers: &[Answer<'_>]) -> Value {

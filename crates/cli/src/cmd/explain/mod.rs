@@ -161,6 +161,9 @@ impl<'a> Explainer<'a> {
             number += 1;
             if wanted.is_none_or(|wanted| wanted == number) {
                 self.explain(Some(number), &captured, out)?;
+            } else if self.has_limits() {
+                // What limits say of the one that is wanted depends on those before it.
+                self.meet(&captured)?;
             }
             if wanted == Some(number) {
                 return Ok(());
@@ -175,6 +178,17 @@ impl<'a> Explainer<'a> {
         }
     }
 
+    fn has_limits(&self) -> bool {
+        self.subject.policy.rules().iter().any(|rule| rule.limit.is_some())
+    }
+
+    /// Puts a packet to the policy of which nothing is told.
+    fn meet(&mut self, captured: &Captured<'_>) -> Outcome {
+        let frame = judging::whole(captured);
+        self.judge.at(captured.time);
+        self.judge.judge(&frame, &Reading::of(&frame), captured.frame.len()).map(|_| ())
+    }
+
     fn explain(
         &mut self,
         number: Option<u64>,
@@ -185,13 +199,15 @@ impl<'a> Explainer<'a> {
         let reading = Reading::of(&frame);
         let rivals = Rivals::of(&reading, &self.judge, &self.subject.policy);
         let mut executed = Executed::default();
+        self.judge.at(captured.time);
         let judged = if self.bytecode {
             self.judge.judge_watched(&frame, &reading, there, &mut executed)?
         } else {
             self.judge.judge(&frame, &reading, there)?
         };
         rivals.check(&self.judge)?;
-        let trace = reading.trace(&self.subject.policy, self.judge.contents());
+        let decision = judged.decision.clone();
+        let trace = reading.trace_of(&self.subject.policy, self.judge.contents(), decision);
         let path = self.bytecode.then_some(executed);
         let (subject, reading, frame) = (self.subject, &reading, &*frame);
         let explained =

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 use std::io::Write as _;
 
 use palisade_asm::Program;
-use palisade_filter::oracle::{self, Answer, Layer, Minded, Question, Reading};
+use palisade_filter::oracle::{self, Answer, Layer, Minded, Question, Reading, Standing};
 use palisade_filter::policy::{Report, Rule, Term};
 use palisade_filter::rehearsal::Rehearsal;
 use palisade_filter::{Mode, Verdict, text};
@@ -92,10 +92,17 @@ impl Explained<'_> {
     }
 
     fn question(&self, question: &Question<'_>, lines: &mut Vec<String>) {
-        let Question { rule, holds, answers, .. } = question;
-        let matches = if *holds { "matches" } else { "does not match" };
+        let Question { rule, holds, limit, answers, .. } = question;
+        let matches = *holds && *limit != Some(Standing::Under);
+        let matches = if matches { "matches" } else { "does not match" };
         lines.push(format!("  line {} {matches}: {}", rule.line, shortened(&rule.text)));
         self.answers(answers, 2, lines);
+        if let (Some(standing), Some(limit)) = (limit, &rule.limit) {
+            lines.push(match standing {
+                Standing::Over => format!("    yes, limit {limit}: the packet is over it"),
+                Standing::Under => format!("    no, limit {limit}: the packet is under it"),
+            });
+        }
     }
 
     /// Terms that all have to be true, up to the first that is not.

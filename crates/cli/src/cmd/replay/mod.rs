@@ -17,7 +17,7 @@ use serde_json::json;
 use super::explain::outlet_json;
 use crate::args::Replay;
 use crate::failure::{Kind, Outcome};
-use crate::judging::{self, Capture, Certainty, Deciding, Judge, Judged};
+use crate::judging::{self, Capture, Certainty, Deciding, Judge, Judged, Standings};
 use crate::output::{Form, Output, human};
 use dropped::{Dropped, Inputs};
 use totals::Totals;
@@ -62,6 +62,7 @@ fn all(
     while let Some(captured) = capture.next()? {
         let frame = judging::whole(&captured);
         let reading = Reading::of(&frame);
+        judge.at(captured.time);
         let judged = judge.judge(&frame, &reading, captured.frame.len())?;
         totals.count(&judged, &captured);
         if is_read {
@@ -136,6 +137,14 @@ impl Lines {
                 if !judged.reported.is_empty() {
                     write!(to, ",\"reported\":{:?}", judged.reported)?;
                 }
+                let Standings { over, under } = &judged.limits;
+                if let Some(limit) = over {
+                    write!(to, ",\"over\":\"{limit}\"")?;
+                }
+                if !under.is_empty() {
+                    let lines: Vec<u32> = under.iter().map(|(line, _)| *line).collect();
+                    write!(to, ",\"under\":{lines:?}")?;
+                }
                 Ok(writeln!(to, "}}")?)
             }
             Form::Text => {
@@ -152,6 +161,13 @@ impl Lines {
                 if let [first, more @ ..] = judged.reported.as_slice() {
                     write!(to, ", reported by line {first}")?;
                     more.iter().try_for_each(|line| write!(to, " and {line}"))?;
+                }
+                let Standings { over, under } = &judged.limits;
+                if let Some(limit) = over {
+                    write!(to, ", over {limit}")?;
+                }
+                for (line, limit) in under {
+                    write!(to, ", under {limit} of line {line}")?;
                 }
                 Ok(writeln!(to)?)
             }

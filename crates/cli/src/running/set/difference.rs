@@ -247,7 +247,7 @@ mod tests {
     fn what_the_policy_has_put_in_is_theirs_who_add_it_by_hand_and_not_the_other_way_round() {
         let of = |origin| {
             let (item, held) = entry("10.0.0.1", 5);
-            (item, Held::of(&Entry { origin, ..held.entry(item) }))
+            (item, Held::of(&Entry { origin, ..held.entry(item, Now::of(NOW)) }))
         };
         let (added, declared) = (of(Origin::Added), of(Origin::Declared));
         let (all, tally) = Difference::of(&[declared], vec![added], &[], Now::of(NOW));

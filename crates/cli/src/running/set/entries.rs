@@ -1,10 +1,11 @@
-//! A `net` or `mac` set: its entries in tables, and the fill.
+//! A `net`, `mac` or `host` set: its entries in tables, and the fill.
 //!
 //! An edit is worked out whole before anything is written. The counts of the fill are an upper
 //! bound at every instant, for the program skips what they say is empty: they are raised before
 //! entries go in and lowered after entries are out. What a killed editor leaves too high is put
 //! right by the next edit that reads the whole table, as every edit does before a set is called
-//! full; what he left half done in a table is finished before the next edit looks at it.
+//! full; what he left half done in a table is finished before the next edit looks at it. Into a `host`
+//! set programs put entries too, and count none: its table is read whole wherever its fill is asked.
 
 use std::sync::Arc;
 
@@ -26,7 +27,7 @@ use crate::failure::{Failure, Outcome};
 /// that they go.
 const CHEAP: u64 = 16384;
 
-/// An open `net` or `mac` set.
+/// An open `net`, `mac` or `host` set.
 pub struct EntrySet {
     name: String,
     kind: SetKind,
@@ -60,12 +61,14 @@ impl EntrySet {
         Ok(Self { name, kind, max, maps, tables, flat: Some(flat), ledger })
     }
 
-    /// The `mac` set in its maps: that of its entries, and that of its fill.
-    pub fn mac(name: &str, max: u32, maps: [MapHandle; 2]) -> Outcome<Self> {
+    /// The `mac` or `host` set in its maps: that of its entries, and that of its fill.
+    pub fn hashed(name: &str, kind: SetKind, max: u32, maps: [MapHandle; 2]) -> Outcome<Self> {
         let [entries, fill] = &maps;
-        let tables = vec![table::macs(entries.try_clone()?)?];
+        let entries = entries.try_clone()?;
+        let table = if kind == SetKind::Host { table::hosts } else { table::macs };
+        let tables = vec![table(entries)?];
         let ledger = Ledger::of(fill.try_clone()?, max)?;
-        let (name, kind) = (name.to_owned(), SetKind::Mac);
+        let name = name.to_owned();
         Ok(Self { name, kind, max, maps: maps.into(), tables, flat: None, ledger })
     }
 
@@ -84,6 +87,20 @@ impl EntrySet {
         &self.ledger
     }
 
+    /// What the fill says, and where programs put entries in too, what there is.
+    fn fill(&self) -> Outcome<Fill> {
+        let mut fill = self.ledger.read()?;
+        if self.kind == SetKind::Host {
+            recount(&mut fill, 0, &self.table(0).all()?);
+        }
+        Ok(fill)
+    }
+
+    /// How many bans there was no room for.
+    pub fn refused(&self) -> Outcome<u64> {
+        if self.kind == SetKind::Host { self.ledger.refused() } else { Ok(0) }
+    }
+
     /// Its maps.
     pub fn handles(&self) -> Vec<&MapHandle> {
         self.maps.iter().collect()
@@ -91,7 +108,7 @@ impl EntrySet {
 
     /// How many entries it has. Only tables with entries that end are read for it.
     pub fn len(&self) -> Outcome<u64> {
-        let (fill, now) = (self.ledger.read()?, Now::read()?);
+        let (fill, now) = (self.fill()?, Now::read()?);
         let mut len = 0;
         for ((table, entries), timed) in self.tables.iter().zip(fill.entries).zip(fill.timed) {
             if timed == 0 {
@@ -107,10 +124,10 @@ impl EntrySet {
     pub fn entries(&self) -> Outcome<Vec<Entry>> {
         let now = Now::read()?;
         let mut entries = Vec::new();
-        let fill = self.ledger.read()?;
+        let fill = self.fill()?;
         for (table, _) in self.tables.iter().zip(fill.entries).filter(|(_, count)| *count > 0) {
             let alive = table.all()?.into_iter().filter(|(_, held)| !now.is_past(held.ends));
-            entries.extend(alive.map(|(item, held)| held.entry(item)));
+            entries.extend(alive.map(|(item, held)| held.entry(item, now)));
         }
         // Each table gave its own in order, which this sort makes use of.
         entries.sort_by_key(|entry| entry.item);
@@ -123,7 +140,7 @@ impl EntrySet {
         let deletes = self.sorted_items(delete)?;
         let now = Now::read()?;
         self.repair()?;
-        let mut before = self.ledger.read()?;
+        let mut before = self.fill()?;
         let more: u64 = adds.iter().map(|add| add.len() as u64).sum();
         let tight = before.entries.iter().sum::<u64>() + more > self.max.into();
         let mut differences = Vec::new();
@@ -255,16 +272,16 @@ impl EntrySet {
         let now = Now::read()?;
         let alive = |held: &Held| !now.is_past(held.ends);
         if let Some(held) = self.table(self.place(item)?).get(item)?.filter(alive) {
-            return Ok(Some(held.entry(*item)));
+            return Ok(Some(held.entry(*item, now)));
         }
-        let Item::Net(wanted) = item else { return Ok(None) };
+        let (SetKind::Net, Item::Net(wanted)) = (self.kind, item) else { return Ok(None) };
         let nets = self.table(NetPart::nets(wanted.family()).index());
         let mut shorter = Some(*wanted);
         while let Some(key) = shorter {
             let Some(held) = nets.find(&Item::Net(key))? else { return Ok(None) };
             let Some(found) = shortened(key, held.stamp().len) else { return Ok(None) };
             if alive(&held) {
-                return Ok(Some(held.entry(Item::Net(found))));
+                return Ok(Some(held.entry(Item::Net(found), now)));
             }
             shorter = found.len().checked_sub(1).and_then(|len| shortened(found, len));
         }
@@ -276,7 +293,8 @@ impl EntrySet {
         match (self.kind, item) {
             (SetKind::Net, Item::Net(prefix)) => Ok(NetPart::of(prefix).index()),
             (SetKind::Mac, Item::Mac(_)) => Ok(0),
-            (SetKind::Net | SetKind::Mac | SetKind::Service, _) => {
+            (SetKind::Host, Item::Net(prefix)) if prefix.is_host() => Ok(0),
+            (SetKind::Net | SetKind::Mac | SetKind::Host | SetKind::Service, _) => {
                 Err(Failure::usage(format!("`{item}` is no item of a {} set", self.kind.word())))
             }
         }

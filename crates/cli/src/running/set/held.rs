@@ -1,10 +1,10 @@
-//! What a `net` or `mac` set holds of an entry; of a `mac` set, as its map holds it.
+//! What a set holds of an entry, but for `service` sets; of a `mac` or `host` set, as its map holds it.
 
 use palisade_filter::Item;
 use palisade_filter::structure::{ENTRY_SIZE, Origin, Stamp};
 use palisade_loader::Wire;
 
-use super::{End, Entry};
+use super::{End, Entry, Now};
 
 /// The value of an entry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -57,18 +57,23 @@ impl Held {
 
     /// The same, no more the policy's own where the other one was added by hand.
     pub fn taken_by(self, other: Self) -> Self {
-        match other.stamp().origin {
-            Origin::Added => {
+        match (self.stamp().origin, other.stamp().origin) {
+            (Origin::Declared, Origin::Added | Origin::Banned) => {
                 Self { stamp: Stamp { origin: Origin::Added, ..self.stamp() }.word(), ..self }
             }
-            Origin::Declared => self,
+            (Origin::Added | Origin::Banned, _) | (Origin::Declared, Origin::Declared) => self,
         }
     }
 
-    /// The entry of which this is the value.
-    pub fn entry(&self, item: Item) -> Entry {
+    /// The entry of which this is the value; one that a program put in is as if somebody had added it.
+    pub fn entry(&self, item: Item, now: Now) -> Entry {
         let Self { packets, bytes, stamp: _, until: _, ends } = *self;
-        let Stamp { added, origin, len: _ } = self.stamp();
+        let (added, origin) = match self.stamp() {
+            Stamp { added, origin: Origin::Banned, .. } => (now.second_since(added), Origin::Added),
+            Stamp { added, origin: origin @ (Origin::Added | Origin::Declared), .. } => {
+                (added, origin)
+            }
+        };
         Entry { item, packets, bytes, added, ends, origin }
     }
 }

@@ -59,6 +59,11 @@ impl Ledger {
         Ok(self.map.insert(&0, &words, Insert::Any)?)
     }
 
+    /// How many bans there was no room for, of a `host` set.
+    pub fn refused(&self) -> Outcome<u64> {
+        Ok(self.words()?.get(FILL_WORDS).copied().unwrap_or_default())
+    }
+
     fn words(&self) -> Outcome<[u64; HEAD_WORDS]> {
         Ok(self.map.get(&0)?.unwrap_or_default())
     }

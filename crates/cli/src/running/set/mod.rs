@@ -67,7 +67,7 @@ impl Entry {
 
 /// An open set.
 pub enum OpenSet {
-    /// Of addresses and prefixes, or of Ethernet addresses.
+    /// Of addresses and prefixes, of single addresses, or of Ethernet addresses.
     Entries(EntrySet),
     /// Of services.
     Service(ServiceSet),
@@ -149,11 +149,10 @@ impl OpenSet {
             .and_then(|kind| structure::kind_of(kind, shape.key_size, shape.value_size));
         Ok(Some(match kind {
             Some(SetKind::Net) => Self::open_net(maps, name)?,
-            Some(SetKind::Mac) => {
+            Some(kind @ (SetKind::Mac | SetKind::Host)) => {
                 let max = shape.max_entries;
-                let decls = [structure::mac_map(name, max), structure::fill_map(name)];
-                let [entries, fill] = decls.each_ref().map(pinned);
-                Self::Entries(EntrySet::mac(name, max, [entries?, fill?])?)
+                let [entries, fill] = hashed_maps(name, kind, max).each_ref().map(pinned);
+                Self::Entries(EntrySet::hashed(name, kind, max, [entries?, fill?])?)
             }
             Some(SetKind::Service) => {
                 let max = ServiceSet::max_of(maps, name)?;
@@ -207,7 +206,9 @@ impl OpenSet {
                 new.set_timeout(set.timeout)?;
                 return Ok(new);
             }
-            SetKind::Mac | SetKind::Service => Self::make(set, &structure::maps(set))?,
+            SetKind::Mac | SetKind::Host | SetKind::Service => {
+                Self::make(set, &structure::maps(set))?
+            }
         };
         let made = |decl: &MapDecl| {
             let made = maps.iter().find(|map| map.name() == decl.name);
@@ -216,10 +217,9 @@ impl OpenSet {
         };
         let new = match set.kind {
             SetKind::Service => Self::Service(ServiceSet::of(name, set.max, made)?),
-            SetKind::Net | SetKind::Mac => {
-                let decls = [structure::mac_map(name, set.max), structure::fill_map(name)];
-                let [entries, fill] = decls.each_ref().map(made);
-                Self::Entries(EntrySet::mac(name, set.max, [entries?, fill?])?)
+            kind @ (SetKind::Net | SetKind::Mac | SetKind::Host) => {
+                let [entries, fill] = hashed_maps(name, kind, set.max).each_ref().map(made);
+                Self::Entries(EntrySet::hashed(name, kind, set.max, [entries?, fill?])?)
             }
         };
         new.set_timeout(set.timeout)?;
@@ -261,6 +261,14 @@ impl OpenSet {
         match self {
             Self::Entries(set) => set.len(),
             Self::Service(set) => set.len(),
+        }
+    }
+
+    /// How many bans there was no room for.
+    pub fn refused(&self) -> Outcome<u64> {
+        match self {
+            Self::Entries(set) => set.refused(),
+            Self::Service(_) => Ok(0),
         }
     }
 
@@ -379,6 +387,15 @@ impl OpenSet {
             Self::Service(set) => set.covering(item),
         }
     }
+}
+
+/// The maps of a set that is a hash: that of its entries, and that of its fill.
+fn hashed_maps(name: &str, kind: SetKind, max: u32) -> [MapDecl; 2] {
+    let entries = match kind {
+        SetKind::Host => structure::host::map(name, max),
+        SetKind::Net | SetKind::Service | SetKind::Mac => structure::mac_map(name, max),
+    };
+    [entries, structure::fill_map(name)]
 }
 
 /// The room that a `net` set is made with for these items, on a machine whose CPUs have so many

@@ -1,12 +1,13 @@
-//! A part of a set's entries, whatever holds them.
+//! A part of a set's entries, whatever holds them; sets that are hashes.
 
 use std::net::IpAddr;
 use std::thread;
 
-use palisade_filter::Item;
 use palisade_filter::structure::flat::NoRoom;
-use palisade_filter::value::{Mac, Service};
-use palisade_loader::{Map, MapError, MapHandle};
+use palisade_filter::structure::host;
+use palisade_filter::value::{Mac, Prefix, Service};
+use palisade_filter::{ByteOrder, Item};
+use palisade_loader::{Map, MapError, MapHandle, Wire};
 
 use super::difference::Changed;
 use super::held::Held;
@@ -69,13 +70,51 @@ pub trait Table: Send + Sync {
 
 /// The table of a map with Ethernet addresses as its keys.
 pub fn macs(handle: MapHandle) -> Result<Box<dyn Table>, TableError> {
-    Ok(Box::new(Macs { map: Map::new(handle)? }))
+    Ok(Box::new(Hashed::<MacKey> { map: Map::new(handle)? }))
 }
 
-fn key(item: &Item) -> Option<[u8; 6]> {
-    match item {
-        Item::Mac(mac) => Some(mac.0),
-        Item::Net(_) | Item::Service(_) => None,
+/// The table of a map with addresses as its keys.
+pub fn hosts(handle: MapHandle) -> Result<Box<dyn Table>, TableError> {
+    Ok(Box::new(Hashed::<HostKey> { map: Map::new(handle)? }))
+}
+
+/// How an item is the key of a hash.
+trait Key: Wire + Send + Sync {
+    /// The key of an item that the set can hold.
+    fn of(item: &Item) -> Option<Self>;
+
+    /// The item of a key; nothing where somebody has put something else there.
+    fn item(&self) -> Option<Item>;
+}
+
+type MacKey = [u8; 6];
+type HostKey = [u8; host::KEY_SIZE as usize];
+
+impl Key for MacKey {
+    fn of(item: &Item) -> Option<Self> {
+        match item {
+            Item::Mac(mac) => Some(mac.0),
+            Item::Net(_) | Item::Service(_) => None,
+        }
+    }
+
+    fn item(&self) -> Option<Item> {
+        Some(Item::Mac(Mac(*self)))
+    }
+}
+
+impl Key for HostKey {
+    fn of(item: &Item) -> Option<Self> {
+        match item {
+            Item::Net(prefix) if prefix.is_host() => {
+                Some(host::key(prefix.addr(), ByteOrder::HOST))
+            }
+            Item::Net(_) | Item::Mac(_) | Item::Service(_) => None,
+        }
+    }
+
+    fn item(&self) -> Option<Item> {
+        host::address(self, ByteOrder::HOST).map(|addr| Item::Net(Prefix::host(addr)))
     }
 }
 
@@ -96,13 +135,14 @@ pub fn rank(item: &Item) -> (u8, u128, u8) {
     }
 }
 
-struct Macs {
-    map: Map<[u8; 6], Held>,
+/// A set that is a hash.
+struct Hashed<K: Key> {
+    map: Map<K, Held>,
 }
 
-impl Table for Macs {
+impl<K: Key> Table for Hashed<K> {
     fn get(&self, item: &Item) -> Result<Option<Held>, TableError> {
-        let Some(key) = key(item) else { return Ok(None) };
+        let Some(key) = K::of(item) else { return Ok(None) };
         Ok(self.map.get(&key)?)
     }
 
@@ -113,7 +153,9 @@ impl Table for Macs {
     fn scan(&self, visit: &mut dyn FnMut(Item, Held)) -> Result<(), TableError> {
         for pair in self.map.iter() {
             let (key, held) = pair?;
-            visit(Item::Mac(Mac(key)), held);
+            if let Some(item) = key.item() {
+                visit(item, held);
+            }
         }
         Ok(())
     }
@@ -145,17 +187,17 @@ impl Table for Macs {
 
     fn remove(&self, items: &[Item]) -> Result<(), TableError> {
         for batch in items.chunks(BATCH) {
-            let keys: Vec<_> = batch.iter().filter_map(key).collect();
+            let keys: Vec<_> = batch.iter().filter_map(K::of).collect();
             self.map.remove_batch(&keys).map_err(|stopped| stopped.error)?;
         }
         Ok(())
     }
 }
 
-impl Macs {
+impl<K: Key> Hashed<K> {
     fn insert_in_batches(&self, entries: &[(Item, Held)]) -> Result<(), TableError> {
         for batch in entries.chunks(BATCH) {
-            let pairs = batch.iter().filter_map(|(item, held)| Some((key(item)?, *held)));
+            let pairs = batch.iter().filter_map(|(item, held)| Some((K::of(item)?, *held)));
             let (keys, values): (Vec<_>, Vec<Held>) = pairs.unzip();
             self.map.insert_batch(&keys, &values).map_err(|stopped| stopped.error)?;
         }

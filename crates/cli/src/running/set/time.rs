@@ -84,6 +84,12 @@ impl Now {
         Some(self.plus(left))
     }
 
+    /// The second of the system's clock at which `CLOCK_MONOTONIC` was at this one.
+    pub fn second_since(self, second: u64) -> u64 {
+        let ago = (self.monotonic / SECOND).saturating_sub(second);
+        self.seconds().saturating_sub(ago)
+    }
+
     /// A moment of a test, in nanoseconds of `CLOCK_MONOTONIC`.
     #[cfg(test)]
     pub fn of(monotonic: u64) -> Self {
@@ -141,6 +147,13 @@ mod tests {
         assert!(NOW.at(5001).is_some());
         assert!(NOW.is_past(End::of(1)) && !NOW.is_past(End::Never));
         assert_eq!(NOW.left(End::of(1)), Some(Duration::ZERO));
+    }
+
+    #[test]
+    fn a_second_since_the_machine_began_is_one_of_the_day() {
+        assert_eq!(NOW.second_since(1000), 5000);
+        assert_eq!(NOW.second_since(400), 4400);
+        assert_eq!(NOW.second_since(u64::MAX), 5000, "no time to come");
     }
 
     #[test]

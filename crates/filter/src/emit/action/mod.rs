@@ -8,17 +8,21 @@
 //! What a change needs to know of a packet beyond that it matched, its rule implies:
 //! `policy::change`.
 
+mod balance;
 mod checksum;
 mod outlet;
 mod reflect;
 mod reply;
 mod rewrite;
+mod transport;
+mod tunnel;
 mod vlan;
 
 use std::fmt::{self, Display, Formatter};
 
-use palisade_asm::{Assembler, Label, MapId, R0};
+use palisade_asm::{Assembler, Label, MapId};
 
+use crate::emit::next::WayOut;
 use crate::plan::{Asked, Plan};
 use crate::policy::{Change, Class, Lane, Verdict};
 
@@ -79,8 +83,8 @@ fn told_apart<'a>(change: &Change, class: Class, lanes: &'a [Lane]) -> (Class, &
     match change {
         Change::Reflect | Change::Pop | Change::Push(_) => (Class::Other, &[]),
         Change::Redirect(_) | Change::Deliver(_) => (Class::Other, &[]),
-        Change::Reply => (class, &[]),
-        Change::Rewrite(_) => (class, lanes),
+        Change::Reply | Change::Tunnel(_) => (class, &[]),
+        Change::Rewrite(_) | Change::Balance(_) => (class, lanes),
     }
 }
 
@@ -90,16 +94,25 @@ impl Block {
         &self.change == change && (self.class, self.lanes.as_slice()) == told_apart
     }
 
-    /// Emits the change and the end of the program behind it.
-    pub fn emit(&self, a: &mut Assembler, plan: &Plan<'_>, maps: OutletMaps) {
+    fn packets(&self) -> transport::Packets<'_> {
+        transport::Packets { class: self.class, lanes: &self.lanes }
+    }
+
+    /// Emits the change and the end of the program behind it; R0 is where the packet was counted.
+    pub fn emit(&self, a: &mut Assembler, plan: &Plan<'_>, maps: OutletMaps, way_out: WayOut) {
         let target = plan.target;
         let broken = a.label("broken");
         match &self.change {
-            Change::Reflect => reflect::reflect(a, broken),
+            Change::Reflect => {
+                reflect::reflect(a, broken);
+            }
             Change::Reply => reply::reply(a, target, self.class, broken),
             Change::Rewrite(rewrite) => {
-                let packets = rewrite::Packets { class: self.class, lanes: &self.lanes };
-                rewrite::rewrite(a, target, rewrite, packets, broken);
+                rewrite::rewrite(a, target, rewrite, self.packets(), broken);
+            }
+            Change::Tunnel(to) => tunnel::tunnel(a, target, to, self.class, broken),
+            Change::Balance(balance) => {
+                balance::balance(a, target, balance, self.packets(), broken);
             }
             Change::Pop => vlan::pop(a, broken),
             Change::Push(id) => vlan::push(a, target.order, *id, broken),
@@ -110,15 +123,15 @@ impl Block {
             }
             Change::Deliver(_) => {
                 let sockets = maps.sockets.expect("the plan declares what its rules deliver by");
-                outlet::deliver(a, sockets, plan.policy.default().verdict);
+                outlet::deliver(a, sockets, plan.policy.default().verdict, way_out);
             }
         }
         if self.change.outlet().is_none() {
-            end(a, self.change.verdict());
+            way_out.end(a, self.change.verdict());
         }
         if a.wanted(broken) {
             a.place(broken);
-            end(a, Verdict::Aborted);
+            way_out.end(a, Verdict::Aborted);
         }
     }
 }
@@ -127,8 +140,4 @@ impl Display for Block {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         self.change.fmt(f)
     }
-}
-
-fn end(a: &mut Assembler, verdict: Verdict) {
-    a.mov(R0, verdict.code()).exit();
 }

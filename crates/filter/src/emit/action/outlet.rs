@@ -5,9 +5,10 @@
 //! kernel's `xdp_exception` tells. Where the map of sockets has none for the queue of a packet, it meets
 //! the default of the policy.
 
-use palisade_asm::{Assembler, Helper, Label, MapId, R1, R2, R3, Size};
+use palisade_asm::{Assembler, Cond, Helper, Label, MapId, R0, R1, R2, R3, Size};
 
 use crate::emit::frame::{CTX, ctx};
+use crate::emit::next::WayOut;
 use crate::emit::packet::{Field, frame_again};
 use crate::plan::Target;
 use crate::policy::{Redirect, Verdict};
@@ -32,12 +33,16 @@ pub fn redirect(
     a.call(Helper::REDIRECT_MAP).exit();
 }
 
-/// Gives the frame to the socket of its queue; without one it meets the fallback. The end of the
-/// program.
-pub fn deliver(a: &mut Assembler, sockets: MapId, fallback: Verdict) {
+/// Gives the frame to the socket of its queue; without one it meets the fallback, and goes out as all
+/// that pass if it passes. The end of the program.
+pub fn deliver(a: &mut Assembler, sockets: MapId, fallback: Verdict, way_out: WayOut) {
     CTX.load(a, R1);
     a.load(Size::W, R2, R1 + ctx::QUEUE).load_map(R1, sockets).mov(R3, fallback.code());
-    a.call(Helper::REDIRECT_MAP).exit();
+    a.call(Helper::REDIRECT_MAP);
+    if let (WayOut::Slot { label, .. }, Verdict::Pass) = (way_out, fallback) {
+        a.jump_if(R0, Cond::Eq, fallback.code(), label);
+    }
+    a.exit();
 }
 
 /// The frame goes to one station.

@@ -5,39 +5,49 @@
 
 use std::net::IpAddr;
 
-use palisade_asm::{Assembler, ByteOrder, Cond, Label, R2, R3, R9, Reg, Size};
+use palisade_asm::{Assembler, ByteOrder, Label, R2, R3, R9, Reg, Size};
 
 use super::checksum::{self, SUM, Terms};
-use crate::emit::frame::{OFFSET, PROTOCOL, TRANSPORT};
+use super::transport::{Header, Packets};
+use crate::emit::frame::OFFSET;
 use crate::emit::packet::{Field, Readable, header_again, put_back};
 use crate::plan::Target;
-use crate::policy::{Class, Lane, Rewrite};
+use crate::policy::{Class, Rewrite};
 
 /// The complements of the old addresses, for the checksum of the transport header.
 const OLD_ADDRESSES: Reg = R9;
 
-const IP4_CHECKSUM: Field = Field::new(10, Size::H);
 const SOURCE_PORT: Field = Field::new(0, Size::H);
 const DESTINATION_PORT: Field = Field::new(2, Size::H);
 
 /// The IP header of a family.
-struct Network {
-    size: i16,
+pub struct Network {
+    /// How long it is, without options.
+    pub size: i16,
     source: i16,
-    destination: i16,
+    /// Where the destination address is.
+    pub destination: i16,
 }
 
-const IP4: Network = Network { size: 20, source: 12, destination: 16 };
-const IP6: Network = Network { size: 40, source: 8, destination: 24 };
+impl Network {
+    /// That of a class.
+    pub const fn of(class: Class) -> Self {
+        match class {
+            Class::Ip6 => Self { size: 40, source: 8, destination: 24 },
+            Class::Ip4 | Class::Arp | Class::Other => {
+                Self { size: 20, source: 12, destination: 16 }
+            }
+        }
+    }
 
-/// Which packets are rewritten.
-#[derive(Clone, Copy)]
-pub struct Packets<'a> {
-    /// Their class.
-    pub class: Class,
-    /// The lanes that they may be of.
-    pub lanes: &'a [Lane],
+    /// How long an address is.
+    pub const fn address(&self) -> i16 {
+        self.destination - self.source
+    }
 }
+
+/// The checksum of the IPv4 header.
+pub const IP4_CHECKSUM: Field = Field::new(10, Size::H);
 
 /// Replaces what is to be replaced.
 pub fn rewrite(
@@ -50,35 +60,12 @@ pub fn rewrite(
     if rewrite.family().is_some() {
         addresses(a, target, rewrite, packets.class, broken);
     }
-    let done = a.label("rewritten");
-    let lanes: Vec<(Lane, Label)> =
-        packets.lanes.iter().map(|lane| (*lane, a.label("rewrite the header"))).collect();
-    if let [_, others @ ..] = lanes.as_slice()
-        && !others.is_empty()
-    {
-        PROTOCOL.load(a, R2);
-        for (lane, label) in others {
-            let protocol = lane.protocol(packets.class).expect("a lane of one protocol");
-            a.jump_if(R2, Cond::Eq, i32::from(protocol.0), *label);
-        }
-    }
-    for (at, (lane, label)) in lanes.iter().enumerate() {
-        if at > 0 {
-            a.place(*label);
-        }
-        if let Some(header) = Header::of(*lane, packets.class) {
-            header.rewrite(a, target, rewrite, broken);
-        }
-        if at + 1 < lanes.len() {
-            a.jump(done);
-        }
-    }
-    a.place(done);
+    packets.each_header(a, |a, header| ports_and_sum(a, target, rewrite, header, broken));
 }
 
 /// Replaces the addresses, and keeps what is to be known of the old ones.
 fn addresses(a: &mut Assembler, target: Target, rewrite: &Rewrite, class: Class, broken: Label) {
-    let Network { size, source, destination } = if class == Class::Ip6 { IP6 } else { IP4 };
+    let Network { size, source, destination } = Network::of(class);
     let ip = header_again(a, target.access, OFFSET, size, broken);
     a.mov(OLD_ADDRESSES, 0);
     for (addr, at) in [(rewrite.src, source), (rewrite.dst, destination)] {
@@ -117,48 +104,17 @@ fn new_addresses(rewrite: &Rewrite) -> Vec<u8> {
     [bytes(rewrite.src), bytes(rewrite.dst)].concat()
 }
 
-/// A transport header as far as something is rewritten in it.
-struct Header {
-    size: i16,
-    checksum: Field,
-    /// Whether a checksum of 0 says that there is none.
-    optional: Optional,
-}
-
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Optional {
-    Yes,
-    No,
-}
-
-impl Header {
-    /// The header of a lane; `None` if nothing changes in it.
-    fn of(lane: Lane, class: Class) -> Option<Self> {
-        let header = |size, checksum, optional| {
-            Some(Self { size, checksum: Field::new(checksum, Size::H), optional })
-        };
-        match lane {
-            Lane::Tcp => header(20, 16, Optional::No),
-            Lane::Udp => header(8, 6, Optional::Yes),
-            Lane::Icmp if class == Class::Ip6 => header(8, 2, Optional::No),
-            Lane::Icmp | Lane::Sctp | Lane::Other | Lane::LaterFragment => None,
-        }
-    }
-
-    fn rewrite(&self, a: &mut Assembler, target: Target, rewrite: &Rewrite, broken: Label) {
-        let none = a.label("no checksum");
-        let header = header_again(a, target.access, TRANSPORT, self.size, broken);
-        header.load(a, SUM, self.checksum);
-        let ports = [(rewrite.sport, SOURCE_PORT, R2), (rewrite.dport, DESTINATION_PORT, R3)];
+/// Replaces the ports, and updates the checksum for them and for the addresses.
+fn ports_and_sum(a: &mut Assembler, target: Target, rewrite: &Rewrite, of: Header, broken: Label) {
+    let ports = [(rewrite.sport, SOURCE_PORT, R2), (rewrite.dport, DESTINATION_PORT, R3)];
+    let replace_ports = |a: &mut Assembler, header| {
         for (port, field, old) in ports {
             if let Some(port) = port {
                 replace(a, target.order, header, (field, old), port);
             }
         }
-        if self.optional == Optional::Yes {
-            a.jump_if(SUM, Cond::Eq, 0, none);
-        }
-        checksum::begin(a);
+    };
+    let add_up = |a: &mut Assembler| {
         let mut new = new_addresses(rewrite);
         for (port, _, old) in ports {
             if let Some(port) = port {
@@ -172,16 +128,9 @@ impl Header {
             terms = Terms::Words;
         }
         checksum::with(a, target.order, &new);
-        checksum::finish(a, terms);
-        if self.optional == Optional::Yes {
-            checksum::not_zero(a);
-        }
-        header.store(a, self.checksum, SUM);
-        if self.optional == Optional::Yes {
-            a.place(none);
-        }
-        put_back(a, header, TRANSPORT, broken);
-    }
+        terms
+    };
+    of.update(a, target, broken, replace_ports, add_up);
 }
 
 /// Replaces a port; the old one is in a register then.

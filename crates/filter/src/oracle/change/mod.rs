@@ -3,8 +3,10 @@
 //! The bytes are moved and replaced in a copy. Checksums are not updated but computed whole, before and
 //! after: a changed packet is exactly as right, or as wrong, as it was.
 
+mod balance;
 mod place;
 mod sums;
+mod tunnel;
 
 use std::net::IpAddr;
 
@@ -14,28 +16,30 @@ use crate::value::Mac;
 use place::{Place, Version};
 use sums::Sums;
 
-/// What leaves the filter, where the policy decides so of a frame and is enforced.
-pub fn frame_out(policy: &Policy, decision: &Decision, frame: &[u8]) -> Vec<u8> {
-    let change = decided(policy, decision);
-    change.map_or_else(|| frame.to_vec(), |change| changed(change, frame))
-}
-
 /// Where a frame goes of which the policy decides so and is enforced, if neither to the stack nor
 /// back.
 pub fn outlet<'a>(policy: &'a Policy, decision: &Decision) -> Option<Outlet<'a>> {
-    decided(policy, decision)?.outlet()
+    change_of(policy, decision)?.outlet()
 }
 
-/// What the statement that decides does to the frame.
-fn decided<'a>(policy: &'a Policy, decision: &Decision) -> Option<&'a Change> {
+/// What a policy does to a frame that it decides so.
+pub fn change_of<'a>(policy: &'a Policy, decision: &Decision) -> Option<&'a Change> {
     match decision.decider {
-        Decider::Rule(at) => policy.rules().get(at)?.action.change(),
+        Decider::Rule(at) => policy.rules().get(at).and_then(|rule| rule.action.change()),
         Decider::Malformed(_) | Decider::Keep(_) | Decider::Fragment | Decider::Default => None,
     }
 }
 
-/// A frame after a change; as it is where the change is not for such frames.
-pub fn changed(change: &Change, frame: &[u8]) -> Vec<u8> {
+/// What leaves the filter, where the policy decides so of a frame and is enforced. `turn` is how many
+/// packets the deciding rule has decided before, on the same CPU.
+pub fn frame_out(policy: &Policy, decision: &Decision, frame: &[u8], turn: u64) -> Vec<u8> {
+    let change = change_of(policy, decision);
+    change.map_or_else(|| frame.to_vec(), |change| changed(change, frame, turn))
+}
+
+/// A frame after a change; as it is where the change is not for such frames. `turn` is how many
+/// packets were changed by the same rule before.
+pub fn changed(change: &Change, frame: &[u8], turn: u64) -> Vec<u8> {
     let done = match change {
         Change::Reflect => reflected(frame),
         Change::Reply => reply(frame),
@@ -44,6 +48,8 @@ pub fn changed(change: &Change, frame: &[u8]) -> Vec<u8> {
         Change::Push(id) => pushed(frame, *id),
         Change::Redirect(redirect) => redirect.mac.and_then(|mac| sent_to(mac, frame)),
         Change::Deliver(_) => None,
+        Change::Balance(balance) => balance::balanced(frame, balance, turn),
+        Change::Tunnel(tunnel) => tunnel::tunnelled(frame, tunnel),
     };
     done.unwrap_or_else(|| frame.to_vec())
 }

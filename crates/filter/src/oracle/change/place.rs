@@ -22,7 +22,26 @@ impl Version {
     }
 }
 
-/// Where the headers of an IP packet are that is no later fragment.
+/// Whether a packet is a piece of one.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Piece {
+    Whole,
+    First,
+    Later,
+}
+
+impl Piece {
+    /// By how far it is from the start of the whole, and whether more follows.
+    const fn of(offset: u16, more: bool) -> Self {
+        match (offset, more) {
+            (0, false) => Self::Whole,
+            (0, true) => Self::First,
+            _ => Self::Later,
+        }
+    }
+}
+
+/// Where the headers of an IP packet are; behind the IP header of a later fragment there is none.
 pub struct Place {
     pub version: Version,
     /// The IP header.
@@ -32,6 +51,7 @@ pub struct Place {
     /// The end of the packet.
     pub end: usize,
     pub protocol: Protocol,
+    pub piece: Piece,
 }
 
 impl Place {
@@ -54,12 +74,15 @@ impl Place {
         let transport = ip + usize::from(frame.get(ip)? % 16) * 4;
         let end = ip + usize::from(half(frame, ip + 2)?);
         let protocol = Protocol(*frame.get(ip + 9)?);
-        Some(Self { version: Version::Four, ip, transport, end, protocol })
+        let fragment = half(frame, ip + 6)?;
+        let piece = Piece::of(fragment % 0x2000, fragment & 0x2000 != 0);
+        Some(Self { version: Version::Four, ip, transport, end, protocol, piece })
     }
 
     fn of_six(frame: &[u8], ip: usize) -> Option<Self> {
         let end = ip + 40 + usize::from(half(frame, ip + 4)?);
         let (mut next, mut at) = (*frame.get(ip + 6)?, ip + 40);
+        let mut piece = Piece::Whole;
         while [0, 43, 44, 51, 60].contains(&next) {
             let units = usize::from(*frame.get(at + 1)?);
             let length = match next {
@@ -67,10 +90,18 @@ impl Place {
                 51 => units * 4 + 8,
                 _ => units * 8 + 8,
             };
+            if next == 44 {
+                let fragment = half(frame, at + 2)?;
+                piece = Piece::of(fragment / 8, fragment % 2 == 1);
+            }
             next = *frame.get(at)?;
             at += length;
+            if piece == Piece::Later {
+                break;
+            }
         }
-        Some(Self { version: Version::Six, ip, transport: at, end, protocol: Protocol(next) })
+        let (version, protocol) = (Version::Six, Protocol(next));
+        Some(Self { version, ip, transport: at, end, protocol, piece })
     }
 
     /// The source address.
@@ -103,6 +134,7 @@ impl Place {
     /// The checksum of the transport header.
     pub fn checksum(&self) -> Option<usize> {
         let at = match self.protocol {
+            _ if self.piece == Piece::Later => return None,
             Protocol::TCP => 16,
             Protocol::UDP => 6,
             Protocol::ICMP if self.version == Version::Four => 2,

@@ -55,8 +55,8 @@ pub fn no_statement(word: &str, span: Range<usize>) -> Diagnostic {
     match meant(word, STATEMENTS) {
         Some(near) => wrong.help(format!("did you mean `{near}`?")),
         None => wrong.help(
-            "expected one of: set, define, keep, drop, pass, abort, count, event, reflect, reply, rewrite, \
-             vlan push, vlan pop, redirect, deliver, default, on, option, expect",
+            "expected one of: set, define, keep, drop, pass, abort, count, event, limit, ban, reflect, \
+             reply, rewrite, vlan push, vlan pop, balance, tunnel, redirect, deliver, default, on, option, expect",
         ),
     }
 }

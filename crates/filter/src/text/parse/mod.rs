@@ -6,23 +6,27 @@
 //! memory are in proportion to the text: names are looked up in a table, nesting and what defines
 //! stand for are bounded.
 
+mod balance;
+mod ban;
 mod change;
 mod condition;
 mod define;
 mod event;
 mod expect;
+mod limit;
 mod meant;
 mod names;
 mod outlet;
 mod set;
 mod terms;
+mod tunnel;
 mod values;
 mod words;
 
 use std::collections::HashMap;
 
 use define::Defines;
-use meant::{meant, no_statement, not_yet, unknown};
+use meant::{TERMS, meant, no_statement, not_yet, unknown};
 use names::Names;
 use words::{Refusal, Step, Words};
 
@@ -170,29 +174,45 @@ impl<'a> Reader<'a> {
                     let expect = reader.expect(line, all, words)?;
                     reader.expects.push(expect);
                 }
-                // What only reports counts besides.
-                "event" => {
-                    let report = reader.report(words);
-                    let rule = reader.rule(Ok(Action::Count), report, line, all, words)?;
+                "limit" => {
+                    let rule = reader.limited(line, all, words)?;
                     reader.rules.push(rule);
                 }
                 word => {
-                    let action = match reader.change_called(word, words) {
-                        Some(change) => change.map(Action::Change),
-                        None => Ok(action(word).ok_or_else(|| not_yet(word, place))?),
-                    };
-                    let decides = matches!(action, Ok(Action::Drop | Action::Pass | Action::Abort));
-                    let report = if decides && words.take("event") {
-                        reader.report(words)
-                    } else {
-                        Ok(None)
-                    };
-                    let rule = reader.rule(action, report, line, all, words)?;
+                    let rule = reader.acting(word, place, line, all, words)?;
                     reader.rules.push(rule);
                 }
             }
             Ok(())
         });
+    }
+
+    /// A rule whose action begins with `word`, which stands at `place` and has been read.
+    fn acting(
+        &mut self,
+        word: &str,
+        place: std::ops::Range<usize>,
+        line: u32,
+        all: Words<'a>,
+        words: &mut Words<'a>,
+    ) -> Step<Rule> {
+        // What only reports counts besides.
+        if word == "event" {
+            let report = self.report(words);
+            return self.rule(Ok(Action::Count), report, line, all, words);
+        }
+        if word == "ban" {
+            let action = self.ban(words).map(Action::Ban);
+            let rule = self.rule(action, Ok(None), line, all, words)?;
+            return Ok(ban::of_sources(rule, all)?);
+        }
+        let action = match self.change_called(word, words) {
+            Some(change) => change.map(Action::Change),
+            None => Ok(action(word).ok_or_else(|| not_yet(word, place))?),
+        };
+        let decides = matches!(action, Ok(Action::Drop | Action::Pass | Action::Abort));
+        let report = if decides && words.take("event") { self.report(words) } else { Ok(None) };
+        self.rule(action, report, line, all, words)
     }
 
     /// The word that begins a statement, or the one that was probably meant: the rest of the
@@ -207,7 +227,9 @@ impl<'a> Reader<'a> {
             return Ok("vlan");
         }
         let wrong = no_statement(word.text, word.span);
-        let Some(near) = meant(word.text, STATEMENTS) else { return Err(wrong.into()) };
+        // Whoever begins with a term means that term.
+        let near = meant(word.text, STATEMENTS).filter(|_| !TERMS.contains(&word.text));
+        let Some(near) = near else { return Err(wrong.into()) };
         self.wrong.add(wrong);
         if let ("default", Said::Not) = (near, self.default) {
             self.default = Said::Wrongly;
@@ -252,8 +274,8 @@ impl<'a> Reader<'a> {
             return Err(wrong.help("names are for rules, which are counted by them").into());
         }
         let name = None;
-        let (action, report) = (Action::Pass, None);
-        Ok(Rule { action, report, matching, name, line, text: all.as_written() })
+        let (action, report, limit) = (Action::Pass, None, None);
+        Ok(Rule { action, report, limit, matching, name, line, text: all.as_written() })
     }
 
     fn rule(
@@ -270,8 +292,8 @@ impl<'a> Reader<'a> {
         let matching = unless_mistaken(self.whole_match(change, all, words))?;
         let name = self.rule_name(line, words)?;
         let (action, matching) = action.zip(matching).ok_or(Refusal::Said)?;
-        let report = report.ok_or(Refusal::Said)?;
-        Ok(Rule { action, report, matching, name, line, text: all.as_written() })
+        let (report, limit) = (report.ok_or(Refusal::Said)?, None);
+        Ok(Rule { action, report, limit, matching, name, line, text: all.as_written() })
     }
 
     /// The terms up to `as` or the end, and those that a change implies.

@@ -89,6 +89,8 @@ impl<'a> Reader<'a> {
         let wrong = match self.names.get(word.text) {
             Some(Named::Set(id)) => match self.sets.get(id.index()) {
                 Some(set) if set.kind == kind => return Ok(id),
+                // Either holds addresses.
+                Some(set) if (kind, set.kind) == (SetKind::Net, SetKind::Host) => return Ok(id),
                 Some(set) => wrong_kind(&word, set.kind, kind),
                 None => return Err(Refusal::Said),
             },
@@ -120,7 +122,7 @@ fn wrong_kind(word: &Word<'_>, is: SetKind, needed: SetKind) -> Diagnostic {
 /// How a rule looks into a set of a kind.
 pub fn found_by(kind: SetKind, name: &str) -> String {
     let before = match kind {
-        SetKind::Net => "src",
+        SetKind::Net | SetKind::Host => "src",
         SetKind::Service => "service",
         SetKind::Mac => "ether src",
     };

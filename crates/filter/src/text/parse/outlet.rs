@@ -2,13 +2,13 @@
 
 use super::Reader;
 use super::meant::TERMS;
-use super::values::{Sort, said};
+use super::values::said;
 use super::words::{Refusal, Step, Word, Words};
 use crate::diag::Diagnostic;
 use crate::policy::{Change, QUEUES, Redirect};
 use crate::text::lex::Kind;
 use crate::text::{WORDS, is_plain};
-use crate::value::{DeviceName, Mac};
+use crate::value::DeviceName;
 
 /// What `redirect` needs.
 const DEVICE: &str = "the name of an interface";
@@ -52,19 +52,6 @@ impl<'a> Reader<'a> {
             self.wrong.add(said(why, &name.span));
             Refusal::Said
         })
-    }
-
-    /// The address of one station: no frame goes to two, and none to nobody.
-    pub fn station(&mut self, words: &mut Words<'a>) -> Step<Mac> {
-        let start = words.place().start;
-        let mac: Mac = self.one_as(Sort::Station, words)?;
-        let wrong = match mac.0 {
-            [0, 0, 0, 0, 0, 0] => "no station has this address",
-            [first, ..] if first & 1 == 1 => "this is the address of a group, not of one station",
-            _ => return Ok(mac),
-        };
-        self.wrong.add(Diagnostic::new(start..words.end(), wrong));
-        Err(Refusal::Said)
     }
 }
 

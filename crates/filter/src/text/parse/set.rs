@@ -15,7 +15,7 @@ use crate::text::lex::Kind;
 use crate::value::{AddressRange, Item, Mac, Name, Prefix, Service, SetKind, Timeout, decimal};
 
 const OPTIONS: &[&str] = &["timeout", "max", "counters", "file", "elements"];
-const KINDS: &[&str] = &["net", "service", "mac"];
+const KINDS: &[&str] = &["net", "service", "mac", "host"];
 
 impl<'a> Reader<'a> {
     /// Name and kind; `set` itself has been read. Gives the place of the set.
@@ -23,7 +23,7 @@ impl<'a> Reader<'a> {
         let word = words.word("a name")?;
         let name: Name = word.text.parse().map_err(|why| said(why, &word.span))?;
         let at = self.sets.len();
-        let found = words.word("`net`, `service` or `mac`");
+        let found = words.word("`net`, `service`, `mac` or `host`");
         let kind = found.as_ref().ok().and_then(|kind| kind_called(kind.text));
         let named = if kind.is_some() { Named::Set(SetId(at)) } else { Named::WrongSet };
         self.names.declare(&word, named, line)?;
@@ -111,7 +111,8 @@ impl<'a> Reader<'a> {
         }
     }
 
-    fn timeout(&mut self, words: &mut Words<'a>) -> Step<Timeout> {
+    /// A time.
+    pub fn timeout(&mut self, words: &mut Words<'a>) -> Step<Timeout> {
         let word = words.word("a time such as 90s, 15m, 1h or 7d")?;
         word.text.parse().map_err(|why| {
             let wrong = said(why, &word.span);
@@ -138,6 +139,17 @@ impl<'a> Reader<'a> {
             SetKind::Service => {
                 let services: Vec<Service> = self.all_as(sort, words)?;
                 once(services.into_iter().map(Item::Service))
+            }
+            SetKind::Host => {
+                let start = words.place().start;
+                let prefixes: Vec<Prefix> = self.all_as(sort, words)?;
+                if let Some(prefix) = prefixes.iter().find(|prefix| !prefix.is_host()) {
+                    let wrong = format!("`{prefix}` is no single address");
+                    let wrong = Diagnostic::new(start..words.end(), wrong);
+                    self.wrong.add(wrong.help("it belongs into a net set"));
+                    return Err(Refusal::Said);
+                }
+                once(prefixes.into_iter().map(Item::Net))
             }
             SetKind::Mac => {
                 let macs: Vec<Mac> = self.all_as(sort, words)?;

@@ -26,7 +26,7 @@ pub enum Sort {
     Number(&'static str),
     /// An Ethernet address of an end.
     Mac(End),
-    /// The Ethernet address of one station.
+    /// One Ethernet address, that a frame is sent to.
     Station,
     /// Entries of a kind of set.
     Item(SetKind),
@@ -43,9 +43,11 @@ impl Sort {
             Self::Port(_) => "a port, a range of ports or a list",
             Self::Number(_) => "a number",
             Self::Mac(_) => "an Ethernet address, or `in` and a set",
+            Self::Station => "an Ethernet address",
             Self::Item(SetKind::Net) => "an address, a prefix or a range",
             Self::Item(SetKind::Service) => "a service such as tcp/80",
-            Self::Item(SetKind::Mac) | Self::Station => "an Ethernet address",
+            Self::Item(SetKind::Mac) => "an Ethernet address",
+            Self::Item(SetKind::Host) => "an address",
             Self::Service => "`in` and a service set",
         }
     }
@@ -102,6 +104,7 @@ impl Sort {
 
 fn advice_for_item(of: SetKind, text: &str) -> Option<String> {
     let kind = match Shape::of(text) {
+        Shape::Address if of == SetKind::Host => SetKind::Host,
         Shape::Address => SetKind::Net,
         Shape::Service(..) => SetKind::Service,
         Shape::Mac => SetKind::Mac,

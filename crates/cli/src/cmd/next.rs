@@ -1,0 +1,66 @@
+//! `next`: which program gets what the policy passes.
+
+use serde_json::json;
+
+use crate::args::{Global, Next, NextAction};
+use crate::failure::Outcome;
+use crate::output::Output;
+use crate::running::chain::{self, Aim};
+use crate::running::home::{PolicyDir, Running, program_id};
+use crate::running::install::{Wanted, install};
+use crate::running::look::look;
+use crate::running::next::{Behind, Seen, Slot, no_slot};
+use crate::running::publish::{self, Writing};
+
+/// Shows, sets or clears it.
+pub fn run(global: &Global, args: &Next, out: &mut Output) -> Outcome {
+    match &args.action {
+        None => {
+            let seen = look(global, |at, _| Seen::of(at, &Running::get(at)?.program))?;
+            out.json(&json!({"policy": global.policy_name.as_str(), "next": seen.json()}))?;
+            out.say(format_args!("next: {}", seen.words()))
+        }
+        Some(NextAction::Set { pin }) => {
+            let aim = Aim::at(pin, &global.bpffs, &global.policy_name)?;
+            let Writing { at, undone, .. } =
+                &publish::to_change(&global.bpffs, &global.policy_name)?;
+            let running = Running::get(at)?;
+            let next = aim.program.as_ref();
+            chain::refuse_endless(at, &at.name, (None, next.map(program_id).transpose()?))?;
+            match Slot::find(at, &running.program)? {
+                Some(slot) => slot.put(next)?,
+                None => exchange(at, &running, Behind::Slot(next))?,
+            }
+            report(at, undone.map(publish::tell_undone), out)
+        }
+        Some(NextAction::Clear { slot: take_out }) => {
+            let Writing { at, undone, .. } =
+                &publish::to_change(&global.bpffs, &global.policy_name)?;
+            let running = Running::get(at)?;
+            let Some(slot) = Slot::find(at, &running.program)? else {
+                return Err(no_slot(&at.name));
+            };
+            if *take_out {
+                exchange(at, &running, Behind::Stack)?;
+            } else {
+                slot.clear()?;
+            }
+            report(at, undone.map(publish::tell_undone), out)
+        }
+    }
+}
+
+/// The same policy, compiled for what is to come behind it.
+fn exchange(at: &PolicyDir, running: &Running<'_>, behind: Behind<'_>) -> Outcome {
+    let wanted = Wanted { behind, ..Wanted::new(&running.meta.text, &running.policy) };
+    install(at, wanted).map(drop)
+}
+
+fn report(at: &PolicyDir, note: Option<String>, out: &mut Output) -> Outcome {
+    let seen = Seen::of(at, &Running::get(at)?.program)?;
+    out.json(&json!({"policy": at.name.as_str(), "next": seen.json(), "note": note}))?;
+    if let Some(note) = note {
+        out.say(format_args!("note: {note}"))?;
+    }
+    out.say(format_args!("what policy `{}` passes goes to {}", at.name, seen.words()))
+}
