@@ -308,7 +308,7 @@ impl<'a> Change<'a> {
 
     /// Changes back what was changed, the last one first. What cannot be changed back is told
     /// beside the failure that led here.
-    fn take_back(&mut self, mut failure: Failure) -> Failure {
+    pub fn take_back(&mut self, mut failure: Failure) -> Failure {
         while let Some(undo) = self.undo.pop() {
             let kept = match undo {
                 Undo::Link { link, mode, before } => self.undo_link(&link, mode, &before),

@@ -7,7 +7,7 @@
 use std::path::Path;
 use std::time::Duration;
 
-use palisade_filter::plan::{self, CONTROL, COUNTERS, Control};
+use palisade_filter::plan::{self, CONTROL, COUNTERS, Control, DEVICES};
 use palisade_filter::{Mode, Name, Policy, Row, SetKind, structure};
 use palisade_loader::link::{self, Link};
 use palisade_loader::xdp::Mode as XdpMode;
@@ -19,6 +19,7 @@ use super::before;
 use super::chain;
 use super::meta::Meta;
 use super::object;
+use super::outlets::Outlets;
 use super::pins::{HOME, MAPS, META, ON_THE_WAY, PROGRAM};
 use super::set::OpenSet;
 use super::trial::{Deadline, Found, Trial};
@@ -366,6 +367,16 @@ impl<'a> Running<'a> {
         let on_the_way = self.at.on_the_way()?;
         let programs = undone.chain(&on_the_way).chain([&self.program]);
         programs.map(program_id).collect()
+    }
+
+    /// Whether it redirects to these interfaces, if they are told.
+    pub fn redirects_to(&self, outlets: Option<&Outlets>) -> Outcome<bool> {
+        match outlets {
+            Some(outlets) if !self.policy.outlets().is_empty() => {
+                outlets.are_in(&self.at.map_of(&self.program, DEVICES)?)
+            }
+            Some(_) | None => Ok(true),
+        }
     }
 
     /// Whether a pinned map is one of the program, or of a set of the policy: not every map of a

@@ -36,6 +36,7 @@ use super::chain::is_called;
 use super::exchange::Change;
 use super::home::{PolicyDir, Running};
 use super::meta::Meta;
+use super::outlets::Missing;
 use super::pins::{BACK, COMMIT, MAPS, META, NEXT, OLD, PROGRAM, STAGED_BEFORE};
 use super::trial::{Deadline, Found, Trial};
 use crate::failure::{Failure, Outcome};
@@ -192,7 +193,7 @@ fn go_back(at: &PolicyDir, over: Option<Duration>) -> Outcome<Option<Duration>> 
     let Some((kept, program)) = before::kept(at)? else { return Ok(None) };
     if over.is_some() || is_called(at, &program)? {
         Meta::open(&kept)?.of_this_namespace(&at.name)?;
-        before::go_back(at)?;
+        before::go_back(at, Missing::Lost)?;
     } else {
         at.dir.rename(BACK, &at.dir, OLD)?;
     }
