@@ -11,7 +11,7 @@ use nix::unistd::Pid;
 use palisade_filter::oracle::{Declared, Reading, outlet};
 use palisade_filter::policy::Outlet;
 use palisade_filter::rehearsal::Rehearsal;
-use palisade_filter::{Verdict, compile, parse};
+use palisade_filter::{Neighbours, Next, Tenure, Verdict, compile, parse};
 use palisade_loader::netns::VethOptions;
 use palisade_loader::xsk::Unbound;
 use palisade_tests::engine::Engine;
@@ -102,6 +102,27 @@ fn without_a_socket_the_kernel_does_what_the_default_says() {
                 let done = engine.run(&frame).expect("counted in one row");
                 let wanted = if there { Verdict::Redirect } else { fallback };
                 assert_eq!((done.verdict, done.row.line), (wanted, Some(1)), "{target:?}");
+            }
+        }
+    }
+}
+
+#[test]
+fn without_a_socket_what_passes_goes_on_to_the_program_behind() {
+    let Some(kernel) = Kernel::or_skip() else { return };
+    let neighbours = Neighbours { tenure: Tenure::Standing, next: Next::Slot };
+    for (default, fallback) in [("pass", Verdict::Pass), ("drop", Verdict::Drop)] {
+        let text = format!("deliver udp as here\ndefault {default}\n");
+        for target in kernel.two() {
+            let engine = Engine::try_load_beside(&kernel, &text, target, neighbours);
+            let mut engine = engine.unwrap_or_else(|error| panic!("{error}"));
+            let frame = echo("and behind?").build();
+            for there in [true, false] {
+                engine.set_socket(there.then(|| Unbound::new().expect("a socket")));
+                // The program behind has to have seen the packet, where it passes.
+                let done = engine.run(&frame).unwrap_or_else(|fault| panic!("{fault}"));
+                let wanted = if there { Verdict::Redirect } else { fallback };
+                assert_eq!(done.verdict, wanted, "{target:?}");
             }
         }
     }
