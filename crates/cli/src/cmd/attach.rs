@@ -12,6 +12,7 @@ use crate::judging::{Fit, Source};
 use crate::output::{Output, human};
 use crate::running::chain::{self, Aim};
 use crate::running::exchange::{Device, How, Place, Placed, Stranger};
+use crate::running::fronts::next_of;
 use crate::running::guard;
 use crate::running::home::{PolicyDir, Running, program_id};
 use crate::running::install::{Installed, Prepared, Wanted};
@@ -93,7 +94,7 @@ fn front(at: &PolicyDir, behind: Behind<'_>, args: &Attach) -> Outcome<Option<Pl
     let next = match behind {
         Behind::Slot(program) => program.map(program_id).transpose()?,
         Behind::Same | Behind::Stack => {
-            at.program()?.map(|program| chain::next_of(at, &program)).transpose()?.flatten()
+            at.program()?.map(|program| next_of(at, &program)).transpose()?.flatten()
         }
     };
     if let Behind::Slot(Some(_)) = behind {

@@ -15,10 +15,10 @@ use palisade_filter::{Name, Neighbours, Next, Policy, Tenure};
 use palisade_loader::{Access, LoadError, LoadOptions, Program};
 
 use super::before;
-use super::chain::is_called;
 use super::compiled::Compiled;
 use super::contents::{Contents, Fate, PlannedSet, fill_all};
 use super::exchange::{Change, Device, Place, Placed, Replaced};
+use super::fronts::is_called;
 use super::home::{PolicyDir, Running};
 use super::maps::Maps;
 use super::meta::{self, Meta};

@@ -6,6 +6,7 @@ pub mod compiled;
 pub mod contents;
 pub mod events;
 pub mod exchange;
+pub mod fronts;
 pub mod grow;
 pub mod guard;
 pub mod home;

@@ -14,7 +14,7 @@ use palisade_filter::{Name, Next};
 use palisade_loader::{Errno, MapError, MapHandle, PinDir, PinError, Program};
 use serde_json::{Value, json};
 
-use super::chain::policy_behind;
+use super::fronts::policy_behind;
 use super::home::{PolicyDir, describe_program, map_ids, program_id};
 use crate::failure::{Failure, Outcome};
 use crate::machine;
