@@ -9,8 +9,8 @@ macro_rules! examples {
 }
 
 examples! {
-    "block-list" "block-pings" "drop-8080" "events" "feeds" "icmp-balancer" "icmp-echo" "ip-tunnel" "mac-swap" "port-patch"
-    "resolver" "vlan-swap" "vlans" "web-server"
+    "ban" "block-list" "block-pings" "drop-8080" "events" "feeds" "icmp-balancer" "icmp-echo" "ip-tunnel" "mac-swap"
+    "port-patch" "rate-limit" "resolver" "router" "vlan-swap" "vlans" "web-server"
 }
 
 /// Their names.

@@ -6,7 +6,7 @@
 
 use std::fmt;
 
-use palisade_filter::oracle::changed;
+use palisade_filter::oracle::{Given, changed};
 use palisade_filter::plan::Decider;
 use palisade_filter::rehearsal::Told;
 use palisade_filter::{Mode, Row, Verdict};
@@ -40,8 +40,9 @@ pub struct Outcome {
     pub half: Half,
     /// The `count` rules that it matched.
     pub counted: Vec<Row>,
-    /// How many packets the row had counted before, on the CPU that ran the program.
-    pub turn: u64,
+    /// How many packets the row had counted before, on the CPU that ran the program, and what the
+    /// program was told of routes.
+    pub given: Given,
 }
 
 /// The halves of the counters.
@@ -125,8 +126,8 @@ impl Outcome {
             [(index, _)] if grown.iter().all(|(_, by)| *by == [times, times * len]) => {
                 let half = if *index < rows.len() { Half::Enforced } else { Half::Shadow };
                 let counted = counted.iter().map(|(index, _)| row(index).clone()).collect();
-                let (row, turn) = (row(index).clone(), turn(*index));
-                Ok(Self { verdict, row, half, counted, turn })
+                let (row, given) = (row(index).clone(), Given::behind(turn(*index)));
+                Ok(Self { verdict, row, half, counted, given })
             }
             _ => Err(Fault::Counted(grown)),
         }
@@ -136,7 +137,8 @@ impl Outcome {
     pub(crate) fn frame_out(&self, frame: &[u8], later: u64) -> Vec<u8> {
         match &self.row.change {
             Some(change) if self.half == Half::Enforced => {
-                changed(change, frame, self.turn + later)
+                let turn = self.given.turn + later;
+                changed(change, frame, &Given { turn, ..self.given })
             }
             Some(_) | None => frame.to_vec(),
         }

@@ -102,6 +102,7 @@ fn shape_of(change: &Change) -> &'static str {
         },
         Change::Pop => "vlan pop",
         Change::Push(_) => "vlan push",
+        Change::Route => "route",
         Change::Tunnel(tunnel) => match tunnel.family() {
             Family::V4 => "tunnel of 4",
             Family::V6 => "tunnel of 6",
@@ -236,6 +237,7 @@ fn forms() -> BTreeSet<String> {
         "rewrite both",
         "vlan pop",
         "vlan push",
+        "route",
         "tunnel of 4",
         "tunnel of 6",
         "balance round-robin",

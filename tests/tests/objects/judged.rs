@@ -1,6 +1,6 @@
 //! What other loaders load from an object filters as what the tool loads.
 
-use palisade_filter::oracle::{decide, frame_out, witnesses};
+use palisade_filter::oracle::{Given, decide, frame_out, witnesses};
 use palisade_filter::{Policy, Verdict, parse};
 use palisade_loader::{PinDir, Program, TestRun};
 use palisade_tests::agree::contents;
@@ -71,7 +71,8 @@ fn an_object_decides_every_frame_as_the_policy_says() {
             let mut seen = [0, 0];
             for frame in &frames(&policy) {
                 let decision = decide(&policy, &nothing, frame);
-                let (want, out) = (decision.verdict, frame_out(&policy, &decision, frame, 0));
+                let (want, out) =
+                    (decision.verdict, frame_out(&policy, &decision, frame, &Given::FIRST));
                 assert_eq!(verdict(&program, frame, &out), Some(want), "{name}: {frame:02x?}");
                 let untouched = want == Verdict::Pass && out == *frame;
                 seen[usize::from(untouched)] += 1;

@@ -11,10 +11,10 @@ mod counters;
 mod fault;
 mod reports;
 
-use palisade_asm::vm::{Insert, Packet, Trap, Vm, Watch, World};
+use palisade_asm::vm::{Fib, Insert, Packet, Trap, Vm, Watch, World};
 use palisade_asm::{ByteOrder, Program};
 
-use crate::oracle;
+use crate::oracle::{self, Given};
 use crate::plan::{CONTROL, Control, Mode, Row, RowId};
 use crate::policy::{Change, Policy, SetId, Verdict};
 use crate::structure::{self, Contents};
@@ -67,6 +67,8 @@ pub struct Rehearsed {
     pub told: Told,
     /// How many packets the row had counted before.
     pub turn: u64,
+    /// What was asked of the kernel's routes: a `struct bpf_fib_lookup`.
+    pub asked: Option<[u8; Fib::SIZE]>,
     /// How many instructions were executed.
     pub steps: u64,
 }
@@ -113,7 +115,8 @@ impl Rehearsal {
         let sets = sets.collect::<Result<_, Unready>>()?;
         let counters = Counters::of(&mut vm, &artifact.rows).ok_or(Unready::OtherMaps)?;
         let rows = artifact.rows.clone();
-        let (packet, world, mode) = (Packet::new(&[]), World::default(), Mode::Enforce);
+        let world = World { fib: Some(Given::FIRST.fib), ..World::default() };
+        let (packet, mode) = (Packet::new(&[]), Mode::Enforce);
         let (deciders, reports) = (agree::deciders(&rows), Reports::of(&vm, policy));
         let mut ready = Self { vm, packet, world, mode, counters, rows, deciders, reports, sets };
         ready.set_mode(Mode::Enforce)?;
@@ -140,6 +143,11 @@ impl Rehearsal {
     /// What time it is by the clock by which limits are kept, whatever it is for entries.
     pub fn set_limit_clock(&mut self, nanoseconds: u64) {
         self.world.monotonic = nanoseconds;
+    }
+
+    /// What the kernel's routes say of packets; at first, that there is a way.
+    pub fn set_fib(&mut self, fib: Fib) {
+        self.world.fib = Some(fib);
     }
 
     /// Adds entries to a set, each with when it ends, 0 for never. The hits of all entries of the
@@ -206,9 +214,11 @@ impl Rehearsal {
         let counters::Counted { row, half, counted, bytes } = counted;
         let turn = self.counters.total(row, half)[0].wrapping_sub(1);
         let change = self.rows[row.index()].change.as_ref().filter(|_| half == Half::Enforced);
-        let changed = self.changed(frame, change, turn)?;
-        let (told, steps) = (told.transpose()?.unwrap_or_default(), outcome.steps);
-        Ok(Rehearsed { verdict, row, half, counted, bytes, changed, told, turn, steps })
+        let fib = self.world.fib.unwrap_or(Given::FIRST.fib);
+        let changed = self.changed(frame, change, &Given { turn, fib })?;
+        let told = told.transpose()?.unwrap_or_default();
+        let (asked, steps) = (outcome.effects.fib, outcome.steps);
+        Ok(Rehearsed { verdict, row, half, counted, bytes, changed, told, turn, asked, steps })
     }
 
     /// What a frame has become, if it is what its change makes of it by the oracle.
@@ -216,9 +226,9 @@ impl Rehearsal {
         &self,
         frame: &[u8],
         change: Option<&Change>,
-        turn: u64,
+        given: &Given,
     ) -> Result<Option<Vec<u8>>, Fault> {
-        let expected = change.map(|change| oracle::changed(change, frame, turn));
+        let expected = change.map(|change| oracle::changed(change, frame, given));
         let wanted = expected.as_deref().unwrap_or(frame);
         let first = self.packet.first();
         if self.packet.metadata().is_empty()

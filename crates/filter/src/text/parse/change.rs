@@ -23,6 +23,7 @@ impl<'a> Reader<'a> {
             "reply" => Some(Ok(Change::Reply)),
             "rewrite" => Some(self.rewrite(words).map(Change::Rewrite)),
             "vlan" => Some(self.tag(words)),
+            "route" => Some(Ok(Change::Route)),
             "tunnel" => Some(self.tunnel(words).map(Change::Tunnel)),
             "balance" => Some(self.balance(words).map(Change::Balance)),
             _ => None,
