@@ -312,6 +312,42 @@ fn a_program_that_takes_frames_otherwise_is_refused_and_all_stays_as_it_was() {
 }
 
 #[test]
+fn a_policy_is_loaded_for_frames_in_one_buffer_where_that_is_asked_for() {
+    let Some(kernel) = Kernel::or_skip() else { return };
+    if kernel.best().buffers == Buffers::Single {
+        return;
+    }
+    Lab::run(|lab| {
+        let other = Other::load(as_ours(&kernel)).pinned("other");
+        let single = Other::load(loader::Buffers::Single).pinned("single");
+        let pin = "/sys/fs/bpf/single";
+        attach(lab, POLICY, &["--next", pin, "--one-buffer"]).ok();
+        assert_eq!(judged(lab, &single), BY_BOTH);
+        lab.palisade(&["attest"]).ok();
+        lab.palisade_with(&["apply", "-"], "# again\ndrop ip4 udp dport 1001\ndefault pass\n").ok();
+        assert_eq!(judged(lab, &single), BY_BOTH, "apply");
+        lab.palisade_with(&["apply", "-", "--confirm", "60s"], POLICY).ok();
+        assert_eq!(judged(lab, &single), BY_BOTH, "on trial");
+        lab.palisade(&["confirm"]).ok();
+        lab.palisade(&["attest"]).ok();
+        let said = lab.palisade(&["next", "set", PIN]).failed(3);
+        assert!(said.contains("policy's program without it"), "{said}");
+        assert_eq!(judged(lab, &single), BY_BOTH, "refused");
+        // Without a slot it is loaded as ever, and so it is with a new one.
+        lab.palisade(&["next", "clear", "--slot"]).ok();
+        lab.palisade(&["next", "set", PIN]).ok();
+        assert_eq!(judged(lab, &other), BY_BOTH);
+        lab.palisade(&["next", "set", pin, "--one-buffer"]).ok();
+        assert_eq!(judged(lab, &single), BY_BOTH, "exchanged");
+        lab.palisade(&["next", "clear"]).ok();
+        lab.palisade(&["next", "set", pin]).ok();
+        assert_eq!(judged(lab, &single), BY_BOTH, "by one store");
+        lab.palisade(&["attest"]).ok();
+        attach(lab, POLICY, &["--one-buffer"]).failed(2);
+    });
+}
+
+#[test]
 fn what_is_no_program_to_go_on_to_is_refused_by_what_it_is() {
     with_other(|lab, other| {
         attach(lab, POLICY, &["--next", PIN]).ok();

@@ -13,7 +13,7 @@ use super::before;
 use super::fronts::{closed, fronts, next_of, none, policy_behind, program_of};
 use super::home::{PolicyDir, Running, program_id};
 use super::install::{self, Wanted};
-use super::next::{Behind, Named, Slot};
+use super::next::{Behind, Frames, Named, Slot};
 use super::publish;
 use crate::failure::{Failure, Outcome};
 
@@ -32,7 +32,7 @@ pub fn make_slot(at: &PolicyDir, policy: &Name) -> Outcome {
         return Ok(());
     }
     let (text, policy) = (&running.meta.text, &running.policy);
-    let wanted = Wanted { behind: Behind::Slot(None), ..Wanted::new(text, policy) };
+    let wanted = Wanted { behind: Behind::Slot(None, Frames::Any), ..Wanted::new(text, policy) };
     install::install(&other, wanted).map(drop)
 }
 
