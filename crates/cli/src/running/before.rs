@@ -13,8 +13,8 @@ use palisade_filter::Item;
 use palisade_filter::structure::Origin;
 use palisade_loader::{Access, MapHandle, PinDir, PinError, Program};
 
-use super::chain::is_called;
 use super::exchange::{Change, Replaced};
+use super::fronts::is_called;
 use super::home::{PolicyDir, Running, set_names};
 use super::outlets::{self, Missing};
 use super::pins::{BACK, MAPS, META, OLD, PROGRAM};

@@ -16,7 +16,7 @@ use palisade_loader::{
 };
 
 use super::before;
-use super::chain;
+use super::fronts;
 use super::meta::Meta;
 use super::object;
 use super::outlets::Outlets;
@@ -352,7 +352,7 @@ impl<'a> Running<'a> {
     /// The policies in whose slots the program stands, or one of those beside it.
     pub fn fronts(&self) -> Outcome<Vec<Name>> {
         let mut names: Vec<Name> = Vec::new();
-        for front in chain::fronts(self.at, &self.numbers()?)? {
+        for front in fronts::fronts(self.at, &self.numbers()?)? {
             if !names.contains(&front.policy) {
                 names.push(front.policy);
             }

@@ -11,15 +11,15 @@ use std::time::Duration;
 use palisade_asm::ByteOrder;
 use palisade_asm::btf::ProgramBtf;
 use palisade_filter::plan::{BEFORE, DEADLINE, SLOT};
-use palisade_filter::{Name, Neighbours, Next, Policy, Tenure};
+use palisade_filter::{Name, Neighbours, Next, Policy, Target, Tenure};
 use palisade_loader::xdp::Mode;
 use palisade_loader::{Access, IfIndex, LoadError, LoadOptions, Program};
 
 use super::before;
-use super::chain::is_called;
 use super::compiled::Compiled;
 use super::contents::{Contents, Fate, PlannedSet, fill_all};
 use super::exchange::{Change, Device, Place, Placed, Replaced};
+use super::fronts::is_called;
 use super::home::{PolicyDir, Running};
 use super::maps::Maps;
 use super::meta::{self, Meta};
@@ -147,7 +147,8 @@ impl<'a> Prepared<'a> {
         }
         let Wanted { text, policy, devices, front, access, lists, contents, trial, behind } =
             wanted;
-        let next = behind.next(at, old.as_ref().map(|old| &old.program))?;
+        let program = old.as_ref().map(|old| &old.program);
+        let (next, target) = (behind.next(at, program)?, behind.target(at, program)?);
         let replaced = !contents.is_empty();
         let sets = PlannedSet::all(at, old.as_ref(), policy, lists, contents)?;
         let goes_on = old.as_ref().is_some_and(|old| old.meta.text == text)
@@ -158,12 +159,12 @@ impl<'a> Prepared<'a> {
             Some(old) if old.meta.text == text => {
                 let carried = !replaced && sets.iter().all(|set| set.fate == Fate::Carried);
                 let carried = carried && old.redirects_to(outlets.as_ref())?;
-                again(at, old, (policy, next), (carried, lists.is_some()), trial)?
+                again(at, old, (policy, next, target), (carried, lists.is_some()), trial)?
             }
             _ => {
                 let tenure = trial.map_or(Tenure::Standing, |_| Tenure::OnTrial);
                 let neighbours = Neighbours { tenure, next };
-                let compiled = Box::new(Compiled::new(policy, machine::target()?, neighbours)?);
+                let compiled = Box::new(Compiled::new(policy, target, neighbours)?);
                 // What is on trial is not what anybody wants to return to.
                 let on_trial = matches!(at.trial()?, Some(Trial::On { .. }));
                 let keep = if on_trial { Keep::Kept } else { Keep::Old };
@@ -252,7 +253,7 @@ impl<'a> Prepared<'a> {
     /// The program in force on further interfaces, with what is to come behind it.
     fn place(&self, old: &Running<'_>) -> Outcome<Vec<Placed>> {
         let mut change = Change::new(self.at, None, &old.program);
-        let (Behind::Slot(next), Some(slot)) = (self.behind, Slot::find(self.at, &old.program)?)
+        let (Behind::Slot(next, _), Some(slot)) = (self.behind, Slot::find(self.at, &old.program)?)
         else {
             return self.place_by(&mut change);
         };
@@ -279,8 +280,8 @@ impl<'a> Prepared<'a> {
         let outlets = self.outlets.as_ref();
         let maps = Maps::gather(self.at, artifact, &self.sets, same_text, outlets, self.behind)?;
         let name = program_name(&self.at.name);
-        let options =
-            LoadOptions { name: &name, license: c"Dual MIT/GPL", buffers: machine::buffers() };
+        let buffers = machine::loaded_for(compiled.target.buffers);
+        let options = LoadOptions { name: &name, license: c"Dual MIT/GPL", buffers };
         let handles = maps.handles()?;
         let file = format!("{}.pal", self.at.name);
         let loaded = match ProgramBtf::new(image, &file, ByteOrder::HOST) {
@@ -289,7 +290,7 @@ impl<'a> Prepared<'a> {
         };
         let program = loaded.map_err(|error| self.refused(error, compiled))?;
         // The array takes what is like the first program that it met, which has to be this one.
-        if let Behind::Slot(Some(next)) = self.behind {
+        if let Behind::Slot(Some(next), _) = self.behind {
             Slot::of(maps.get(SLOT)?.try_clone()?).set(next)?;
         }
         Ok((program, maps))
@@ -408,14 +409,14 @@ impl<'a> Prepared<'a> {
 fn again(
     at: &PolicyDir,
     old: &Running<'_>,
-    (policy, next): (&Policy, Next),
+    (policy, next, target): (&Policy, Next, Target),
     (carried, declared): (bool, bool),
     trial: Option<Duration>,
 ) -> Outcome<Work> {
     let on_trial = matches!(at.trial()?, Some(Trial::On { .. }));
     let tenure = if on_trial { Tenure::OnTrial } else { Tenure::Standing };
     let neighbours = Neighbours { tenure, next };
-    let compiled = Compiled::new(policy, machine::target()?, neighbours)?;
+    let compiled = Compiled::new(policy, target, neighbours)?;
     if carried && meta::digest(&compiled.image) == old.meta.digest {
         return Ok(Work::Nothing { anew: trial.filter(|_| on_trial) });
     }

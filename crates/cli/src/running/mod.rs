@@ -7,6 +7,7 @@ pub mod contents;
 pub mod delivery;
 pub mod events;
 pub mod exchange;
+pub mod fronts;
 pub mod grow;
 pub mod guard;
 pub mod home;

@@ -17,7 +17,7 @@
 //! Whoever takes the lock to write puts right what a killed command has left: a `commit:` that is
 //! found is moved on; a `next:` is committed if its program is attached somewhere, and removed
 //! otherwise; a return is gone on with if its program is attached somewhere, and forgotten
-//! otherwise. A program in the slot of another policy is attached there (`chain.rs`).
+//! otherwise. A program in the slot of another policy is attached there (`fronts.rs`).
 //!
 //! A trial that has ended unconfirmed is undone likewise. Its program is either in force, with the
 //! one before under `old:`, for that moved before the program did; or still in `next:`, with the one
@@ -32,8 +32,8 @@ use palisade_filter::Name;
 use palisade_loader::{Access, Locked, MapHandle, PinDir, PinError, Program};
 
 use super::before;
-use super::chain::is_called;
 use super::exchange::Change;
+use super::fronts::is_called;
 use super::home::{PolicyDir, Running};
 use super::meta::Meta;
 use super::outlets::Missing;
