@@ -7,7 +7,7 @@ use palisade_asm::vm::{Insert, MapStore, MapUnfit, Packet, ProgramId, Vm, World}
 use palisade_asm::{Assembler, ByteOrder, Program, R0};
 use palisade_filter::oracle::Given;
 use palisade_filter::plan::{CONTROL, COUNTERS, Control, Mode, SLOT};
-use palisade_filter::rehearsal::{Reports, Told};
+use palisade_filter::rehearsal::{Reports, Sending, Told};
 use palisade_filter::{Artifact, Policy, Row, Verdict};
 
 use crate::agree::{Entry, Life};
@@ -42,6 +42,7 @@ pub struct Interpreted {
     entries: Vec<Counted>,
     hits: Counts,
     reports: Option<Reports>,
+    sending: Sending,
     behind: Option<ProgramId>,
 }
 
@@ -49,15 +50,28 @@ impl Interpreted {
     /// A compiled policy with entries in its sets: those it declares, and these. Where it has a slot, a
     /// program stands in it that lets all pass.
     pub fn new(policy: &Policy, artifact: &Artifact, entries: &[Entry]) -> Self {
-        let vm = Vm::new(&artifact.program).expect("all of its maps are simulated");
+        let mut vm = Vm::new(&artifact.program).expect("all of its maps are simulated");
+        let sending = Sending::of(&vm, policy);
+        sending.fill(&mut vm).expect("one place each");
         let world = World { jiffies: FIRST_TICK + TICKS, ..World::default() };
         let place = |name: &str| vm.maps().find(name).expect("every program has this map");
         let (counters, packet) = (place(COUNTERS), Packet::new(&[]));
         let (rows, seen) = (artifact.rows.clone(), vec![BEGIN; artifact.rows.len() * 2]);
         let (declared, hits) = (with_elements(policy, entries), [0, 0]);
         let (entries, reports, behind) = (Vec::new(), Reports::of(&vm, policy), None);
-        let mut new =
-            Self { vm, packet, world, rows, counters, seen, entries, hits, reports, behind };
+        let mut new = Self {
+            vm,
+            packet,
+            world,
+            rows,
+            counters,
+            seen,
+            entries,
+            hits,
+            reports,
+            sending,
+            behind,
+        };
         new.behind = new.put_behind();
         for (map, value) in artifact.values(policy, ByteOrder::HOST) {
             new.write(map, &[0; 4], &value);
@@ -149,9 +163,12 @@ impl Runs for Interpreted {
         }
         let bytes = [self.packet.metadata(), &self.packet.bytes()].concat();
         let turn = |row: usize| self.seen[row][0].wrapping_sub(1);
-        let outcome = Outcome::of(verdict, &self.rows, grown, [1, frame.len() as u64], turn)?;
-        let given = Given { fib, ..outcome.given };
-        Outcome { given, ..outcome }.with_frame(frame, 1, bytes)
+        let told = Outcome::of(verdict, &self.rows, grown, [1, frame.len() as u64], turn)?;
+        let told = Outcome { given: Given { fib, ..told.given }, ..told };
+        if !self.sending.is_right(&outcome, &self.world, told.change()) {
+            return Err(Fault::Sent(outcome.effects.redirect));
+        }
+        told.with_frame(frame, 1, bytes)
     }
 
     fn told(&mut self, _: usize) -> Told {

@@ -140,16 +140,28 @@ fn limit(chance: &mut Chance) -> String {
 
 /// An action that changes packets.
 fn change(chance: &mut Chance) -> String {
-    match chance.below(10) {
+    match chance.below(12) {
         6 | 7 => balance(chance),
-        9 => "route".to_owned(),
+        11 => "route".to_owned(),
         8 => tunnel(chance),
+        9 => redirect(chance),
+        10 => chance.one(&["deliver", "deliver", "deliver 0", "deliver 1"]).to_owned(),
         0 => "reflect".to_owned(),
         1 => "reply".to_owned(),
         2 => "vlan pop".to_owned(),
         3 => format!("vlan push {}", 1 + chance.below(3)),
         _ => format!("rewrite {}", fields(chance)),
     }
+}
+
+/// One of three interfaces, for a station or as the frame came.
+fn redirect(chance: &mut Chance) -> String {
+    let device = chance.one(&["out0", "out1", "\"udp\""]);
+    if chance.once_in(2) {
+        return format!("redirect {device}");
+    }
+    // A station's, however it looks: its first byte says so.
+    format!("redirect {device} mac {}", mac_text(chance))
 }
 
 /// Backends of one family, some with Ethernet addresses, chosen in any way.

@@ -13,6 +13,7 @@ mod fail2ban;
 mod feeds;
 mod forwarding;
 mod limits;
+mod outlets;
 mod resolver;
 mod tool;
 mod vlans;

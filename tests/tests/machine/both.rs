@@ -70,6 +70,8 @@ impl Both {
                 MapKind::PerCpuArray if decl.name == EVENT_STATE => continue,
                 // The times of limits and of bans.
                 _ if decl.name.starts_with(LIMITS) || decl.name == "banned" => continue,
+                // The kernel tells nobody which sockets there are.
+                MapKind::XskMap => continue,
                 MapKind::Array => {
                     (0..decl.max_entries.min(SEEN)).map(|n| n.to_ne_bytes().to_vec()).collect()
                 }

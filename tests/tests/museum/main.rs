@@ -17,6 +17,7 @@ mod frames;
 mod limits;
 mod operators;
 mod oracle;
+mod outlets;
 mod patch;
 mod planner;
 mod rules;
@@ -25,11 +26,12 @@ mod sets;
 use exhibit::{Exhibit, first_line, intact};
 
 /// The halls, in the order of the catalogue, and what is shown there.
-pub const HALLS: [(&str, &[Exhibit]); 9] = [
+pub const HALLS: [(&str, &[Exhibit]); 10] = [
     ("Reading frames", frames::HALL),
     ("Comparing and counting", rules::HALL),
     ("Changing packets", changes::HALL),
     ("Sending packets on", forwarding::HALL),
+    ("Sending elsewhere", outlets::HALL),
     ("Handing on", behind::HALL),
     ("Holding limits", limits::HALL),
     ("Looking up", sets::HALL),
@@ -70,6 +72,11 @@ fn every_bug_of_comparing_and_counting_is_seen() {
 #[test]
 fn every_bug_of_changing_packets_is_seen() {
     visit(changes::HALL);
+}
+
+#[test]
+fn every_bug_of_sending_elsewhere_is_seen() {
+    visit(outlets::HALL);
 }
 
 #[test]

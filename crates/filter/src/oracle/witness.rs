@@ -218,6 +218,7 @@ fn variants(sample: &Sample, test: &Test, contents: &impl Contents) -> Vec<Sampl
             all.extend(with_macs(sample, *end, &macs.collect::<Vec<_>>()));
         }
         Test::Family(_)
+        | Test::Queue(_)
         | Test::Arp
         | Test::Nd
         | Test::Dhcp
@@ -333,7 +334,8 @@ fn packet_variants(packet: &Packet, test: &Test, contents: &impl Contents) -> Ve
         | Test::Tagged(_)
         | Test::Mac(..)
         | Test::MacIn(..)
-        | Test::Unicast(_) => Vec::new(),
+        | Test::Unicast(_)
+        | Test::Queue(_) => Vec::new(),
     }
 }
 

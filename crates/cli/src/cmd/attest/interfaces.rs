@@ -4,7 +4,7 @@ use palisade_loader::{Link, MapHandle, Program, link};
 
 use super::Found;
 use super::report::{Check, Report};
-use crate::running::chain::{self, Front};
+use crate::running::fronts::{self, Front};
 use crate::running::home::{describe_program, program_id};
 use crate::running::pins::MAPS;
 
@@ -56,7 +56,7 @@ impl Found<'_> {
         let coming = self.at.on_the_way().unwrap_or_default();
         let coming = coming.iter().filter_map(|program| program_id(program).ok());
         let beside: Vec<u32> = undone.into_iter().chain(coming).collect();
-        let found = match chain::fronts(self.at, &[&[id], beside.as_slice()].concat()) {
+        let found = match fronts::fronts(self.at, &[&[id], beside.as_slice()].concat()) {
             Ok(found) => found,
             Err(failure) => return vec![Check::untold("slots", failure.headline())],
         };
