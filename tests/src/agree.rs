@@ -8,7 +8,7 @@ use std::collections::HashSet;
 use std::fmt;
 use std::time::Duration;
 
-use palisade_filter::oracle::{Decider, Decision, Declared, decide};
+use palisade_filter::oracle::{Decider, Decision, Declared, change_of, decide, verdict_of};
 use palisade_filter::plan::Decider as Counted;
 use palisade_filter::policy::{EntryCounters, Rule, Term};
 use palisade_filter::rehearsal::Reporting;
@@ -201,13 +201,11 @@ fn found_by(policy: &Policy, rule: &Rule) -> Option<u64> {
 
 /// Whether what became of a frame in a mode is what the oracle says of it.
 pub fn agree(policy: &Policy, mode: Mode, outcome: &Outcome, decision: &Decision) -> bool {
-    let changes = match decision.decider {
-        Decider::Rule(at) => policy.rules()[at].action.change().is_some(),
-        Decider::Malformed(_) | Decider::Keep(_) | Decider::Fragment | Decider::Default => false,
-    };
-    let passes = decision.verdict == Verdict::Pass && !changes;
+    let wanted = verdict_of(policy, decision, &outcome.given.fib);
+    let changes = change_of(policy, decision).is_some_and(|change| change.verdict() == wanted);
+    let passes = wanted == Verdict::Pass && !changes;
     let (half, verdict) = match mode {
-        Mode::Enforce => (Half::Enforced, decision.verdict),
+        Mode::Enforce => (Half::Enforced, wanted),
         Mode::Shadow if passes => (Half::Enforced, Verdict::Pass),
         Mode::Shadow => (Half::Shadow, Verdict::Pass),
         Mode::Off => {
@@ -221,11 +219,13 @@ pub fn agree(policy: &Policy, mode: Mode, outcome: &Outcome, decision: &Decision
         (Counted::Malformed(class), Decider::Malformed(flaw)) => class.name() == flaw.name(),
         (Counted::Keep, Decider::Keep(_))
         | (Counted::Rule, Decider::Rule(_))
+        | (Counted::Unrouted(_), Decider::Rule(_))
         | (Counted::Fragment, Decider::Fragment)
         | (Counted::Default, Decider::Default) => true,
         _ => false,
     };
     decider
+        && outcome.row.verdict == Some(wanted)
         && outcome.half == half
         && outcome.verdict == verdict
         && outcome.row.line == decision.line

@@ -13,7 +13,7 @@ use behind::Behind;
 use events::Events;
 use palisade_asm::btf::ProgramBtf;
 use palisade_asm::{ByteOrder, Image};
-use palisade_filter::oracle::changed;
+use palisade_filter::oracle::{Given, changed};
 use palisade_filter::plan::{CONTROL, COUNTERS, Control, DEVICES, Mode, SLOT, SOCKETS};
 use palisade_filter::policy::Change;
 use palisade_filter::rehearsal::Told;
@@ -168,8 +168,9 @@ impl Engine {
     pub fn verdict(&self, frame: &[u8]) -> Result<Verdict, Fault> {
         let (verdict, back) = self.test_run(frame, 1)?;
         let mut changes = self.artifact.rows.iter().filter_map(|row| row.change.as_ref());
-        let is_by =
-            |change: &Change| (0..change.turns()).any(|turn| changed(change, frame, turn) == back);
+        let is_by = |change: &Change| {
+            (0..change.turns()).any(|turn| changed(change, frame, &Given::behind(turn)) == back)
+        };
         if back == frame || changes.any(is_by) {
             return Ok(verdict);
         }

@@ -5,12 +5,14 @@
 
 use palisade_asm::vm::{Insert, MapStore, MapUnfit, Packet, ProgramId, Vm, World};
 use palisade_asm::{Assembler, ByteOrder, Program, R0};
+use palisade_filter::oracle::Given;
 use palisade_filter::plan::{CONTROL, COUNTERS, Control, Mode, SLOT};
 use palisade_filter::rehearsal::{Reports, Sending, Told};
 use palisade_filter::{Artifact, Policy, Row, Verdict};
 
 use crate::agree::{Entry, Life};
 use crate::filled::{self, Counted, Ends, Maps};
+use crate::judges::fib_of;
 use crate::outcome::{Counts, Fault, Outcome, Runs};
 
 /// Nanoseconds of a tick.
@@ -20,6 +22,9 @@ const FIRST_TICK: u64 = 4_294_900_000;
 /// Ticks since.
 const TICKS: u64 = 25_000;
 const NOW: u64 = TICKS * TICK;
+/// Nanoseconds from frame to frame, by the clock of limits: any frame is paid for meanwhile at the
+/// fastest rate.
+const PACE: u64 = 1000;
 /// An entry that ends at this instant matches no more; one that ends a tick later does.
 const ENDS: Ends = Ends { over: NOW, timed: NOW + TICK };
 /// What counters begin with.
@@ -143,7 +148,10 @@ impl Interpreted {
 impl Runs for Interpreted {
     fn run(&mut self, frame: &[u8]) -> Result<Outcome, Fault> {
         self.packet.set(frame);
+        let fib = fib_of(frame);
+        self.world.fib = Some(fib);
         let ran = self.vm.run(&mut self.packet, &self.world);
+        self.world.monotonic += PACE;
         let grown = self.grown();
         let outcome = ran.map_err(|trap| Fault::Trapped(trap.to_string()))?;
         let verdict = Outcome::verdict_of(outcome.value)?;
@@ -159,7 +167,8 @@ impl Runs for Interpreted {
         if !self.sending.is_right(&outcome, self.world.queue, told.change()) {
             return Err(Fault::Sent(outcome.effects.redirect));
         }
-        told.with_frame(frame, 1, bytes)
+        let given = Given { fib, ..told.given };
+        Outcome { given, ..told }.with_frame(frame, 1, bytes)
     }
 
     fn told(&mut self, _: usize) -> Told {

@@ -17,8 +17,9 @@ mod told;
 use std::fmt;
 
 use palisade_asm::Isa;
-use palisade_asm::vm::{Coverage, ProgramId};
-use palisade_filter::oracle::Decision;
+use palisade_asm::vm::{Coverage, Fib, ProgramId};
+use palisade_filter::oracle::{Decision, Given};
+use palisade_filter::policy::Change;
 use palisade_filter::rehearsal::{Half, Rehearsal, Reporting};
 use palisade_filter::{
     Access, Artifact, Buffers, ByteOrder, Mode, PlanError, Policy, Target, Verdict, compile, parse,
@@ -42,6 +43,8 @@ pub struct Judges {
     reporting: Reporting,
     machines: Vec<Machine>,
     engines: Vec<(Target, Engine)>,
+    /// Whether some rule asks the kernel's routes.
+    routes: bool,
 }
 
 /// The policy in the interpreter.
@@ -114,14 +117,15 @@ impl Judges {
         }
         let rows = artifact.expect("there are targets").rows;
         let mut engines = Vec::new();
-        if let Some((kernel, targets)) = bench {
+        let routes = routes(&policy);
+        if let Some((kernel, targets)) = bench.filter(|_| !routes || forwards_nothing()) {
             for target in targets {
                 engines.push((*target, engine(kernel, *target, &policy, made)?));
             }
         }
         let reporting = Reporting::of(&parsed(told));
         let told = Told::new(parsed(told), &made.entries, rows);
-        Ok(Self { told, reporting, machines, engines })
+        Ok(Self { told, reporting, machines, engines, routes })
     }
 
     /// How many interpreters judge a frame, and how many programs in the kernel: none of those take
@@ -142,7 +146,15 @@ impl Judges {
     }
 
     /// Puts a frame to all of them.
+    ///
+    /// What the routes say, where a rule asks, depends on the frame.
     pub fn judge(&mut self, frame: &[u8]) -> Result<Expected, Disagreement> {
+        self.judge_with(frame, fib_of(frame))
+    }
+
+    /// The same, where the kernel's routes say this.
+    pub fn judge_with(&mut self, frame: &[u8], fib: Fib) -> Result<Expected, Disagreement> {
+        self.set_fib(fib);
         let expected = self.told.expect(frame);
         let rows = expected.rows();
         let Some(rows) = rows else {
@@ -153,14 +165,19 @@ impl Judges {
                 return Err(self.disagreement(frame, &how));
             }
         }
+        let by_kernel = self.routes.then(|| self.told.expect_by(frame, NOT_FORWARDING));
+        let by_kernel = by_kernel.as_ref().unwrap_or(&expected);
+        let Some(rows) = by_kernel.rows() else {
+            return Err(self.disagreement(frame, "no row of the program is the oracle's"));
+        };
         // The kernel's test run takes no shorter ones.
         let engines = if frame.len() < SHORTEST { 0 } else { self.engines.len() };
         for at in 0..engines {
             let (target, engine) = &mut self.engines[at];
             // What was reported of frames that were not judged.
             engine.told(0);
-            let how = match engine.verdict_in(frame, &rows, |turn| expected.out(turn)) {
-                Ok(verdict) if verdict == expected.decision.verdict => {
+            let how = match engine.verdict_in(frame, &rows, |turn| by_kernel.out(turn)) {
+                Ok(verdict) if verdict == by_kernel.decision.verdict => {
                     let told = engine.told(self.reporting.least(&expected.decision));
                     let mode = Mode::Enforce;
                     if self.reporting.agrees(&told, mode, &expected.decision, frame) {
@@ -177,8 +194,22 @@ impl Judges {
         Ok(expected)
     }
 
+    /// What the kernel's routes say to interpreter and oracle.
+    fn set_fib(&mut self, fib: Fib) {
+        self.told.set_fib(fib);
+        self.machines.iter_mut().for_each(|machine| machine.rehearsal.set_fib(fib));
+    }
+
+    /// Where a rule asks the routes, all judges are told what the kernel is.
+    fn as_in_the_kernel(&mut self) {
+        if self.routes && !self.engines.is_empty() {
+            self.set_fib(NOT_FORWARDING);
+        }
+    }
+
     /// The verdict of interpreter and kernel on a frame; the oracle is not asked.
     pub fn verdict(&mut self, frame: &[u8]) -> Result<Verdict, Disagreement> {
+        self.as_in_the_kernel();
         let mut first = None;
         for Machine { target, rehearsal, .. } in &mut self.machines {
             let verdict = rehearsal.run(frame).map(|run| run.verdict);
@@ -323,6 +354,30 @@ fn engine(
     let own = made.entries.iter().map(|e| (e.set.clone(), e.item.clone(), end_of(e.life)));
     engine.add_all(declared.chain(own));
     Ok(engine)
+}
+
+/// Whether a policy asks the kernel's routes.
+pub fn routes(policy: &Policy) -> bool {
+    policy.rules().iter().any(|rule| rule.action.change() == Some(&Change::Route))
+}
+
+/// The answer of routes on a machine that forwards nothing, `BPF_FIB_LKUP_RET_FWD_DISABLED`.
+const NOT_FORWARDING: Fib = Fib { answer: 5, ..Given::FIRST.fib };
+
+/// Whether the interface that test runs come in by forwards nothing, so that the answer is known.
+pub fn forwards_nothing() -> bool {
+    ["ipv4", "ipv6"].iter().all(|family| {
+        let path = format!("/proc/sys/net/{family}/conf/lo/forwarding");
+        std::fs::read_to_string(path).is_ok_and(|switch| switch.trim() == "0")
+    })
+}
+
+/// An answer of the kernel's routes, as good as by chance.
+pub fn fib_of(frame: &[u8]) -> Fib {
+    const ANSWERS: [i32; 14] = [0, 0, 0, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, -22];
+    let at = frame.iter().fold(7, |sum: usize, byte| sum * 31 % 1009 + usize::from(*byte));
+    let answer = ANSWERS[at % ANSWERS.len()];
+    Fib { answer, interface: 7, source: [2, 0, 0, 0, 9, 1], destination: [2, 0, 0, 0, 9, 0xff] }
 }
 
 fn parsed(text: &str) -> Policy {

@@ -7,7 +7,7 @@
 use std::fmt;
 
 use palisade_asm::vm::Redirect;
-use palisade_filter::oracle::changed;
+use palisade_filter::oracle::{Given, changed};
 use palisade_filter::plan::Decider;
 use palisade_filter::policy::Change;
 use palisade_filter::rehearsal::Told;
@@ -42,8 +42,9 @@ pub struct Outcome {
     pub half: Half,
     /// The `count` rules that it matched.
     pub counted: Vec<Row>,
-    /// How many packets the row had counted before, on the CPU that ran the program.
-    pub turn: u64,
+    /// How many packets the row had counted before, on the CPU that ran the program, and what the
+    /// program was told of routes.
+    pub given: Given,
 }
 
 /// The halves of the counters.
@@ -130,8 +131,8 @@ impl Outcome {
             [(index, _)] if grown.iter().all(|(_, by)| *by == [times, times * len]) => {
                 let half = if *index < rows.len() { Half::Enforced } else { Half::Shadow };
                 let counted = counted.iter().map(|(index, _)| row(index).clone()).collect();
-                let (row, turn) = (row(index).clone(), turn(*index));
-                Ok(Self { verdict, row, half, counted, turn })
+                let (row, given) = (row(index).clone(), Given::behind(turn(*index)));
+                Ok(Self { verdict, row, half, counted, given })
             }
             _ => Err(Fault::Counted(grown)),
         }
@@ -139,8 +140,9 @@ impl Outcome {
 
     /// What a frame that was put to the program must come back as, so many runs after the first.
     pub(crate) fn frame_out(&self, frame: &[u8], later: u64) -> Vec<u8> {
+        let given = Given { turn: self.given.turn + later, ..self.given };
         let change = self.change();
-        change.map_or_else(|| frame.to_vec(), |change| changed(change, frame, self.turn + later))
+        change.map_or_else(|| frame.to_vec(), |change| changed(change, frame, &given))
     }
 
     /// What is done to the frame.

@@ -15,7 +15,7 @@ use nix::sys::socket::{
 };
 use nix::sys::time::TimeVal;
 use palisade_filter::Verdict;
-use palisade_filter::oracle::changed;
+use palisade_filter::oracle::{Given, changed};
 use palisade_tests::becomes::{Case, becomes, stay};
 use palisade_tests::engine::Engine;
 use palisade_tests::lab::{FAR, Lab, NEAR};
@@ -263,7 +263,11 @@ fn a_frame_in_several_buffers_gets_its_tag_too() {
             let mut engine = Engine::load(&kernel, policy, target);
             let outcome = engine.run(&before).unwrap_or_else(|fault| panic!("{policy}: {fault}"));
             assert_eq!((outcome.verdict, outcome.row.line), (Verdict::Pass, Some(1)));
-            assert!(outcome.row.change.is_some_and(|change| changed(&change, &before, 0) == after));
+            assert!(outcome.row.change.is_some_and(|change| changed(
+                &change,
+                &before,
+                &Given::FIRST
+            ) == after));
         }
     }
 }

@@ -109,6 +109,7 @@ fn shape_of(change: &Change) -> &'static str {
         },
         Change::Deliver(Some(_)) => "deliver queue",
         Change::Deliver(None) => "deliver",
+        Change::Route => "route",
         Change::Tunnel(tunnel) => match tunnel.family() {
             Family::V4 => "tunnel of 4",
             Family::V6 => "tunnel of 6",
@@ -248,6 +249,7 @@ fn forms() -> BTreeSet<String> {
         "deliver",
         "deliver queue",
         "queue",
+        "route",
         "tunnel of 4",
         "tunnel of 6",
         "balance round-robin",

@@ -18,6 +18,7 @@ impl Judges {
     /// In mode `off` a frame passes and is counted as that; in `shadow` it passes, and if it would
     /// have been dropped, sent back or changed it is counted by what would have done so in the other half.
     pub fn in_other_modes(&mut self, frame: &[u8]) -> Result<(), Disagreement> {
+        self.as_in_the_kernel();
         let expected = self.told.expect(frame);
         let rows = self.told.rows().to_vec();
         let off = rows.iter().find(|row| row.decider == Decider::Off).expect("every policy has it");

@@ -1,6 +1,9 @@
 //! The oracle as a judge: what it expects of the counters of a program.
 
-use palisade_filter::oracle::{Decider, Decision, Declared, change_of, decide, frame_out};
+use palisade_asm::vm::Fib;
+use palisade_filter::oracle::{
+    Decider, Decision, Declared, Given, change_of, decide, frame_out, verdict_of,
+};
 use palisade_filter::plan::Decider as Counted;
 use palisade_filter::policy::Change;
 use palisade_filter::{Policy, Row};
@@ -14,6 +17,7 @@ pub struct Told {
     contents: Declared,
     hits: Hits,
     places: Places,
+    fib: Fib,
 }
 
 /// What the oracle says of a frame.
@@ -59,7 +63,13 @@ impl Told {
         let contents = contents(&policy, entries);
         let hits = Hits::of(&policy, entries);
         let places = Places::of(&policy, rows);
-        Self { policy, contents, hits, places }
+        let fib = Given::FIRST.fib;
+        Self { policy, contents, hits, places, fib }
+    }
+
+    /// What the kernel's routes say of the packets from here on.
+    pub fn set_fib(&mut self, fib: Fib) {
+        self.fib = fib;
     }
 
     /// The policy.
@@ -79,16 +89,24 @@ impl Told {
 
     /// The same with the rows, and with the entries counted that are hit.
     pub fn expect(&mut self, frame: &[u8]) -> Expected {
-        let decision = self.decide(frame);
+        let expected = self.expect_by(frame, self.fib);
+        let entries = self.hits.count(&self.contents, &expected.decision, frame);
+        Expected { entries, ..expected }
+    }
+
+    /// The same, where the kernel's routes say this; no entries are counted.
+    pub fn expect_by(&self, frame: &[u8], fib: Fib) -> Expected {
+        let mut decision = self.decide(frame);
+        decision.verdict = verdict_of(&self.policy, &decision, &fib);
         let places = &self.places;
         let counted = decision.counted.iter().map(|at| places.rules[*at]).collect();
         let row = places.of_decider(&decision);
-        let entries = self.hits.count(&self.contents, &decision, frame);
         let turns = change_of(&self.policy, &decision).map_or(1, Change::turns);
-        let out = |turn| frame_out(&self.policy, &decision, frame, turn);
+        let given = |turn| Given { turn, fib };
+        let out = |turn| frame_out(&self.policy, &decision, frame, &given(turn));
         let outs: Vec<Vec<u8>> = (0..turns).map(out).collect();
         let changed = outs.iter().any(|out| out != frame);
-        Expected { decision, entries, outs, changed, row, counted }
+        Expected { decision, entries: 0, outs, changed, row, counted }
     }
 
     /// What every entry has counted by now.
@@ -120,7 +138,12 @@ impl Places {
                 _ => false,
             }),
             Decider::Keep(at) => self.keeps[at],
-            Decider::Rule(at) => self.rules[at],
+            Decider::Rule(at) => {
+                let unrouted = self.rows.iter().enumerate().filter(|(_, row)| {
+                    row.decider == Counted::Unrouted(at) && row.verdict == Some(decision.verdict)
+                });
+                unrouted.map(|(place, _)| place).next().or(self.rules[at])
+            }
             Decider::Fragment => with(&|counted| counted == Counted::Fragment),
             Decider::Default => with(&|counted| counted == Counted::Default),
         }

@@ -66,3 +66,24 @@ fn what_comes_for_the_services_is_tunnelled_as_far_as_it_fits() {
     ];
     prove("ip-tunnel", &[], &claims);
 }
+
+#[test]
+fn what_has_hops_left_is_asked_about() {
+    let claims = [of("ways")
+        .decides([
+            eth() / ipv4().ttl(2) / udp(4000, 53),
+            eth() / ipv6().hop_limit(255) / tcp(4000, 22),
+            eth() / ipv4().more_fragments() / udp(4000, 53) / &[0; 8],
+        ])
+        .leaves_to(
+            DEFAULT,
+            [
+                eth() / ipv4().ttl(1) / udp(4000, 53),
+                eth() / ipv6().hop_limit(1) / udp(4000, 53),
+                eth() / ipv4().options([1; 4]) / udp(4000, 53),
+                eth() / vlan(7) / ipv4() / udp(4000, 53),
+                eth().dst(BROADCAST) / ipv4() / udp(4000, 53),
+            ],
+        )];
+    prove("router", &[], &claims);
+}

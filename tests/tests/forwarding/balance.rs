@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use palisade_filter::Verdict;
-use palisade_filter::oracle::changed;
+use palisade_filter::oracle::{Given, changed};
 use palisade_filter::parse;
 use palisade_tests::becomes::{Case, becomes, stay};
 use palisade_tests::engine::Engine;
@@ -183,7 +183,8 @@ fn flows_are_spread_evenly_and_each_keeps_its_backend() {
                     }
                     _ => eth() / ipv4() / udp(1024 + at, 80),
                 };
-                *shares.entry(changed(&change, &frame.build(), 0)[33]).or_default() += 1;
+                *shares.entry(changed(&change, &frame.build(), &Given::FIRST)[33]).or_default() +=
+                    1;
             }
             let fair = u64::from(FLOWS) / n;
             assert_eq!(shares.len() as u64, n, "{choice}");

@@ -2,5 +2,6 @@
 //! stacks make of it.
 
 mod balance;
+mod route;
 mod tunnel;
 mod wire;

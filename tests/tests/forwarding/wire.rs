@@ -5,6 +5,7 @@ use std::time::Duration;
 use nix::sched::{CpuSet, sched_getaffinity, sched_setaffinity};
 use nix::unistd::Pid;
 use palisade_tests::lab::{FAR, Lab, NEAR, Tap};
+use palisade_tests::packet::Packet;
 
 const PATIENCE: Duration = Duration::from_secs(5);
 const QUIET: Duration = Duration::from_millis(200);
@@ -44,6 +45,12 @@ impl<'a> Wire<'a> {
     pub fn nothing_back(&self, frame: &[u8]) {
         self.lab.send(frame);
         assert_eq!(self.other_than(frame, QUIET), None);
+    }
+
+    /// Sends frames of which something may come back or nothing, and waits until it is quiet.
+    pub fn send(&self, frames: impl IntoIterator<Item = Packet>) {
+        frames.into_iter().for_each(|frame| self.lab.send(&frame.build()));
+        while self.tap.next(QUIET).is_some() {}
     }
 
     /// The next frame from the near end, which is no talk of neighbours, unless none comes in the

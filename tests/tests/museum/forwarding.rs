@@ -24,6 +24,8 @@ const SHORT_TUNNEL: Case =
 const TUNNEL6: Case =
     case("tunnel 2001:db8::1 to 2001:db8::9 mac 02:00:5e:10:00:0f\ndefault pass\n");
 
+const ROUTE: Case = case("route\ndefault pass\n");
+
 /// The exhibits.
 #[rustfmt::skip] // A patch is read as the lines that it replaces, and those that it puts there.
 pub const HALL: &[Exhibit] = &[
@@ -165,5 +167,60 @@ pub const HALL: &[Exhibit] = &[
             "if r0 != 0x0 goto ?", "r1 = *(u64 *)(r10 -8)", "r7 = *(u32 *)(r1 +0)", "r8 = *(u32 *)(r1 +4)",
             "r1 = r7", "r1 += 34", "if r1 > r8 goto ?",
         ], &["if r0 != 0x0 goto $1"])]),
+    },
+    Exhibit {
+        bug: "A routed packet keeps its time to live",
+        seen: "xdp-tools' xdp-forward f0b4ac2, 2026: it was never decremented",
+        made: Program(ROUTE, &[patch("route", &["*(u8 *)(r7 +22) = r2"], &[])]),
+    },
+    Exhibit {
+        bug: "A routed IPv6 packet keeps its hop limit",
+        seen: "a likely slip: one family of two",
+        made: Program(ROUTE, &[patch("route", &["*(u8 *)(r7 +21) = r2"], &[])]),
+    },
+    Exhibit {
+        bug: "A time to live goes down, and the checksum of its header stays",
+        seen: "a likely slip: a checksum forgotten",
+        made: Program(ROUTE, &[patch("route", &["*(u16 *)(r7 +24) = r6"], &[])]),
+    },
+    Exhibit {
+        bug: "The Ethernet addresses of a way are exchanged",
+        seen: "a likely slip: smac comes before dmac in struct bpf_fib_lookup, behind it on the wire",
+        made: Program(ROUTE, &[patch("route", &["*(u16 *)(r7 +0) = r2"], &["*(u16 *)(r7 +6) = r2"])]),
+    },
+    Exhibit {
+        bug: "A packet that no way leads to is left to the stack",
+        seen: "a likely slip: the answers blackhole, unreachable and prohibit are no errors",
+        made: Program(ROUTE, &[patch("look up the way", &["if r0 <= 0x3 goto nowhere"], &["if r0 <= 0x2 goto nowhere"])]),
+    },
+    Exhibit {
+        bug: "A packet whose neighbour is still to be found is dropped",
+        seen: "a likely slip: all that is not success is failure",
+        made: Program(ROUTE, &[patch("look up the way", &["if r0 <= 0x3 goto nowhere"], &["if r0 <= 0x7 goto nowhere"])]),
+    },
+    Exhibit {
+        bug: "An error of the look-up is a way that leads nowhere",
+        seen: "a likely slip: a comparison of signed numbers",
+        made: Program(ROUTE, &[patch("look up the way", &["if r0 <= 0x3 goto nowhere"], &["if r0 s<= 0x3 goto nowhere"])]),
+    },
+    Exhibit {
+        bug: "What is not sent on is counted as sent on",
+        seen: "a likely slip: one row for three ends",
+        made: Program(ROUTE, &[patch("look up the way", &["r7 = *(u32 *)(r10 ?)"], &[])]),
+    },
+    Exhibit {
+        bug: "What no way leads to is counted with what is left to the stack",
+        seen: "a likely slip: one row for two ends",
+        made: Program(ROUTE, &[patch("look up the way", &["r7 += 1"], &[])]),
+    },
+    Exhibit {
+        bug: "A packet at the end of its hops is sent on",
+        seen: "a likely slip: 0 hops become 255",
+        made: Program(ROUTE, &[patch("1: ", &["if r1 <= 0x1 goto ?"], &[])]),
+    },
+    Exhibit {
+        bug: "The kernel reads bytes of the question that nobody wrote",
+        seen: "xdp_extract_metadata: a struct with bytes that nobody writes",
+        made: Program(ROUTE, &[patch("look up the way", &["*(u64 *)(r10 -88) = 0"], &[])]),
     },
 ];

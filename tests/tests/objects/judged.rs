@@ -1,6 +1,6 @@
 //! What other loaders load from an object filters as what the tool loads.
 
-use palisade_filter::oracle::{decide, frame_out, outlet, witnesses};
+use palisade_filter::oracle::{Given, decide, frame_out, outlet, witnesses};
 use palisade_filter::policy::Outlet;
 use palisade_filter::{Policy, Verdict, parse};
 use palisade_loader::{PinDir, Program, TestRun};
@@ -72,7 +72,7 @@ fn an_object_decides_every_frame_as_the_policy_says() {
             let mut seen = [0, 0];
             for frame in &frames(&policy) {
                 let decision = decide(&policy, &nothing, frame);
-                let out = frame_out(&policy, &decision, frame, 0);
+                let out = frame_out(&policy, &decision, frame, &Given::FIRST);
                 // Nobody has filled the maps of an object.
                 let want = match outlet(&policy, &decision) {
                     Some(Outlet::Device(_)) => Verdict::Aborted,

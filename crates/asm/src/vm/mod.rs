@@ -58,7 +58,7 @@ use stack::Stack;
 pub use trap::{Access, Region, Trap, TrapReason};
 use watch::Nobody;
 pub use watch::{Coverage, Watch, Way};
-pub use world::World;
+pub use world::{Fib, World};
 
 use crate::program::Program;
 

@@ -1,6 +1,7 @@
 //! What a run leaves behind besides packet and maps.
 
 use super::ProgramId;
+use super::world::Fib;
 
 /// A run that came to its end.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -27,6 +28,8 @@ pub struct Effects {
     pub events: Vec<Event>,
     /// What it printed.
     pub printed: Vec<String>,
+    /// What it asked of the kernel's routes: the `struct bpf_fib_lookup` of its last question.
+    pub fib: Option<[u8; Fib::SIZE]>,
 }
 
 /// Where a packet is wanted.

@@ -25,6 +25,38 @@ pub struct World {
     pub ingress: u32,
     /// The number of the queue that it came in by.
     pub queue: u32,
+    /// What the kernel's routes say of every packet; `None`: who asks needs a kernel.
+    pub fib: Option<Fib>,
+}
+
+/// What `bpf_fib_lookup` answers.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Fib {
+    /// The helper's result: `BPF_FIB_LKUP_RET_*`, or an error number below 0.
+    pub answer: i32,
+    /// The interface that the packet is to leave by.
+    pub interface: u32,
+    /// The Ethernet address of that interface.
+    pub source: [u8; 6],
+    /// That of the next host.
+    pub destination: [u8; 6],
+}
+
+impl Fib {
+    /// The size of `struct bpf_fib_lookup`.
+    pub const SIZE: usize = 64;
+    /// `BPF_FIB_LKUP_RET_SUCCESS`.
+    pub const FOUND: i32 = 0;
+
+    /// The question with the answer in it, as the kernel writes it.
+    pub(super) fn told(&self, asked: &[u8; Self::SIZE]) -> [u8; Self::SIZE] {
+        let mut told = *asked;
+        told[8..12].copy_from_slice(&self.interface.to_ne_bytes());
+        told[48..52].fill(0);
+        told[52..58].copy_from_slice(&self.source);
+        told[58..64].copy_from_slice(&self.destination);
+        told
+    }
 }
 
 impl Default for World {
@@ -41,6 +73,7 @@ impl Default for World {
             random: Vec::new(),
             ingress: 1,
             queue: 0,
+            fib: None,
         }
     }
 }

@@ -145,6 +145,7 @@ impl Sample {
                 | Decider::Count
                 | Decider::Keep
                 | Decider::Rule
+                | Decider::Unrouted(_)
                 | Decider::Fragment
                 | Decider::Default => None,
             })
@@ -204,5 +205,8 @@ impl Sample {
 }
 
 fn is_statement(row: &Row) -> bool {
-    matches!(row.decider, Decider::Keep | Decider::Rule | Decider::Fragment | Decider::Default)
+    matches!(
+        row.decider,
+        Decider::Keep | Decider::Rule | Decider::Unrouted(_) | Decider::Fragment | Decider::Default
+    )
 }

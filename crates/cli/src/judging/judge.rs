@@ -292,6 +292,7 @@ impl Deciding {
             Decider::Off
             | Decider::Keep
             | Decider::Rule
+            | Decider::Unrouted(_)
             | Decider::Count
             | Decider::Fragment
             | Decider::Default => row.text.clone(),

@@ -87,7 +87,7 @@ pub fn cut(
             return Err(failure);
         }
         // What is passed as another packet belongs to another session.
-        let changed = oracle::frame_out(policy, &decision, &frame, 0) != frame;
+        let changed = oracle::frame_out(policy, &decision, &frame, &oracle::Given::FIRST) != frame;
         if decision.verdict != Verdict::Pass || changed {
             let (verdict, by) = (decision.verdict, Deciding::of(policy, &decision));
             return Ok(Some(Cut { session, what, verdict, by }));

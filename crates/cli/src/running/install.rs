@@ -300,6 +300,13 @@ impl<'a> Prepared<'a> {
         if error.log().is_none() {
             return error.into();
         }
+        if error.is_about_tails() {
+            return Failure::refused(
+                "this kernel lets a program that looks IPv6 addresses up in sets go on to no other one",
+            )
+            .note("kernel", error.log().and_then(|log| log.summary()).unwrap_or_default())
+            .note("help", "do without `--next` and `--confirm`; or let the kernel compile programs (`sysctl net.core.bpf_jit_enable=1`), which it can do with tail calls from Linux 5.10 on, on arm64 from 6.0 on");
+        }
         let (text, policy) = (self.text, self.policy);
         Refusal { error: &error, text, policy, compiled }.saved()
     }

@@ -199,6 +199,11 @@ pub const REMEMBERED: [Slot; MOST_REMEMBERED] = {
     }
     slots
 };
+/// `u32`: the row of what a `route` does not send on.
+pub const UNROUTED: Slot = Slot::forgetful(REMEMBERED[MOST_REMEMBERED - 1]);
+/// A `struct bpf_fib_lookup`: all slots of hits, which have been counted by then.
+pub const LOOKUP: Slot = HITS[MOST_HITS - 1];
+const _: () = assert!(LOOKUP.off + 64 == HITS[0].off + 8);
 /// `u32`: the offset of the IP header in the frame: for `Access::Helpers`, and where a change asks for
 /// it.
 pub const OFFSET: Slot = Slot::forgetful(KEY);
@@ -294,6 +299,7 @@ mod tests {
             INNER_VLAN,
             ETHERTYPE,
             TRANSPORT,
+            UNROUTED,
             FORGETFUL,
             COPY,
         ];

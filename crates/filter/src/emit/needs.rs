@@ -142,6 +142,9 @@ impl Needs {
             }
             Change::Balance(balance) => self.balance(balance, lane),
             Change::Tunnel(_) => self.length = true,
+            Change::Route => {
+                (self.src, self.dst, self.length, self.dscp) = (true, true, true, true);
+            }
         }
     }
 

@@ -10,14 +10,14 @@ use palisade_asm::{Assembler, Cond as If, Label, MapId, Note, R0, R1};
 
 use super::action::OutletMaps;
 use super::event::EventMaps;
-use super::frame::{HITS, IS_HIT, KEY, REMEMBERED, ROW, Slot};
+use super::frame::{HITS, IS_HIT, KEY, REMEMBERED, ROW, Slot, UNROUTED};
 use super::limit::LimitMaps;
 use super::sets::{self, Hit, SetMaps};
 use super::tables;
 use super::tests;
 use super::verdict::{Ends, add_to_counters};
 use crate::plan::{Cond, Key, Node, Plan, RowId, Step, TableId};
-use crate::policy::{Action, Class, EntryCounters, Lane, Test};
+use crate::policy::{Action, Change, Class, EntryCounters, Lane, Test};
 use crate::value::{Family, SetKind};
 
 /// What the rules of a lane need to know.
@@ -228,6 +228,10 @@ impl Rules<'_> {
                     self.ban(a, ban);
                 }
                 a.mov(ROW, step.row.number());
+                if step.action.change() == Some(&Change::Route) {
+                    let row = self.plan.unrouted(step.row).expect("a route has such rows");
+                    UNROUTED.store(a, row.number());
+                }
                 let end = self.end(a, hits.remembered, &step.action, state);
                 a.jump(end);
             }

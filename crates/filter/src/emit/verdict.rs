@@ -68,6 +68,9 @@ impl<'a> Ends<'a> {
     /// The common tail, as far as something goes there.
     pub fn tail(&self, a: &mut Assembler, maps: &Maps) {
         let [denied, shadow, count] = ["denied", "shadow", "count"].map(|name| a.label(name));
+        for block in self.changes.wanted(a).collect::<Vec<_>>() {
+            block.ask(a, [self.pass, self.drop]);
+        }
         let (aborts, drops) = (a.wanted(self.abort), a.wanted(self.drop));
         if aborts {
             a.place(self.abort).mov(VERDICT, Verdict::Aborted.code());
@@ -85,7 +88,7 @@ impl<'a> Ends<'a> {
         }
         let changes: Vec<&Block> = self.changes.wanted(a).collect();
         for block in &changes {
-            a.note(Note::new(block.to_string())).place(block.label);
+            a.note(Note::new(block.to_string())).place(block.changing);
             a.jump_if(MODE, Cond::Ne, mode(Mode::Enforce), shadow);
             counted(a, maps);
             block.emit(a, self.plan, maps.outlets, self.way_out);

@@ -12,7 +12,7 @@ use super::rows::RowId;
 use super::table::{Table, TableId, TableKind};
 use super::tables::Tables;
 use super::way::Step;
-use crate::policy::{Action, End, Test};
+use crate::policy::{Action, Change, End, Test};
 use crate::value::Family;
 
 /// A part of the tree.
@@ -253,7 +253,8 @@ fn keyed(step: &Step, key: Key) -> Option<(&Cond, Keyed)> {
 fn run(steps: &[Step]) -> Option<Run> {
     let first = steps.first()?;
     // Each of them does something of its own with its packets.
-    let alone = matches!(first.action, Action::Count | Action::Ban(_));
+    let alone =
+        matches!(first.action, Action::Count | Action::Ban(_) | Action::Change(Change::Route));
     if alone || first.report.is_some() || first.limit.is_some() {
         return None;
     }

@@ -45,7 +45,7 @@ pub use next::{Neighbours, Next, SLOT};
 pub use outlets::{DEVICES, Outlets, SOCKETS};
 pub use reduce::Cond;
 pub(crate) use rows::FIRST_RULE;
-pub use rows::{Decider, Row, RowId, rows};
+pub use rows::{Decider, Row, RowId, rows, unrouted};
 pub use table::{Form, Layout, TableId};
 pub use tables::{TABLES, Tables};
 pub use target::{Access, Buffers, Target};
@@ -293,6 +293,12 @@ impl Plan<'_> {
         }
         let entry = (0u32.to_le_bytes().to_vec(), self.tables.bytes(self.target.order));
         vec![Filling { map: self.maps().len() - 1, entries: vec![entry] }]
+    }
+
+    /// The row of the packets that the `route` of a row leaves to the stack; that of those that it
+    /// drops is the next.
+    pub fn unrouted(&self, row: RowId) -> Option<RowId> {
+        unrouted(&self.rows, row.index().checked_sub(FIRST_RULE + self.policy.keeps().len())?)
     }
 
     /// The keep or rule of a row.

@@ -19,6 +19,9 @@ pub enum Decider {
     Rule,
     /// Nothing: a `count` rule counts what it matches, and what decides comes later.
     Count,
+    /// The kernel's routes, which did not send a packet on: of the rule at this place among the
+    /// rules.
+    Unrouted(usize),
     /// `on fragment`.
     Fragment,
     /// `default`.
@@ -89,5 +92,23 @@ pub fn rows(policy: &Policy) -> Vec<Row> {
         rows.push(fallback(Decider::Fragment, fragment, "on fragment"));
     }
     rows.push(fallback(Decider::Default, policy.default(), "default"));
+    for (at, rule) in policy.rules().iter().enumerate() {
+        if rule.action.change() == Some(&Change::Route) {
+            for (verdict, why) in UNROUTED {
+                let text = format!("{why}: {}", rule.text);
+                rows.push(row(Decider::Unrouted(at), verdict, Some(rule.line), &text));
+            }
+        }
+    }
     rows
+}
+
+/// What becomes of packets of a `route` that are not sent on, in the order of their rows.
+const UNROUTED: [(Verdict, &str); 2] =
+    [(Verdict::Pass, "left to the stack"), (Verdict::Drop, "no way")];
+
+/// The row of the packets of the rule at this place that its `route` leaves to the stack; that of
+/// those that it drops is the next.
+pub fn unrouted(rows: &[Row], rule: usize) -> Option<RowId> {
+    rows.iter().position(|row| row.decider == Decider::Unrouted(rule)).map(RowId)
 }

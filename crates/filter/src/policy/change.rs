@@ -34,6 +34,8 @@ pub enum Change {
     Balance(Balance),
     /// It is put behind another IP header, and sent back.
     Tunnel(Tunnel),
+    /// It is sent on, as the kernel's routes say.
+    Route,
 }
 
 /// What is replaced; the addresses are of one family, and something is there.
@@ -76,7 +78,7 @@ impl Change {
         match self {
             Self::Reflect | Self::Reply | Self::Balance(_) | Self::Tunnel(_) => Verdict::Tx,
             Self::Rewrite(_) | Self::Pop | Self::Push(_) => Verdict::Pass,
-            Self::Redirect(_) | Self::Deliver(_) => Verdict::Redirect,
+            Self::Redirect(_) | Self::Deliver(_) | Self::Route => Verdict::Redirect,
         }
     }
 
@@ -91,6 +93,7 @@ impl Change {
             Self::Deliver(_) => "deliver",
             Self::Balance(_) => "balance",
             Self::Tunnel(_) => "tunnel",
+            Self::Route => "route",
         }
     }
 
@@ -107,6 +110,7 @@ impl Change {
             Self::Push(_) | Self::Redirect(_) => Vec::new(),
             Self::Balance(balance) => balanced(balance.family()),
             Self::Tunnel(tunnel) => tunnelled(tunnel),
+            Self::Route => routed(),
         }
     }
 
@@ -125,7 +129,8 @@ impl Change {
             | Self::Push(_)
             | Self::Redirect(_)
             | Self::Deliver(_)
-            | Self::Tunnel(_) => 1,
+            | Self::Tunnel(_)
+            | Self::Route => 1,
         }
     }
 
@@ -142,6 +147,7 @@ impl Change {
             Self::Pop => "frames with a VLAN tag",
             Self::Deliver(Some(_)) => "frames that come in on that queue",
             Self::Push(_) | Self::Redirect(_) | Self::Deliver(None) => "all frames",
+            Self::Route => "IP packets with hops left, without options and without a VLAN tag",
             Self::Tunnel(_) => "IP packets without a VLAN tag that fit into the tunnel",
             Self::Balance(balance) => match balance.family() {
                 Family::V4 => "TCP, UDP and ICMP packets over IPv4 between two stations",
@@ -204,6 +210,14 @@ fn tunnelled(tunnel: &Tunnel) -> Vec<Term> {
     vec![Term::Test(fits), not(Test::Tagged(Tag::Outer)), Term::Test(destination)]
 }
 
+/// What a router answers, or looks at more closely, is the stack's.
+fn routed() -> Vec<Term> {
+    let hops = Test::Number(Quantity::Ttl, Relation::Above, 1);
+    let destination = Test::Unicast(End::Destination);
+    let tags = not(Test::Tagged(Tag::Outer));
+    vec![Term::Test(hops), not(Test::Options), tags, Term::Test(destination)]
+}
+
 /// Whether an address is one that a single host has, and not only for itself.
 pub fn is_of_a_host(addr: IpAddr) -> bool {
     let unanswered = UNANSWERED.map(|text| text.parse::<Prefix>().expect("a prefix"));
@@ -228,7 +242,7 @@ impl Display for Change {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         f.write_str(self.word())?;
         match self {
-            Self::Reflect | Self::Reply => Ok(()),
+            Self::Reflect | Self::Reply | Self::Route => Ok(()),
             Self::Rewrite(rewrite) => rewrite.fmt(f),
             Self::Pop => f.write_str(" pop"),
             Self::Push(id) => write!(f, " push {id}"),

@@ -38,7 +38,8 @@ impl Change {
             | Self::Pop
             | Self::Push(_)
             | Self::Balance(_)
-            | Self::Tunnel(_) => None,
+            | Self::Tunnel(_)
+            | Self::Route => None,
         }
     }
 }

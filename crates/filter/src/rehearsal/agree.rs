@@ -13,6 +13,7 @@ pub fn deciders(rows: &[Row]) -> Vec<Option<oracle::Decider>> {
         Decider::Malformed(flaw) => Some(oracle::Decider::Malformed(flaw)),
         Decider::Keep => keeps.next().map(oracle::Decider::Keep),
         Decider::Rule | Decider::Count => rules.next().map(oracle::Decider::Rule),
+        Decider::Unrouted(at) => Some(oracle::Decider::Rule(at)),
         Decider::Fragment => Some(oracle::Decider::Fragment),
         Decider::Default => Some(oracle::Decider::Default),
     };

@@ -55,6 +55,7 @@ impl Counters {
             | Decider::Malformed(_)
             | Decider::Keep
             | Decider::Rule
+            | Decider::Unrouted(_)
             | Decider::Fragment
             | Decider::Default => Kind::Decides,
         };

@@ -12,10 +12,10 @@ mod fault;
 mod reports;
 mod sent;
 
-use palisade_asm::vm::{Insert, Packet, Trap, Vm, Watch, World};
+use palisade_asm::vm::{Fib, Insert, Packet, Trap, Vm, Watch, World};
 use palisade_asm::{ByteOrder, Program};
 
-use crate::oracle;
+use crate::oracle::{self, Given};
 use crate::plan::{CONTROL, Control, DEVICES, Mode, Row, RowId};
 use crate::policy::{Change, Policy, SetId, Verdict};
 use crate::structure::{self, Contents};
@@ -70,6 +70,8 @@ pub struct Rehearsed {
     pub told: Told,
     /// How many packets the row had counted before.
     pub turn: u64,
+    /// What was asked of the kernel's routes: a `struct bpf_fib_lookup`.
+    pub asked: Option<[u8; Fib::SIZE]>,
     /// How many instructions were executed.
     pub steps: u64,
 }
@@ -116,7 +118,8 @@ impl Rehearsal {
         let sets = sets.collect::<Result<_, Unready>>()?;
         let counters = Counters::of(&mut vm, &artifact.rows).ok_or(Unready::OtherMaps)?;
         let rows = artifact.rows.clone();
-        let (packet, world, mode) = (Packet::new(&[]), World::default(), Mode::Enforce);
+        let world = World { fib: Some(Given::FIRST.fib), ..World::default() };
+        let (packet, mode) = (Packet::new(&[]), Mode::Enforce);
         let (deciders, reports) = (agree::deciders(&rows), Reports::of(&vm, policy));
         let sending = Sending::of(&vm, policy);
         sending.fill(&mut vm).map_err(|why| Unready::Refused { map: DEVICES.to_owned(), why })?;
@@ -151,6 +154,11 @@ impl Rehearsal {
     /// On which receive queue frames come in; the first one unless this is said.
     pub fn set_queue(&mut self, queue: u32) {
         self.world.queue = queue;
+    }
+
+    /// What the kernel's routes say of packets; at first, that there is a way.
+    pub fn set_fib(&mut self, fib: Fib) {
+        self.world.fib = Some(fib);
     }
 
     /// Adds entries to a set, each with when it ends, 0 for never. The hits of all entries of the
@@ -220,9 +228,11 @@ impl Rehearsal {
         if !self.sending.is_right(&outcome, self.world.queue, change) {
             return Err(Fault::Sent(outcome.effects.redirect));
         }
-        let changed = self.changed(frame, change, turn)?;
-        let (told, steps) = (told.transpose()?.unwrap_or_default(), outcome.steps);
-        Ok(Rehearsed { verdict, row, half, counted, bytes, changed, told, turn, steps })
+        let fib = self.world.fib.unwrap_or(Given::FIRST.fib);
+        let changed = self.changed(frame, change, &Given { turn, fib })?;
+        let told = told.transpose()?.unwrap_or_default();
+        let (asked, steps) = (outcome.effects.fib, outcome.steps);
+        Ok(Rehearsed { verdict, row, half, counted, bytes, changed, told, turn, asked, steps })
     }
 
     /// What a frame has become, if it is what its change makes of it by the oracle.
@@ -230,9 +240,9 @@ impl Rehearsal {
         &self,
         frame: &[u8],
         change: Option<&Change>,
-        turn: u64,
+        given: &Given,
     ) -> Result<Option<Vec<u8>>, Fault> {
-        let expected = change.map(|change| oracle::changed(change, frame, turn));
+        let expected = change.map(|change| oracle::changed(change, frame, given));
         let wanted = expected.as_deref().unwrap_or(frame);
         let first = self.packet.first();
         if self.packet.metadata().is_empty()

@@ -50,6 +50,10 @@ impl Sending {
     /// none, when it came in on a queue; and whether the kernel would do with the packet as documented
     /// if there were no such place.
     pub fn is_right(&self, outcome: &Outcome, queue: u32, change: Option<&Change>) -> bool {
+        if change == Some(&Change::Route) {
+            // That way is the kernel's to tell, and is looked at with what it was asked.
+            return true;
+        }
         let redirects = i32::try_from(outcome.value) == Ok(Verdict::Redirect.code());
         let asked = outcome.effects.redirect.filter(|_| redirects);
         let wanted = change.and_then(Change::outlet).map(|outlet| self.target(outlet, queue));

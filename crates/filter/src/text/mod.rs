@@ -36,7 +36,7 @@ pub const STATEMENTS: &[&str] = &[
 pub const WORDS: &[&str] = &[
     "set", "define", "keep", "drop", "pass", "abort", "count", "default", "on", "option", "expect",
     "limit", "event", "reflect", "reply", "redirect", "deliver", "route", "balance", "rewrite", "tunnel", "ban",
-    "burst", "per", "size", "flow", "snap", "events", "rate",
+    "burst", "per", "size", "snap", "events", "rate",
     "net", "service", "mac", "timeout", "max", "counters", "file", "elements", "off",
     "not", "or", "in", "as",
     "ip4", "ip6", "arp", "nd", "dhcp", "tcp", "udp", "sctp", "icmp", "icmp6", "proto", "ethertype",

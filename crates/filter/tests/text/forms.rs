@@ -161,12 +161,16 @@ fn backends_print_with_what_they_are_chosen_by() {
 }
 
 #[test]
-fn tunnels_print_their_ends_and_a_length_that_is_not_the_usual() {
+fn routes_print_what_is_theirs_and_tunnels_a_length_that_is_not_the_usual() {
     read(
-        "tunnel 10.0.0.1 to 10.0.0.2 mac 02:00:5E:10:00:01 udp dport 53 as names
+        "route dst 10.0.0.0/8 as ways\nroute ttl > 1 not options\nroute ttl > 5
+         tunnel 10.0.0.1 to 10.0.0.2 mac 02:00:5E:10:00:01 udp dport 53 as names
          tunnel 2001:DB8::1 to 2001:db8::2 mac 02:00:5e:10:00:01 mtu 1280 ip4
          tunnel 10.0.0.1 to 10.0.0.2 mac 02:00:5e:10:00:01 mtu 1500 length > 100",
         expect![[r#"
+            route dst 10.0.0.0/8 as ways
+            route
+            route ttl > 5
             tunnel 10.0.0.1 to 10.0.0.2 mac 02:00:5e:10:00:01 udp dport 53 as names
             tunnel 2001:db8::1 to 2001:db8::2 mac 02:00:5e:10:00:01 mtu 1280 ip4
             tunnel 10.0.0.1 to 10.0.0.2 mac 02:00:5e:10:00:01 length > 100

@@ -4,6 +4,7 @@
 //! with an error number; what the verifier would not have let it be called with is a trap.
 
 mod clock;
+mod fib;
 mod map;
 mod packet;
 mod print;
@@ -50,6 +51,7 @@ pub(super) fn call(machine: &mut Machine<'_>, helper: Helper) -> Tried<After> {
         | Helper::GET_SMP_PROCESSOR_ID
         | Helper::GET_NUMA_NODE_ID => Ok(After::Value(clock::of(machine.memory.world, helper))),
         Helper::GET_PRANDOM_U32 => Ok(After::Value(clock::random(machine))),
+        Helper::FIB_LOOKUP => fib::lookup(machine).map(After::Value),
         Helper::REDIRECT => redirect::interface(machine).map(After::Value),
         Helper::REDIRECT_MAP => redirect::map(machine).map(After::Value),
         Helper::XDP_ADJUST_HEAD

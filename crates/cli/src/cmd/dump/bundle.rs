@@ -136,6 +136,7 @@ fn row(row: &Row) -> Value {
         Decider::Malformed(_) => "malformed",
         Decider::Keep => "keep",
         Decider::Rule => "rule",
+        Decider::Unrouted(_) => "unrouted",
         Decider::Count => "count",
         Decider::Fragment => "fragment",
         Decider::Default => "default",

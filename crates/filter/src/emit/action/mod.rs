@@ -14,13 +14,14 @@ mod outlet;
 mod reflect;
 mod reply;
 mod rewrite;
+mod route;
 mod transport;
 mod tunnel;
 mod vlan;
 
 use std::fmt::{self, Display, Formatter};
 
-use palisade_asm::{Assembler, Label, MapId};
+use palisade_asm::{Assembler, Label, MapId, Note};
 
 use crate::emit::next::WayOut;
 use crate::plan::{Asked, Plan};
@@ -47,6 +48,8 @@ pub struct Block {
     lanes: Vec<Lane>,
     /// Where such packets go whose row is in `ROW`.
     pub label: Label,
+    /// Where they are counted and then changed.
+    pub changing: Label,
 }
 
 impl Changes {
@@ -59,7 +62,8 @@ impl Changes {
                 if !all.iter().any(|block| block.is(change, way.class, &lane.lanes)) {
                     let (class, lanes) = told_apart(change, way.class, &lane.lanes);
                     let (label, lanes) = (a.label(change.word()), lanes.to_vec());
-                    all.push(Block { change: change.clone(), class, lanes, label });
+                    let changing = if asks(change) { a.label("routed") } else { label };
+                    all.push(Block { change: change.clone(), class, lanes, label, changing });
                 }
             });
         }
@@ -83,15 +87,29 @@ fn told_apart<'a>(change: &Change, class: Class, lanes: &'a [Lane]) -> (Class, &
     match change {
         Change::Reflect | Change::Pop | Change::Push(_) => (Class::Other, &[]),
         Change::Redirect(_) | Change::Deliver(_) => (Class::Other, &[]),
-        Change::Reply | Change::Tunnel(_) => (class, &[]),
+        Change::Reply | Change::Tunnel(_) | Change::Route => (class, &[]),
         Change::Rewrite(_) | Change::Balance(_) => (class, lanes),
     }
+}
+
+/// Whether the kernel is asked what becomes of a packet, and ends the program itself.
+fn asks(change: &Change) -> bool {
+    *change == Change::Route
 }
 
 impl Block {
     fn is(&self, change: &Change, class: Class, lanes: &[Lane]) -> bool {
         let told_apart = told_apart(change, class, lanes);
         &self.change == change && (self.class, self.lanes.as_slice()) == told_apart
+    }
+
+    /// Emits what is asked before it is known whether the packet is changed; `pass` and `drop` are
+    /// the ends of those that are not, their rows in `ROW`.
+    pub fn ask(&self, a: &mut Assembler, [pass, drop]: [Label; 2]) {
+        if asks(&self.change) {
+            a.note(Note::new("look up the way")).place(self.label);
+            route::ask(a, self.class, route::Ways { found: self.changing, pass, drop });
+        }
     }
 
     fn packets(&self) -> transport::Packets<'_> {
@@ -110,6 +128,7 @@ impl Block {
             Change::Rewrite(rewrite) => {
                 rewrite::rewrite(a, target, rewrite, self.packets(), broken);
             }
+            Change::Route => route::route(a, self.class, broken),
             Change::Tunnel(to) => tunnel::tunnel(a, target, to, self.class, broken),
             Change::Balance(balance) => {
                 balance::balance(a, target, balance, self.packets(), broken);
@@ -126,7 +145,8 @@ impl Block {
                 outlet::deliver(a, sockets, plan.policy.default().verdict, way_out);
             }
         }
-        if self.change.outlet().is_none() {
+        // Those end the program by themselves.
+        if self.change.outlet().is_none() && !asks(&self.change) {
             way_out.end(a, self.change.verdict());
         }
         if a.wanted(broken) {

@@ -4,7 +4,9 @@
 //! after: a changed packet is exactly as right, or as wrong, as it was.
 
 mod balance;
+mod given;
 mod place;
+mod route;
 mod sums;
 mod tunnel;
 
@@ -13,6 +15,7 @@ use std::net::IpAddr;
 use super::{Decider, Decision};
 use crate::policy::{Change, Outlet, Policy, Protocol, REPLY_HOPS, Rewrite};
 use crate::value::Mac;
+pub use given::{Given, verdict_of};
 use place::{Place, Version};
 use sums::Sums;
 
@@ -30,16 +33,15 @@ pub fn change_of<'a>(policy: &'a Policy, decision: &Decision) -> Option<&'a Chan
     }
 }
 
-/// What leaves the filter, where the policy decides so of a frame and is enforced. `turn` is how many
-/// packets the deciding rule has decided before, on the same CPU.
-pub fn frame_out(policy: &Policy, decision: &Decision, frame: &[u8], turn: u64) -> Vec<u8> {
+/// What leaves the filter, where the policy decides so of a frame and is enforced.
+pub fn frame_out(policy: &Policy, decision: &Decision, frame: &[u8], given: &Given) -> Vec<u8> {
     let change = change_of(policy, decision);
-    change.map_or_else(|| frame.to_vec(), |change| changed(change, frame, turn))
+    change.map_or_else(|| frame.to_vec(), |change| changed(change, frame, given))
 }
 
-/// A frame after a change; as it is where the change is not for such frames. `turn` is how many
-/// packets were changed by the same rule before.
-pub fn changed(change: &Change, frame: &[u8], turn: u64) -> Vec<u8> {
+/// A frame after a change; as it is where the change is not for such frames, or the kernel does not
+/// let it.
+pub fn changed(change: &Change, frame: &[u8], given: &Given) -> Vec<u8> {
     let done = match change {
         Change::Reflect => reflected(frame),
         Change::Reply => reply(frame),
@@ -48,7 +50,8 @@ pub fn changed(change: &Change, frame: &[u8], turn: u64) -> Vec<u8> {
         Change::Push(id) => pushed(frame, *id),
         Change::Redirect(redirect) => redirect.mac.and_then(|mac| sent_to(mac, frame)),
         Change::Deliver(_) => None,
-        Change::Balance(balance) => balance::balanced(frame, balance, turn),
+        Change::Balance(balance) => balance::balanced(frame, balance, given.turn),
+        Change::Route => route::routed(frame, &given.fib),
         Change::Tunnel(tunnel) => tunnel::tunnelled(frame, tunnel),
     };
     done.unwrap_or_else(|| frame.to_vec())

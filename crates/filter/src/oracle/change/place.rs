@@ -70,6 +70,21 @@ impl Place {
         }
     }
 
+    /// The same of a frame of which nothing behind the fixed IP header is known to be there.
+    pub fn of_network(frame: &[u8]) -> Option<Self> {
+        let (ip, version) = match half(frame, 12)? {
+            0x0800 => (14, Version::Four),
+            0x86dd => (14, Version::Six),
+            _ => return None,
+        };
+        let transport = match version {
+            Version::Four => ip + usize::from(frame.get(ip)? % 16) * 4,
+            Version::Six => ip + 40,
+        };
+        let (protocol, piece) = (Protocol(0), Piece::Whole);
+        Some(Self { version, ip, transport, end: frame.len(), protocol, piece })
+    }
+
     fn of_four(frame: &[u8], ip: usize) -> Option<Self> {
         let transport = ip + usize::from(frame.get(ip)? % 16) * 4;
         let end = ip + usize::from(half(frame, ip + 2)?);

@@ -15,12 +15,22 @@ impl Sums {
         Self { header: header(frame, place), packet: packet(frame, place) }
     }
 
-    /// Gives a packet checksums with which they are these.
-    pub fn restore(&self, frame: &mut [u8], place: &Place) {
+    /// That of its IP header alone.
+    pub fn of_header(frame: &[u8], place: &Place) -> Self {
+        Self { header: header(frame, place), packet: 0 }
+    }
+
+    /// Gives the IP header a checksum with which it is this.
+    pub fn restore_header(&self, frame: &mut [u8], place: &Place) {
         if let Some(at) = place.ip_checksum() {
             set(frame, at, 0);
             set(frame, at, missing(self.header, header(frame, place)));
         }
+    }
+
+    /// Gives a packet checksums with which they are these.
+    pub fn restore(&self, frame: &mut [u8], place: &Place) {
+        self.restore_header(frame, place);
         let Some(at) = place.checksum() else { return };
         // It is not over the addresses: where nothing else has changed it is not touched.
         if is_icmp4(place) && packet(frame, place) == self.packet {

@@ -25,6 +25,7 @@ impl<'a> Reader<'a> {
             "vlan" => Some(self.tag(words)),
             "redirect" => Some(self.redirect(words).map(Change::Redirect)),
             "deliver" => Some(self.deliver(words)),
+            "route" => Some(Ok(Change::Route)),
             "tunnel" => Some(self.tunnel(words).map(Change::Tunnel)),
             "balance" => Some(self.balance(words).map(Change::Balance)),
             _ => None,

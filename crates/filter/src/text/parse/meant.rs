@@ -56,7 +56,7 @@ pub fn no_statement(word: &str, span: Range<usize>) -> Diagnostic {
         Some(near) => wrong.help(format!("did you mean `{near}`?")),
         None => wrong.help(
             "expected one of: set, define, keep, drop, pass, abort, count, event, limit, ban, reflect, \
-             reply, rewrite, vlan push, vlan pop, balance, tunnel, redirect, deliver, default, on, option, expect",
+             reply, rewrite, vlan push, vlan pop, balance, tunnel, redirect, deliver, route, default, on, option, expect",
         ),
     }
 }

@@ -1,0 +1,132 @@
+//! `route`: the kernel's routes are asked, and the packet is sent on as they say.
+//!
+//! They are asked before the packet is counted, because their answer decides its row: sent on, left to
+//! the stack, which knows how to answer or to wait for a neighbour, or dropped. Nothing of the packet
+//! is changed before that. The question has no ports, so that all pieces of a packet go one way.
+
+use palisade_asm::{Assembler, Cond, FP, Helper, Label, Mem, R0, R1, R2, R3, R4, Size, Swap};
+
+use super::checksum::{self, SUM, Terms};
+use crate::emit::frame::{CTX, DSCP, DST, LENGTH, LOOKUP, ROW, SRC, UNROUTED, ctx};
+use crate::emit::packet::{Field, frame_again};
+use crate::policy::Class;
+use crate::value::Family;
+
+/// Where packets go whose way was looked up, their row in `ROW`.
+pub struct Ways {
+    /// Those with a next host.
+    pub found: Label,
+    /// Those that the stack sees to.
+    pub pass: Label,
+    /// Those that no way leads to.
+    pub drop: Label,
+}
+
+/// Offsets in `struct bpf_fib_lookup`.
+mod lookup {
+    pub const SIZE: i16 = 64;
+    pub const FAMILY: i16 = 0;
+    pub const LENGTH: i16 = 6;
+    pub const INTERFACE: i16 = 8;
+    pub const SERVICE: i16 = 12;
+    pub const SRC: i16 = 16;
+    pub const DST: i16 = 32;
+    /// Six bytes each: of the interface, and of the next host.
+    pub const SOURCE_MAC: i16 = 52;
+    pub const DESTINATION_MAC: i16 = 58;
+}
+
+/// `BPF_FIB_LKUP_RET_PROHIBIT`: this answer and the two before it are ways that lead nowhere.
+const PROHIBIT: i32 = 3;
+const AF_INET: i32 = 2;
+const AF_INET6: i32 = 10;
+/// The longest packet that the question has room for.
+const LONGEST: i32 = 0xffff;
+
+const ETHERNET: i16 = 14;
+const IP4: i16 = 20;
+const IP4_HOPS: Field = Field::new(ETHERNET + 8, Size::B);
+const IP4_HOPS_AND_PROTOCOL: Field = Field::new(ETHERNET + 8, Size::H);
+const IP4_CHECKSUM: Field = Field::new(ETHERNET + 10, Size::H);
+const IP6: i16 = 40;
+const IP6_HOPS: Field = Field::new(ETHERNET + 7, Size::B);
+
+fn question(at: i16) -> Mem {
+    LOOKUP.at(at)
+}
+
+/// Asks for the way of a packet whose row, if it is sent on, is in `ROW`.
+pub fn ask(a: &mut Assembler, class: Class, ways: Ways) {
+    let (fits, nowhere) = (a.label("fits"), a.label("nowhere"));
+    for word in (0..lookup::SIZE).step_by(8) {
+        a.store(Size::D, question(word), 0);
+    }
+    let family = class.family().expect("a packet of IP");
+    a.store(
+        Size::B,
+        question(lookup::FAMILY),
+        match family {
+            Family::V4 => AF_INET,
+            Family::V6 => AF_INET6,
+        },
+    );
+    LENGTH.load(a, R2);
+    a.jump_if(R2, Cond::Le, LONGEST, fits).mov(R2, LONGEST).place(fits);
+    a.store(Size::H, question(lookup::LENGTH), R2);
+    DSCP.load(a, R2);
+    match family {
+        Family::V4 => a.lsh(R2, 2).store(Size::B, question(lookup::SERVICE), R2),
+        Family::V6 => {
+            a.lsh(R2, 22).swap(Swap::Be32, R2).store(Size::W, question(lookup::SERVICE), R2)
+        }
+    };
+    let size = i16::from(family.bits()) / 8;
+    for (place, to) in [(SRC, lookup::SRC), (DST, lookup::DST)] {
+        for at in (0..size).step_by(4) {
+            a.load(Size::W, R2, place.of(family).addr.at(at));
+            a.store(Size::W, question(to + at), R2);
+        }
+    }
+    CTX.load(a, R1);
+    a.load(Size::W, R2, R1 + ctx::INTERFACE).store(Size::W, question(lookup::INTERFACE), R2);
+    a.mov(R2, FP).add(R2, LOOKUP.off()).mov(R3, i32::from(lookup::SIZE)).mov(R4, 0);
+    a.call(Helper::FIB_LOOKUP);
+    a.jump_if(R0, Cond::Eq, 0, ways.found);
+    UNROUTED.load(a, ROW);
+    // Errors are below 0, which is far above.
+    a.jump_if(R0, Cond::Le, PROHIBIT, nowhere).jump(ways.pass);
+    a.place(nowhere).add(ROW, 1).jump(ways.drop);
+}
+
+/// Takes one hop off the packet, and sends it where the question's answer says.
+pub fn route(a: &mut Assembler, class: Class, broken: Label) {
+    let size = if class == Class::Ip6 { IP6 } else { IP4 };
+    let frame = frame_again(a, ETHERNET + size, broken);
+    let addresses = [(lookup::DESTINATION_MAC, 0), (lookup::SOURCE_MAC, 6)];
+    for (from, to) in addresses {
+        for at in (0..6).step_by(2) {
+            a.load(Size::H, R2, question(from + at));
+            frame.store(a, Field::new(to + at, Size::H), R2);
+        }
+    }
+    if class == Class::Ip6 {
+        frame.load(a, R2, IP6_HOPS);
+        a.sub(R2, 1);
+        frame.store(a, IP6_HOPS, R2);
+    } else {
+        frame.load(a, SUM, IP4_CHECKSUM);
+        checksum::begin(a);
+        frame.load(a, R2, IP4_HOPS_AND_PROTOCOL);
+        checksum::without_half(a, SUM, R2);
+        frame.load(a, R2, IP4_HOPS);
+        a.sub(R2, 1);
+        frame.store(a, IP4_HOPS, R2);
+        // There are hops left: the new word is not 0.
+        frame.load(a, R2, IP4_HOPS_AND_PROTOCOL);
+        a.add(SUM, R2);
+        checksum::finish(a, Terms::Halves);
+        frame.store(a, IP4_CHECKSUM, SUM);
+    }
+    a.load(Size::W, R1, question(lookup::INTERFACE)).mov(R2, 0);
+    a.call(Helper::REDIRECT).exit();
+}
