@@ -146,7 +146,7 @@ impl Runs for Interpreted {
         let bytes = [self.packet.metadata(), &self.packet.bytes()].concat();
         let turn = |row: usize| self.seen[row][0].wrapping_sub(1);
         let outcome = Outcome::of(verdict, &self.rows, grown, [1, frame.len() as u64], turn)?;
-        let given = Given { fib, ..outcome.given };
+        let given = Given { fib: fib.into(), ..outcome.given };
         Outcome { given, ..outcome }.with_frame(frame, 1, bytes)
     }
 

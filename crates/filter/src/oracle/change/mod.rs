@@ -14,7 +14,7 @@ use std::net::IpAddr;
 
 use super::{Decider, Decision};
 use crate::policy::{Change, Policy, Protocol, REPLY_HOPS, Rewrite};
-pub use given::{Given, verdict_of};
+pub use given::{Fib, Given, verdict_of};
 use place::{Place, Version};
 use sums::Sums;
 
