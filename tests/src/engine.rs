@@ -14,12 +14,13 @@ use events::Events;
 use palisade_asm::btf::ProgramBtf;
 use palisade_asm::{ByteOrder, Image};
 use palisade_filter::oracle::{Fib, Given, changed};
-use palisade_filter::plan::{CONTROL, COUNTERS, Control, Decider, Mode, SLOT};
+use palisade_filter::plan::{CONTROL, COUNTERS, Control, DEVICES, Decider, Mode, SLOT, SOCKETS};
 use palisade_filter::policy::Change;
 use palisade_filter::rehearsal::Told;
 use palisade_filter::{
     Artifact, Buffers, Neighbours, Policy, Row, Target, Tenure, Verdict, compile_as, parse,
 };
+use palisade_loader::xsk::Unbound;
 use palisade_loader::{
     Insert, LoadError, LoadOptions, Map, MapHandle, ObjectId, ObjectKind, PerCpu, PerCpuMap,
     Program, TestRun, Ticks, Wire,
@@ -35,6 +36,9 @@ use crate::leak::{Objects, Watch};
 use crate::outcome::Runs;
 use crate::privilege::Kernel;
 
+/// The number of the loopback interface, in every namespace.
+const LOOPBACK: u32 = 1;
+
 /// A policy that runs in the kernel.
 pub struct Engine {
     policy: Policy,
@@ -46,6 +50,8 @@ pub struct Engine {
     seen: Vec<PerCpu<Counts>>,
     sets: Sets,
     events: Option<Events>,
+    /// What is in the map of sockets under the queue of a test run.
+    socket: Option<Unbound>,
     behind: Option<Behind>,
     /// Last, so that all else has been given up when it looks.
     _watch: Watch,
@@ -91,7 +97,7 @@ impl Engine {
         let (sets, events) = (Sets::default(), Events::of(&maps));
         let behind = Behind::of(&maps, buffers);
         let _watch = Watch::new(objects(&program, &maps));
-        let engine = Self {
+        let mut engine = Self {
             policy,
             artifact,
             image,
@@ -101,10 +107,13 @@ impl Engine {
             seen,
             sets,
             events,
+            socket: None,
             behind,
             _watch,
         };
         engine.set_clock();
+        engine.fill_outlets();
+        engine.set_socket(Unbound::new().ok());
         for filling in &engine.artifact.fillings {
             engine.maps[filling.map].fill(&filling.entries).unwrap_or_else(|e| panic!("{e}"));
         }
@@ -226,6 +235,30 @@ impl Engine {
             Control { mode: Mode::Enforce.code().into(), first_tick: first, tick: length };
         let map = self.map::<u32, [u64; 3]>(CONTROL);
         map.insert(&0, &control.words(), Insert::Any).expect("one cell");
+    }
+
+    /// Every name of an interface is that of the loopback, for a test run sends nothing.
+    fn fill_outlets(&self) {
+        if self.policy.outlets().is_empty() {
+            return;
+        }
+        let map = self.map::<u32, u32>(DEVICES);
+        for (key, _) in (0..).zip(self.policy.outlets()) {
+            map.insert(&key, &LOOPBACK, Insert::Any).unwrap_or_else(|error| panic!("{error}"));
+        }
+    }
+
+    /// Puts a socket, or none, where packets of the first queue are delivered.
+    pub fn set_socket(&mut self, socket: Option<Unbound>) {
+        if !self.policy.delivers() {
+            return;
+        }
+        if let Some(socket) = &socket {
+            let map = map_named(&self.maps, SOCKETS);
+            map.set_socket(0, socket).unwrap_or_else(|error| panic!("{error}"));
+        }
+        // The one before is closed, and is in the map no more.
+        self.socket = socket;
     }
 
     fn map<K: Wire, V: Wire>(&self, name: &str) -> Map<K, V> {

@@ -9,8 +9,9 @@ macro_rules! examples {
 }
 
 examples! {
-    "block-list" "block-pings" "drop-8080" "events" "feeds" "icmp-balancer" "icmp-echo" "ip-tunnel" "mac-swap" "port-patch"
-    "resolver" "router" "vlan-swap" "vlans" "web-server"
+    "af-xdp-echo" "ban" "block-list" "block-pings" "drop-8080" "events" "feeds" "icmp-balancer" "icmp-echo"
+    "ip-tunnel" "mac-swap" "port-patch" "rate-limit" "redirect" "resolver" "router" "vlan-swap" "vlans"
+    "web-server"
 }
 
 /// Their names.

@@ -7,7 +7,7 @@ use palisade_asm::vm::{Insert, MapStore, MapUnfit, Packet, ProgramId, Vm, World}
 use palisade_asm::{Assembler, ByteOrder, Program, R0};
 use palisade_filter::oracle::Given;
 use palisade_filter::plan::{CONTROL, COUNTERS, Control, Mode, SLOT};
-use palisade_filter::rehearsal::{Reports, Told};
+use palisade_filter::rehearsal::{Reports, Sending, Told};
 use palisade_filter::{Artifact, Policy, Row, Verdict};
 
 use crate::agree::{Entry, Life};
@@ -22,6 +22,9 @@ const FIRST_TICK: u64 = 4_294_900_000;
 /// Ticks since.
 const TICKS: u64 = 25_000;
 const NOW: u64 = TICKS * TICK;
+/// Nanoseconds from frame to frame, by the clock of limits: any frame is paid for meanwhile at the
+/// fastest rate.
+const PACE: u64 = 1000;
 /// An entry that ends at this instant matches no more; one that ends a tick later does.
 const ENDS: Ends = Ends { over: NOW, timed: NOW + TICK };
 /// What counters begin with.
@@ -39,6 +42,7 @@ pub struct Interpreted {
     entries: Vec<Counted>,
     hits: Counts,
     reports: Option<Reports>,
+    sending: Sending,
     behind: Option<ProgramId>,
 }
 
@@ -46,15 +50,28 @@ impl Interpreted {
     /// A compiled policy with entries in its sets: those it declares, and these. Where it has a slot, a
     /// program stands in it that lets all pass.
     pub fn new(policy: &Policy, artifact: &Artifact, entries: &[Entry]) -> Self {
-        let vm = Vm::new(&artifact.program).expect("all of its maps are simulated");
+        let mut vm = Vm::new(&artifact.program).expect("all of its maps are simulated");
+        let sending = Sending::of(&vm, policy);
+        sending.fill(&mut vm).expect("one place each");
         let world = World { jiffies: FIRST_TICK + TICKS, ..World::default() };
         let place = |name: &str| vm.maps().find(name).expect("every program has this map");
         let (counters, packet) = (place(COUNTERS), Packet::new(&[]));
         let (rows, seen) = (artifact.rows.clone(), vec![BEGIN; artifact.rows.len() * 2]);
         let (declared, hits) = (with_elements(policy, entries), [0, 0]);
         let (entries, reports, behind) = (Vec::new(), Reports::of(&vm, policy), None);
-        let mut new =
-            Self { vm, packet, world, rows, counters, seen, entries, hits, reports, behind };
+        let mut new = Self {
+            vm,
+            packet,
+            world,
+            rows,
+            counters,
+            seen,
+            entries,
+            hits,
+            reports,
+            sending,
+            behind,
+        };
         new.behind = new.put_behind();
         for (map, value) in artifact.values(policy, ByteOrder::HOST) {
             new.write(map, &[0; 4], &value);
@@ -134,6 +151,7 @@ impl Runs for Interpreted {
         let fib = fib_of(frame);
         self.world.fib = Some(fib);
         let ran = self.vm.run(&mut self.packet, &self.world);
+        self.world.monotonic += PACE;
         let grown = self.grown();
         let outcome = ran.map_err(|trap| Fault::Trapped(trap.to_string()))?;
         let verdict = Outcome::verdict_of(outcome.value)?;
@@ -145,9 +163,12 @@ impl Runs for Interpreted {
         }
         let bytes = [self.packet.metadata(), &self.packet.bytes()].concat();
         let turn = |row: usize| self.seen[row][0].wrapping_sub(1);
-        let outcome = Outcome::of(verdict, &self.rows, grown, [1, frame.len() as u64], turn)?;
-        let given = Given { fib: fib.into(), ..outcome.given };
-        Outcome { given, ..outcome }.with_frame(frame, 1, bytes)
+        let told = Outcome::of(verdict, &self.rows, grown, [1, frame.len() as u64], turn)?;
+        let told = Outcome { given: Given { fib: fib.into(), ..told.given }, ..told };
+        if !self.sending.is_right(&outcome, &self.world, told.change()) {
+            return Err(Fault::Sent(outcome.effects.redirect));
+        }
+        told.with_frame(frame, 1, bytes)
     }
 
     fn told(&mut self, _: usize) -> Told {

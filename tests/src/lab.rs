@@ -14,7 +14,7 @@ use std::path::Path;
 use std::thread::Builder;
 
 use palisade_loader::netns::{self, NetNs, NsError, VethEnd, VethOptions};
-use palisade_loader::{Capabilities, Capability, Errno, IfIndex};
+use palisade_loader::{Capabilities, Capability, Errno, IfIndex, link};
 
 use crate::leak::{self, Notes};
 use crate::packet::{FROM4, FROM6, HERE, Mac, THERE, TO4, TO6};
@@ -136,6 +136,25 @@ impl Lab {
     /// The namespace of the far end.
     pub fn far(&self) -> &NetNs {
         &self.far
+    }
+
+    /// Another pair of interfaces between the lab and the far namespace. The near one takes frames that
+    /// are redirected to it, as its peer gathers what it receives.
+    pub fn wire(&self, near: &str, far: &str) -> IfIndex {
+        let index = self.deaf_wire(near, far);
+        self.in_far(|| link::gather_received(far)).expect("a veth can");
+        index
+    }
+
+    /// The same, but nothing says that the near one takes redirected frames.
+    pub fn deaf_wire(&self, near: &str, far: &str) -> IfIndex {
+        let near_end = VethEnd { ns: &self.here, name: near };
+        let far_end = VethEnd { ns: &self.far, name: far };
+        let made = netns::veth_pair(near_end, far_end, VethOptions::default());
+        let (near, far) = made.expect("the names are free");
+        self.here.set_up(near).expect("up");
+        self.far.set_up(far).expect("up");
+        near
     }
 
     /// Does something in the far namespace, on a thread of its own.

@@ -63,13 +63,18 @@ impl Limited {
     pub fn meet(&mut self, seed: u64, interval: u64, packets: usize) -> Result<usize, String> {
         let (mut chance, mut now) = (Chance::new(seed), 5_000_000_000);
         let steps = [0, 0, 0, 1, interval / 3, interval - 1, interval, interval + 1, 7 * interval];
+        let mut packet = sent(&mut chance);
         for number in 0..packets {
-            now += chance.one(&steps);
+            // Senders send again at once, and a few of them in turn.
+            if chance.once_in(2) {
+                now += if chance.once_in(2) { chance.one(&steps) } else { 0 };
+                packet = sent(&mut chance);
+            }
             // Past times that are no more than half of all numbers away, and such as are.
             if number > 0 && number.is_multiple_of(packets / 4) {
                 now += 2 * YEAR;
             }
-            self.at(now, &sent(&mut chance))?;
+            self.at(now, &packet)?;
         }
         Ok(packets)
     }

@@ -6,8 +6,10 @@
 
 use std::fmt;
 
+use palisade_asm::vm::Redirect;
 use palisade_filter::oracle::{Given, changed};
 use palisade_filter::plan::Decider;
+use palisade_filter::policy::Change;
 use palisade_filter::rehearsal::Told;
 use palisade_filter::{Mode, Row, Verdict};
 use palisade_loader::Errno;
@@ -65,6 +67,8 @@ pub enum Fault {
     Result(u32),
     /// The frame came back as something else than it should.
     Changed(Vec<u8>),
+    /// It is not sent where the deciding row says: where it is sent, if anywhere.
+    Sent(Option<Redirect>),
     /// Not one deciding row has grown by the packets and bytes that there were; those that have.
     Counted(Vec<(usize, Counts)>),
     /// What is reported is not what the oracle says.
@@ -92,6 +96,7 @@ impl fmt::Display for Fault {
             Self::Trapped(how) => write!(f, "the interpreter does not go on: {how}"),
             Self::Result(number) => write!(f, "the result is {number}"),
             Self::Changed(frame) => write!(f, "the frame came back as {}", hex(frame)),
+            Self::Sent(to) => write!(f, "sent to {to:?}"),
             Self::Counted(rows) => write!(f, "counted in rows {rows:?}"),
             Self::Reported(told) => write!(f, "reported: {told:?}"),
             Self::Behind { hits, wanted } => {
@@ -135,13 +140,13 @@ impl Outcome {
 
     /// What a frame that was put to the program must come back as, so many runs after the first.
     pub(crate) fn frame_out(&self, frame: &[u8], later: u64) -> Vec<u8> {
-        match &self.row.change {
-            Some(change) if self.half == Half::Enforced => {
-                let turn = self.given.turn + later;
-                changed(change, frame, &Given { turn, ..self.given })
-            }
-            Some(_) | None => frame.to_vec(),
-        }
+        let given = Given { turn: self.given.turn + later, ..self.given };
+        self.change().map_or_else(|| frame.to_vec(), |change| changed(change, frame, &given))
+    }
+
+    /// What is done to the frame.
+    pub(crate) fn change(&self) -> Option<&Change> {
+        self.row.change.as_ref().filter(|_| self.half == Half::Enforced)
     }
 
     /// This, unless a frame that was put to the program so many times came back otherwise: a change

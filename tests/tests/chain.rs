@@ -156,15 +156,17 @@ fn one_in_the_middle_is_applied_tried_and_rolled_back_alone() {
         let said = of(lab, "b", &["rollback"]).ok();
         assert!(said.contains("behind policy `a`"), "{said}");
         assert_eq!(judged(lab), BY_ALL);
-        of(lab, "b", &["apply", &new, "--confirm", "1s"]).ok();
+        of(lab, "b", &["apply", &new, "--confirm", "3s"]).ok();
         assert_eq!(judged(lab), BY_NEW);
-        attested(lab, &["a", "b", "c"]);
-        std::thread::sleep(Duration::from_millis(1100));
+        std::thread::sleep(Duration::from_millis(3100));
         assert_eq!(judged(lab), BY_ALL, "the kernel goes back");
+        let untold = of(lab, "b", &["attest"]).failed(3);
+        assert!(untold.contains("behind policy a") && untold.contains("a trial has"), "{untold}");
         of(lab, "b", &["add", "--set", "s", "203.0.113.77"]).ok();
         assert_eq!(judged(lab), BY_ALL, "the tool goes back");
         attested(lab, &["a", "b", "c"]);
         of(lab, "b", &["apply", &new, "--confirm", "60s"]).ok();
+        attested(lab, &["a", "b", "c"]);
         of(lab, "b", &["confirm"]).ok();
         assert_eq!(judged(lab), BY_NEW);
         attested(lab, &["a", "b", "c"]);
@@ -384,6 +386,23 @@ fn a_chain_is_16_policies_long_and_no_longer() {
         let through = lab.through(&ports);
         assert_eq!(through.iter().filter(|through| !**through).count(), 16);
         assert!(through[16]);
+    });
+}
+
+#[test]
+fn each_reports_what_it_sees_to_its_own_reader() {
+    Lab::run(|lab| {
+        let files = Files::new();
+        for (name, port) in [("a", A), ("b", B)] {
+            let text = format!("drop event ip4 udp dport {port}\ndefault pass\n");
+            fs::write(files.path(name), text).expect("written");
+        }
+        chain(lab, &files, &["a", "b"]).ok();
+        assert_eq!(judged(lab), [false, false, true, true, true]);
+        for (policy, port) in [("a", A), ("b", B)] {
+            let event = of(lab, policy, &["-j", "events", "--count", "1"]).json();
+            assert_eq!(event["dport"], port, "{policy}: {event}");
+        }
     });
 }
 

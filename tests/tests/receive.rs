@@ -365,6 +365,9 @@ fn a_program_that_somebody_takes_off_ends_it() {
     Lab::run(|lab| {
         lab.palisade(&["attach", NEAR]).ok();
         let error = lab.palisade(&["receive", NEAR]).failed(3);
+        assert!(error.contains("carries the policy `main`, which delivers nothing"), "{error}");
+        // Of where its pins are, nobody is told.
+        let error = lab.palisade(&["--bpffs", "/proc", "receive", NEAR]).failed(3);
         assert!(error.contains("carries an XDP program already"), "{error}");
         assert!(error.contains("«palisade_main»") && error.contains("palisade detach"), "{error}");
         lab.palisade(&["detach", NEAR]).ok();

@@ -203,6 +203,9 @@ pub struct Attach {
     /// Hand what passes on to the XDP program pinned there; `none` makes a slot and leaves it empty, for `palisade next set`
     #[arg(long, value_name = "PIN")]
     pub next: Option<Named>,
+    /// Load the policy for frames in one buffer, so that it can go on to programs without `xdp.frags`; drivers refuse that on interfaces with a large MTU
+    #[arg(long, requires = "next")]
+    pub one_buffer: bool,
     /// Let the policy come behind that one, which is in force: it gets what that one passes
     #[arg(long, value_name = "POLICY")]
     pub behind: Option<Name>,

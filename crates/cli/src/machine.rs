@@ -58,7 +58,12 @@ fn multi(features: &Features) -> Buffers {
 
 /// How the program has to be loaded for [`target`].
 pub fn buffers() -> loader::Buffers {
-    match multi(features()) {
+    loaded_for(multi(features()))
+}
+
+/// How a program has to be loaded that is compiled for such frames.
+pub fn loaded_for(buffers: Buffers) -> loader::Buffers {
+    match buffers {
         Buffers::Single => loader::Buffers::Single,
         Buffers::Multi => loader::Buffers::Multi,
     }

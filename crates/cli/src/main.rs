@@ -98,7 +98,7 @@ fn run(cli: &Cli) -> Outcome {
         Command::Disasm(args) => cmd::disasm::run(args, &mut out),
         Command::Exec(args) => cmd::exec::run(args, &mut out),
         Command::Load(args) => cmd::load::run(global, args, &mut out),
-        Command::Receive(args) => cmd::receive::run(args, &mut out),
+        Command::Receive(args) => cmd::receive::run(&cli.global, args, &mut out),
         Command::Try => cmd::trial::run(&mut out),
         Command::Bench(args) => cmd::bench::run(args, &mut out),
         Command::Doctor(args) => cmd::doctor::run(global, args, &mut out),

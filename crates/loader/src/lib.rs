@@ -49,6 +49,7 @@ mod lpm;
 mod map;
 mod mapped;
 mod memlock;
+pub mod netdev;
 mod netlink;
 pub mod netns;
 mod object;

@@ -1,11 +1,12 @@
-//! One question to the kernel's routing family at a time, and all of its answer.
+//! One question to a family of the kernel at a time, and all of its answer.
 //!
-//! Requests are messages of netlink-packet-route over rtnetlink's blocking socket. Answers are
+//! The family is that of routing, or a generic one, which goes by its name. Requests of the first are messages of netlink-packet-route over rtnetlink's blocking socket. Answers are
 //! taken apart in `reply`: the extended acknowledgement, which says in words why something was
 //! refused, is one that the crates leave unread, and one attribute that they cannot decode must not
 //! make an interface unfindable. An answer counts only if the kernel sent it and it bears the number
 //! of the question, and no answer is waited for forever.
 
+mod generic;
 mod reply;
 
 use std::os::fd::AsFd;
@@ -20,6 +21,7 @@ use rtnetlink::packet_core::{
 use rtnetlink::sys::{Socket, SocketAddr, protocols::NETLINK_ROUTE};
 
 use crate::Errno;
+pub(crate) use generic::Genl;
 use reply::{Answer, Consistency};
 pub use reply::{Ending, Question};
 pub(crate) use reply::{Reply, attributes, text, u32_at};
@@ -73,7 +75,8 @@ pub(crate) enum Make {
     Changed,
 }
 
-/// A socket to the routing family of the network namespace it was opened in.
+/// A socket to a family of the kernel, in the network namespace it was opened in; to that of routing
+/// unless another is said.
 pub(crate) struct Rtnl {
     socket: Socket,
     port: u32,
@@ -82,8 +85,12 @@ pub(crate) struct Rtnl {
 
 impl Rtnl {
     pub(crate) fn open() -> Result<Self, NetlinkError> {
+        Self::open_to(NETLINK_ROUTE)
+    }
+
+    fn open_to(family: isize) -> Result<Self, NetlinkError> {
         let failed = |error: std::io::Error| NetlinkError::Socket { errno: Errno::from_io(&error) };
-        let mut socket = Socket::new(NETLINK_ROUTE).map_err(failed)?;
+        let mut socket = Socket::new(family).map_err(failed)?;
         let port = socket.bind_auto().map_err(failed)?.port_number();
         socket.connect(&SocketAddr::new(0, 0)).map_err(failed)?;
         socket.set_ext_ack(true).map_err(failed)?;
@@ -144,7 +151,11 @@ impl Rtnl {
         packet.finalize();
         let mut bytes = vec![0; packet.buffer_len()];
         packet.serialize(&mut bytes);
-        let sent = self.socket.send(&bytes, 0);
+        self.send_bytes(&bytes)
+    }
+
+    fn send_bytes(&mut self, bytes: &[u8]) -> Result<(), NetlinkError> {
+        let sent = self.socket.send(bytes, 0);
         sent.map(drop).map_err(|error| NetlinkError::Socket { errno: Errno::from_io(&error) })
     }
 

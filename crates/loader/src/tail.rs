@@ -24,6 +24,18 @@ impl MapHandle {
         self.map().update(&key, &value, Update::Any).map_err(|errno| self.not_written(errno))
     }
 
+    /// Whether a program that is loaded for `buffers` as [`Program::load`] does may use this array of
+    /// programs, found out by loading one. Of an array that no program has used yet it decides that.
+    pub fn takes_callers(&self, buffers: Buffers) -> Result<bool, Errno> {
+        let image = caller().ok_or(Errno::EINVAL)?;
+        let slots = self.try_clone().map_err(|error| error.errno().unwrap_or(Errno::EINVAL))?;
+        match Program::try_load(&image, &[slots], buffers, AttachType::Xdp) {
+            Ok(_) => Ok(true),
+            Err(Errno::EINVAL) => Ok(false),
+            Err(errno) => Err(errno),
+        }
+    }
+
     /// The number of the program in a slot, if there is one.
     pub fn program_in(&self, slot: u32) -> Result<Option<u32>, MapError> {
         let read = self.read(&slot.to_ne_bytes())?;

@@ -55,6 +55,8 @@ pub fn of_test(test: &Test, items: &impl Fn(SetId) -> Items) -> Sides {
             let mac = |first| Setting::Mac(*end, [first, 0, 0x5e, 0, 0, 9]);
             (vec![mac(2), mac(0)], vec![mac(3), mac(0xff)])
         }
+        // No frame says so.
+        Test::Queue(_) => (Vec::new(), Vec::new()),
         Test::Tagged(tag) => (vlans(*tag, 5).0, vec![Setting::NoVlan(*tag)]),
     }
 }

@@ -12,8 +12,8 @@ use nix::errno::Errno;
 use nix::ifaddrs::getifaddrs;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::socket::{
-    AddressFamily, LinkAddr, MsgFlags, SockFlag, SockProtocol, SockType, recv, sendto, setsockopt,
-    socket, sockopt,
+    AddressFamily, LinkAddr, MsgFlags, SockFlag, SockProtocol, SockType, bind, recv, sendto,
+    setsockopt, socket, sockopt,
 };
 use std::os::fd::AsFd;
 
@@ -71,6 +71,15 @@ impl Lab {
         // What the test sent before it looks must fit, or the tap has missed it.
         setsockopt(&socket, sockopt::RcvBufForce, &TAP_BUFFER).expect("a lab takes CAP_NET_ADMIN");
         Tap { socket }
+    }
+
+    /// A tap on one interface of the far namespace.
+    pub fn far_tap_on(&self, interface: &str) -> Tap {
+        self.in_far(|| {
+            let tap = self.tap();
+            bind(tap.socket.as_raw_fd(), &link_address(interface)).expect("it is up");
+            tap
+        })
     }
 
     /// A socket for a UDP port of the near end.

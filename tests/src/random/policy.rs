@@ -30,7 +30,12 @@ set nets net { max 64 }
 set uncounted net { max 64 counters off }
 set ports service { max 16 }
 set macs mac { max 16 }
+set hosts host { max 16 }
+set banned host { max 64 }
 ";
+
+/// The most rules of a policy that have limits.
+const MOST_LIMITS: usize = 12;
 
 /// What rules do that report. No snap is longer than every target takes.
 const REPORTING: [&str; 8] = [
@@ -50,8 +55,12 @@ pub fn policy(chance: &mut Chance) -> Made {
     for _ in 0..chance.one(&[0, 0, 0, 1, 2]) {
         push(&mut text, format!("keep {}", matching(chance, 1)));
     }
+    let mut limits = if chance.once_in(4) { MOST_LIMITS } else { 0 };
     for rule in rules(chance) {
-        push(&mut text, rule);
+        let limited = limits > 0 && chance.once_in(3);
+        let limit = if limited { limit(chance) } else { String::new() };
+        limits -= usize::from(limited);
+        push(&mut text, limit + &rule);
     }
     if chance.once_in(3) {
         text.push_str(chance.one(&["on malformed pass\n", "on malformed drop\n"]));
@@ -65,7 +74,8 @@ pub fn policy(chance: &mut Chance) -> Made {
     text.push_str(chance.one(&["default pass\n", "default drop\n"]));
     let used = |line: &&str| {
         let name = line.split(' ').nth(1).expect("a name");
-        !line.starts_with("set ") || text.contains(&format!(" in {name}"))
+        let named = |word: &str| text.contains(&format!(" {word} {name}"));
+        !line.starts_with("set ") || named("in") || named("set")
     };
     let declared: Vec<&str> = DECLARATIONS.lines().filter(used).collect();
     let entries = entries(chance);
@@ -109,21 +119,49 @@ fn action(chance: &mut Chance) -> String {
     if chance.once_in(10) {
         return chance.one(&REPORTING).to_owned();
     }
+    if chance.once_in(12) {
+        // Nobody looks into that set: what becomes of a frame depends on none before it.
+        return "ban 1h set banned".to_owned();
+    }
     chance.one(&["drop", "drop", "drop", "pass", "pass", "abort", "count"]).to_owned()
+}
+
+/// A limit that frames are over which are longer than its burst, and others under: at the fastest rate
+/// a frame is paid for before the next one comes. So what it does depends on no frame before.
+fn limit(chance: &mut Chance) -> String {
+    const KEYS: [&str; 6] = ["", "src", "dst", "src/24/64", "dst/9/33", "flow"];
+    let burst = 8 * (64 + chance.below(64));
+    match chance.one(&KEYS) {
+        "" => format!("limit 1000gbit/s burst {burst}bit "),
+        // The kernel makes room for all keys at once, which takes its time.
+        key => format!("limit 1000gbit/s burst {burst}bit per {key} size 1024 "),
+    }
 }
 
 /// An action that changes packets.
 fn change(chance: &mut Chance) -> String {
-    match chance.below(10) {
+    match chance.below(12) {
         6 | 7 => balance(chance),
-        9 => "route".to_owned(),
+        11 => "route".to_owned(),
         8 => tunnel(chance),
+        9 => redirect(chance),
+        10 => chance.one(&["deliver", "deliver", "deliver 0", "deliver 1"]).to_owned(),
         0 => "reflect".to_owned(),
         1 => "reply".to_owned(),
         2 => "vlan pop".to_owned(),
         3 => format!("vlan push {}", 1 + chance.below(3)),
         _ => format!("rewrite {}", fields(chance)),
     }
+}
+
+/// One of three interfaces, for a station or as the frame came.
+fn redirect(chance: &mut Chance) -> String {
+    let device = chance.one(&["out0", "out1", "\"udp\""]);
+    if chance.once_in(2) {
+        return format!("redirect {device}");
+    }
+    // A station's, however it looks: its first byte says so.
+    format!("redirect {device} mac {}", mac_text(chance))
 }
 
 /// Backends of one family, some with Ethernet addresses, chosen in any way.
@@ -197,8 +235,9 @@ fn kindred(chance: &mut Chance) -> Vec<String> {
 
 /// Rules that ask for the same look-up.
 fn neighbours(chance: &mut Chance) -> Vec<String> {
-    const LOOK_UPS: [&str; 5] = [
+    const LOOK_UPS: [&str; 6] = [
         "src in nets",
+        "src in hosts",
         "host in nets",
         "dst in uncounted",
         "service in ports",
@@ -233,7 +272,7 @@ fn push(text: &mut String, statement: String) {
 fn entries(chance: &mut Chance) -> Vec<Entry> {
     let mut seen = HashSet::new();
     let mut entries = Vec::new();
-    for (set, most) in [("nets", 12), ("uncounted", 6), ("ports", 6), ("macs", 3)] {
+    for (set, most) in [("nets", 12), ("uncounted", 6), ("ports", 6), ("macs", 3), ("hosts", 6)] {
         for _ in 0..chance.below(most + 1) {
             let life = chance.one(&[Life::Lasting, Life::Lasting, Life::Timed, Life::Over]);
             let item = item(chance, set);
@@ -250,6 +289,8 @@ fn item(chance: &mut Chance, set: &str) -> String {
     match set {
         "nets" | "uncounted" => net(chance),
         "macs" => mac_text(chance),
+        "hosts" if chance.once_in(2) => v6(chance).to_string(),
+        "hosts" => v4(chance).to_string(),
         _ => format!("{}/{}", chance.one(&["tcp", "udp", "sctp", "any"]), port_range(chance)),
     }
 }

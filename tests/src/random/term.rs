@@ -40,7 +40,7 @@ fn some_terms(chance: &mut Chance, depth: usize) -> String {
 }
 
 /// How many kinds of tests there are; frequent ones count more than once.
-const KINDS: usize = 26;
+const KINDS: usize = 27;
 
 fn test(chance: &mut Chance) -> String {
     let kind = chance.below(KINDS);
@@ -76,6 +76,7 @@ fn test_of(kind: usize, chance: &mut Chance) -> String {
         20 => format!("{} {}", chance.one(&["vlan", "vlan", "inner-vlan"]), vlan(chance)),
         21 => format!("ether {} {}", chance.one(&["src", "dst"]), mac_text(chance)),
         23 => format!("{} any", chance.one(&["vlan", "vlan", "inner-vlan"])),
+        25 => format!("queue {}", chance.one(&[0, 0, 1])),
         24 => format!("ether {} unicast", chance.one(&["src", "dst"])),
         22 => format!("ether {} in macs", chance.one(&["src", "dst"])),
         _ => format!("{} in {}", chance.one(&ENDS), chance.one(&["nets", "uncounted"])),

@@ -8,6 +8,7 @@ use std::process::Command;
 use std::thread::sleep;
 use std::time::Duration;
 
+use palisade_filter::parse;
 use palisade_loader::Gid;
 use palisade_tests::examples::names;
 use palisade_tests::lab::{BPFFS, Lab, NEAR, Output, binary};
@@ -29,6 +30,10 @@ fn the_built_in_policy_and_every_example_attest_when_they_are_attached() {
             lab.palisade(&["detach", "--all"]).ok();
             let path = examples.join(format!("{name}.pal"));
             let path = path.to_str().expect("UTF-8");
+            let text = fs::read_to_string(path).expect("an example");
+            for device in parse(&text).expect("a policy").outlets() {
+                lab.wire(device.as_str(), &format!("far-{device}"));
+            }
             lab.palisade(&["attach", NEAR, "--force", "-p", path]).ok();
             let attested = attest(lab);
             attested.is_whole();

@@ -12,6 +12,8 @@ mod events;
 mod fail2ban;
 mod feeds;
 mod forwarding;
+mod limits;
+mod outlets;
 mod resolver;
 mod tool;
 mod vlans;
@@ -56,10 +58,10 @@ impl Example {
         Self { text, policy, lists }
     }
 
-    /// The statements that may decide a packet, as tests call them.
+    /// The statements that may decide a packet whatever came before it, as tests call them.
     fn statements(&self) -> Vec<&str> {
         let all = self.policy.keeps().iter().chain(self.policy.rules());
-        all.filter(|rule| rule.action.verdict().is_some()).map(called).collect()
+        all.filter(|rule| rule.ends()).map(called).collect()
     }
 
     /// What a test calls the statement that decides.

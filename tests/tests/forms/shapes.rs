@@ -95,6 +95,7 @@ fn of_test(test: &Test) -> Vec<String> {
         Test::Options => one("options"),
         Test::Vlan(tag, _) => one(tag.word()),
         Test::Tagged(tag) => vec![format!("{} any", tag.word())],
+        Test::Queue(_) => one("queue"),
         Test::Unicast(end) => vec![format!("ether {} unicast", end.word())],
         Test::Mac(end, _) => vec![format!("ether {}", end.word())],
         Test::MacIn(end, _) => vec![format!("ether {} in", end.word())],
@@ -152,7 +153,8 @@ fn compared(quantity: Quantity, relation: Relation) -> String {
 
 /// Every form that there is.
 pub fn all() -> Shapes {
-    const PLAIN: [&str; 26] = [
+    const PLAIN: [&str; 27] = [
+        "queue",
         "ip4",
         "ip6",
         "arp",

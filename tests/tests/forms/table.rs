@@ -144,7 +144,8 @@ fn every_form_has_a_row() {
 
 /// Words of statements, options of sets, and actions that are for later.
 const NOT_OF_MATCHES: &str = "set define keep drop pass abort count default on option expect limit event \
-     reflect reply redirect route balance rewrite burst per snap events rate net mac timeout max counters file elements off \
+     reflect reply redirect deliver route balance rewrite tunnel round-robin hash flow mtu ban burst per size snap \
+     events rate net mac timeout max counters file elements off \
      as malformed from to push pop";
 
 #[test]

@@ -12,7 +12,8 @@ use crate::exhibit::Exhibit;
 const PUBLISHED: &str = include_str!("../../../docs/museum.md");
 
 /// The tests that exhibits name, with the sources that they stand in.
-const TESTS: [(&str, &str); 4] = [
+const TESTS: [(&str, &str); 5] = [
+    ("machine::limits", include_str!("../machine/limits.rs")),
     ("machine::odd", include_str!("../machine/odd.rs")),
     ("machine::oracle", include_str!("../machine/oracle.rs")),
     ("oracle::odd", include_str!("../oracle/odd.rs")),

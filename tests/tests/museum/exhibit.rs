@@ -15,6 +15,7 @@ use palisade_filter::{
 use palisade_loader::{LoadOptions, MapHandle, Program as Loaded};
 use palisade_tests::agree::{Entry, Life, Readings, contents};
 use palisade_tests::interpreted::Interpreted;
+use palisade_tests::limited::Limited;
 use palisade_tests::near;
 use palisade_tests::odd::judge::{by_policy, can_show, disagreements, told_by};
 use palisade_tests::privilege::Kernel;
@@ -59,6 +60,8 @@ pub enum Made {
     Program(Case, &'static [Patch]),
     /// The same, and it is seen in this mode.
     Moded(Mode, Case, &'static [Patch]),
+    /// The same, and it is seen by packets that come in time.
+    Timed(Mode, Case, &'static [Patch]),
     /// The program of a policy with a slot has other lines.
     Behind(Case, &'static [Patch]),
     /// The program is not safe.
@@ -94,6 +97,9 @@ impl Made {
             Self::Moded(..) => {
                 "machine::oracle::in_shadow_what_would_be_dropped_passes_and_is_counted_apart"
             }
+            Self::Timed(..) => {
+                "machine::limits::limits_by_chance_are_kept_without_a_kernel_as_the_oracle_keeps_them"
+            }
             Self::Behind(..) => {
                 "machine::oracle::what_passes_goes_on_to_the_program_behind_and_nothing_else_does"
             }
@@ -106,11 +112,11 @@ impl Made {
     }
 
     /// What the bug is shown on, and in which mode; nothing where it is the table of odd frames,
-    /// about which the judge's own test is, or a
-    /// program that the judge looks at itself.
+    /// about which the judge's own test is, or a program that the judge looks at itself, also without
+    /// the bug.
     pub fn case(&self) -> Option<(Case, Mode)> {
         match self {
-            Self::Reading(_) | Self::Misread(_) | Self::Behind(..) => None,
+            Self::Reading(_) | Self::Misread(_) | Self::Timed(..) | Self::Behind(..) => None,
             Self::Program(case, _)
             | Self::Unsafe(case, _)
             | Self::Planned(case, _)
@@ -128,6 +134,7 @@ impl Made {
             Self::Reading(patches) => odd_frames(patches),
             Self::Program(case, patches) => Bench::of(*case).patched(patches).judge(Mode::Enforce),
             Self::Moded(mode, case, patches) => Bench::of(*case).patched(patches).judge(*mode),
+            Self::Timed(mode, case, patches) => in_time(*mode, *case, patches),
             Self::Behind(case, patches) => behind(*case, patches),
             Self::Unsafe(case, patches) => {
                 unsafe_is_refused(&Bench::of(*case).patched(patches).artifact.program)
@@ -153,6 +160,19 @@ impl Made {
             }
         }
     }
+}
+
+/// Whether packets in time fare as the oracle says; they must, without the patches.
+fn in_time(mode: Mode, case: Case, patches: &[Patch]) -> Judged {
+    const INTERVAL: u64 = 1_000_000;
+    let policy = parse(case.text).unwrap_or_else(|why| panic!("{why:?}\nof:\n{}", case.text));
+    let artifact = compile(&policy, TARGET).unwrap_or_else(|why| panic!("{why}"));
+    let judged =
+        |program: &Program| Limited::new(&policy, &artifact, program, mode).meet(1, INTERVAL, 4000);
+    safe(&artifact.program).and_then(|_| judged(&artifact.program)).expect("it is without the bug");
+    let (program, hung) = patched(&artifact.program, patches);
+    assert_hung(patches, &hung);
+    judged(&program)
 }
 
 /// What the judges say of a case without a bug.

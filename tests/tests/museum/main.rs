@@ -14,8 +14,10 @@ mod changes;
 mod exhibit;
 mod forwarding;
 mod frames;
+mod limits;
 mod operators;
 mod oracle;
+mod outlets;
 mod patch;
 mod planner;
 mod rules;
@@ -24,12 +26,14 @@ mod sets;
 use exhibit::{Exhibit, first_line, intact};
 
 /// The halls, in the order of the catalogue, and what is shown there.
-pub const HALLS: [(&str, &[Exhibit]); 8] = [
+pub const HALLS: [(&str, &[Exhibit]); 10] = [
     ("Reading frames", frames::HALL),
     ("Comparing and counting", rules::HALL),
     ("Changing packets", changes::HALL),
     ("Sending packets on", forwarding::HALL),
+    ("Sending elsewhere", outlets::HALL),
     ("Handing on", behind::HALL),
+    ("Holding limits", limits::HALL),
     ("Looking up", sets::HALL),
     ("Planning", planner::HALL),
     ("The oracle", oracle::HALL),
@@ -71,8 +75,18 @@ fn every_bug_of_changing_packets_is_seen() {
 }
 
 #[test]
+fn every_bug_of_sending_elsewhere_is_seen() {
+    visit(outlets::HALL);
+}
+
+#[test]
 fn every_bug_of_sending_packets_on_is_seen() {
     visit(forwarding::HALL);
+}
+
+#[test]
+fn every_bug_of_holding_limits_is_seen() {
+    visit(limits::HALL);
 }
 
 #[test]

@@ -52,8 +52,16 @@ fn every_command_has_help_that_names_its_options() {
     for (command, options) in [
         (
             "attach",
-            &["--policy", "--mode", "--group", "--take-over", "--force", "--next", "--behind"]
-                as &[&str],
+            &[
+                "--policy",
+                "--mode",
+                "--group",
+                "--take-over",
+                "--force",
+                "--next",
+                "--behind",
+                "--one-buffer",
+            ] as &[&str],
         ),
         ("apply", &["--confirm", "--dry-run", "--force"]),
         ("detach", &["--all", "--keep"]),

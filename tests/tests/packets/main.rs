@@ -3,6 +3,7 @@
 
 mod exec;
 mod explain;
+mod limits;
 mod mistakes;
 mod replay;
 mod trace;

@@ -1,6 +1,7 @@
 //! Entries that end: they match until then and not a moment longer, with no process running, and
 //! what is past is neither listed nor in the way.
 
+mod banned;
 mod declared;
 mod keeping;
 mod listing;

@@ -23,6 +23,9 @@ pub enum NextAction {
         /// The pin of the program, such as /sys/fs/bpf/lb; `none` is what `clear` does, but makes a slot where there is none
         #[arg(value_name = "PIN")]
         pin: Named,
+        /// Load the policy for frames in one buffer, as programs without `xdp.frags` are; drivers refuse that on interfaces with a large MTU
+        #[arg(long)]
+        one_buffer: bool,
     },
     /// Hand what passes to the stack; the slot stays, empty, unless it is to go
     Clear {

@@ -12,11 +12,12 @@ use crate::judging::{Fit, Source};
 use crate::output::{Output, human};
 use crate::running::chain::{self, Aim};
 use crate::running::exchange::{Device, How, Place, Placed, Stranger};
+use crate::running::fronts::next_of;
 use crate::running::guard;
 use crate::running::home::{PolicyDir, Running, program_id};
 use crate::running::install::{Installed, Prepared, Wanted};
 use crate::running::meta::Meta;
-use crate::running::next::{Behind, Seen};
+use crate::running::next::{Behind, Frames, Seen};
 use crate::running::pins::META;
 use crate::running::publish;
 
@@ -29,9 +30,10 @@ pub fn run(global: &Global, args: &Attach, out: &mut Output) -> Outcome {
     let aim = aim.transpose()?;
     let given = args.policy.as_deref().map(Fit::read).transpose()?;
     let (at, _lock) = publish::to_make(&global.bpffs, &global.policy_name)?;
+    let frames = if args.one_buffer { Frames::OneBuffer } else { Frames::Any };
     let behind = match &aim {
         None => Behind::Same,
-        Some(aim) => Behind::Slot(aim.program.as_ref()),
+        Some(aim) => Behind::Slot(aim.program.as_ref(), frames),
     };
     match put_in_force(&at, given, &devices, (access, behind), args) {
         Ok(done) => report(&at, &done, out),
@@ -91,12 +93,12 @@ fn put_in_force(
 /// The policy that it shall come behind, with a slot for it.
 fn front(at: &PolicyDir, behind: Behind<'_>, args: &Attach) -> Outcome<Option<Place>> {
     let next = match behind {
-        Behind::Slot(program) => program.map(program_id).transpose()?,
+        Behind::Slot(program, _) => program.map(program_id).transpose()?,
         Behind::Same | Behind::Stack => {
-            at.program()?.map(|program| chain::next_of(at, &program)).transpose()?.flatten()
+            at.program()?.map(|program| next_of(at, &program)).transpose()?.flatten()
         }
     };
-    if let Behind::Slot(Some(_)) = behind {
+    if let Behind::Slot(Some(_), _) = behind {
         chain::refuse_endless(at, &at.name, (None, next))?;
     }
     let Some(policy) = &args.behind else { return Ok(None) };

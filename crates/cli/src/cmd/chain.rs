@@ -37,6 +37,7 @@ pub fn run(global: &Global, args: &Chain, out: &mut Output) -> Outcome {
             group: None,
             take_over: args.take_over,
             next: None,
+            one_buffer: false,
             behind: front,
             force: args.force,
         };

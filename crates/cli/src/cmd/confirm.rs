@@ -11,6 +11,7 @@ use crate::output::Output;
 use crate::running::before;
 use crate::running::home::{PolicyDir, Running};
 use crate::running::install::{Wanted, install};
+use crate::running::outlets::Missing;
 use crate::running::publish::{self, Writing};
 use crate::running::trial::{Found, Trial};
 
@@ -29,7 +30,7 @@ pub fn run(global: &Global, out: &mut Output) -> Outcome {
         // An earlier command has confirmed it, and no more.
         Trial::Confirmed => {}
         Trial::Over { since } => {
-            before::go_back(at)?;
+            before::go_back(at, Missing::Lost)?;
             return Err(Failure::no(format!("too late: {}", publish::tell_undone(since))));
         }
     }

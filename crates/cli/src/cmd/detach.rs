@@ -10,6 +10,7 @@ use crate::args::{Detach, Global};
 use crate::failure::{Failure, Outcome};
 use crate::output::{Output, human};
 use crate::running::chain;
+use crate::running::fronts;
 use crate::running::home::{Carrier, carriers_of, describe_program, program_id};
 use crate::running::meta::Meta;
 use crate::running::object::Loaded;
@@ -47,7 +48,7 @@ pub fn run(global: &Global, args: &Detach, out: &mut Output) -> Outcome {
             out.say(format_args!("policy `{}` taken from behind policy `{front}`", at.name))?;
         }
         left.extend(carriers_of(id)?.into_iter().map(|carrier| carrier.link.name));
-        stays = chain::fronts(&at, &[id])?.into_iter().map(|front| front.policy).collect();
+        stays = fronts::fronts(&at, &[id])?.into_iter().map(|front| front.policy).collect();
     }
     let kept = args.keep || !left.is_empty() || !stays.is_empty();
     out.json(&json!({

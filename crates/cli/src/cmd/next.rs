@@ -1,5 +1,6 @@
 //! `next`: which program gets what the policy passes.
 
+use palisade_filter::Buffers;
 use serde_json::json;
 
 use crate::args::{Global, Next, NextAction};
@@ -9,7 +10,7 @@ use crate::running::chain::{self, Aim};
 use crate::running::home::{PolicyDir, Running, program_id};
 use crate::running::install::{Wanted, install};
 use crate::running::look::look;
-use crate::running::next::{Behind, Seen, Slot, no_slot};
+use crate::running::next::{Behind, Frames, Seen, Slot, no_slot};
 use crate::running::publish::{self, Writing};
 
 /// Shows, sets or clears it.
@@ -20,16 +21,19 @@ pub fn run(global: &Global, args: &Next, out: &mut Output) -> Outcome {
             out.json(&json!({"policy": global.policy_name.as_str(), "next": seen.json()}))?;
             out.say(format_args!("next: {}", seen.words()))
         }
-        Some(NextAction::Set { pin }) => {
+        Some(NextAction::Set { pin, one_buffer }) => {
             let aim = Aim::at(pin, &global.bpffs, &global.policy_name)?;
             let Writing { at, undone, .. } =
                 &publish::to_change(&global.bpffs, &global.policy_name)?;
             let running = Running::get(at)?;
             let next = aim.program.as_ref();
             chain::refuse_endless(at, &at.name, (None, next.map(program_id).transpose()?))?;
+            let frames = if *one_buffer { Frames::OneBuffer } else { Frames::Any };
             match Slot::find(at, &running.program)? {
-                Some(slot) => slot.put(next)?,
-                None => exchange(at, &running, Behind::Slot(next))?,
+                Some(slot) if frames == Frames::Any || slot.buffers()? == Buffers::Single => {
+                    slot.put(next)?;
+                }
+                _ => exchange(at, &running, Behind::Slot(next, frames))?,
             }
             report(at, undone.map(publish::tell_undone), out)
         }

@@ -12,6 +12,7 @@ use crate::output::Output;
 use crate::running::before::{self, Returned};
 use crate::running::home::PolicyDir;
 use crate::running::next::Seen;
+use crate::running::outlets::Missing;
 use crate::running::publish::{self, Writing};
 
 /// Goes back; the answer is no where there is nothing to go back to.
@@ -27,7 +28,7 @@ pub fn run(global: &Global, out: &mut Output) -> Outcome {
         return out.say(told);
     }
     let next_before = next(at)?;
-    let Some(Returned { replaced, not_updated }) = before::go_back(at)? else {
+    let Some(Returned { replaced, not_updated }) = before::go_back(at, Missing::Refused)? else {
         return Err(Failure::no(format!("there is no policy before `{name}` to go back to")).note(
             "help",
             "one is kept from an `apply` or `attach -p` to the next, and gone once it is back",

@@ -16,6 +16,7 @@ use crate::running::look::look;
 use crate::running::meta;
 use crate::running::next::Seen as Next;
 use crate::running::object::Loaded;
+use crate::running::outlets;
 use crate::running::trial::{Trial, wall_time};
 use object::Seen;
 
@@ -108,6 +109,8 @@ struct Facts {
     interfaces: Vec<Carrier>,
     fronts: Vec<Name>,
     sets: Vec<SetFacts>,
+    /// Where packets are redirected to: names, and numbers where they are there.
+    outlets: Vec<(String, Option<u32>)>,
     reading: Reading,
 }
 
@@ -142,8 +145,9 @@ impl Facts {
             None => running.at.trial()?,
         };
         let next = Next::of(running.at, &running.program)?;
-        let fronts = running.fronts()?;
-        Ok(Self { info, mode: running.at.mode()?, trial, next, interfaces, fronts, sets, reading })
+        let (mode, fronts, outlets) =
+            (running.at.mode()?, running.fronts()?, outlets::held(running)?);
+        Ok(Self { info, mode, trial, next, interfaces, fronts, sets, outlets, reading })
     }
 
     fn json(&self, running: &Running<'_>) -> Value {
@@ -180,9 +184,15 @@ impl Facts {
             "behind": self.fronts.iter().map(Name::as_str).collect::<Vec<_>>(),
             "next": self.next.json(),
             "sets": sets,
+            "redirects": self.redirects(),
             "verdicts": verdicts_json(&by_verdict(running, &self.reading)),
             "would_drop": count_json(would_drop(&self.reading)),
         })
+    }
+
+    fn redirects(&self) -> Value {
+        let one = |(name, number): &(String, Option<u32>)| (name.clone(), json!(number));
+        self.outlets.iter().map(one).collect::<Map<_, _>>().into()
     }
 
     fn say(&self, running: &Running<'_>, out: &mut Output) -> Outcome {
@@ -234,6 +244,18 @@ impl Facts {
         out.say("sets:")?;
         for line in human::table(&sets, &[2, 3]) {
             out.say(line)?;
+        }
+        if !self.outlets.is_empty() {
+            out.say("redirects to:")?;
+        }
+        for (name, number) in &self.outlets {
+            let name = human::printable(name);
+            match number {
+                Some(number) => out.say(format_args!("  {name} (ifindex {number})"))?,
+                None => out.say(format_args!(
+                    "  {name}: NOT THERE, what goes there is lost; `palisade apply` looks for it again"
+                ))?,
+            }
         }
         out.say("packets:")?;
         for line in human::table(&self.packets(running), &[1, 2]) {

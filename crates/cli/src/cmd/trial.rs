@@ -64,6 +64,7 @@ fn show(out: &mut Output) -> Outcome<(Seen, Seen)> {
         group: None,
         take_over: false,
         next: None,
+        one_buffer: false,
         behind: None,
         force: false,
     };

@@ -13,9 +13,10 @@ use palisade_filter::Item;
 use palisade_filter::structure::Origin;
 use palisade_loader::{Access, MapHandle, PinDir, PinError, Program};
 
-use super::chain::is_called;
 use super::exchange::{Change, Replaced};
+use super::fronts::is_called;
 use super::home::{PolicyDir, Running, set_names};
+use super::outlets::{self, Missing};
 use super::pins::{BACK, MAPS, META, OLD, PROGRAM};
 use super::publish;
 use super::set::{Carried, Carry, Entry, OpenSet};
@@ -69,8 +70,9 @@ pub struct Returned {
 
 /// Puts the policy before in force again, in the place of the one that is. The caller holds the
 /// lock; `None` if nothing is kept.
-pub fn go_back(at: &PolicyDir) -> Outcome<Option<Returned>> {
+pub fn go_back(at: &PolicyDir, missing: Missing) -> Outcome<Option<Returned>> {
     let Some((kept, old)) = kept(at)? else { return Ok(None) };
+    outlets::renew(&kept, missing)?;
     if at.dir.subdir(BACK)?.is_none() {
         at.dir.rename(OLD, &at.dir, BACK)?;
     }

@@ -11,7 +11,7 @@ use palisade_filter::Name;
 use palisade_loader::xdp::{self, AttachError, Expect, Mode, Reason};
 use palisade_loader::{Link, Locked, Program};
 
-use super::chain::{self, Front, program_of};
+use super::fronts::{self, Front, program_of};
 use super::home::{Carrier, PolicyDir, carriers_of, describe_program, program_id};
 use crate::failure::{Failure, Outcome};
 use crate::output::human;
@@ -158,12 +158,12 @@ impl<'a> Change<'a> {
     /// The new program in every slot that holds the old one.
     fn replace_in_slots(&mut self, old: &Program) -> Outcome<Vec<Name>> {
         let id = program_id(old)?;
-        for front in chain::fronts(self.at, &[id])? {
+        for front in fronts::fronts(self.at, &[id])? {
             self.lock(&front)?;
         }
         let mut behind = Vec::new();
         // Whoever had a lock may have changed a slot until it was given back.
-        for front in chain::fronts(self.at, &[id])? {
+        for front in fronts::fronts(self.at, &[id])? {
             self.lock(&front)?;
             front.slot.set(self.new)?;
             let (policy, before) = (front.policy.clone(), old.try_clone().map_err(lost)?);
@@ -194,10 +194,10 @@ impl<'a> Change<'a> {
     }
 
     fn put_behind(&mut self, place: &Place) -> Outcome {
-        let front = chain::front(self.at, &place.policy)?;
+        let front = fronts::front(self.at, &place.policy)?;
         self.lock(&front)?;
         // As it is now that nobody else writes to it.
-        let front = chain::front(self.at, &place.policy)?;
+        let front = fronts::front(self.at, &place.policy)?;
         let before = match front.slot.holds()? {
             Some(id) if id == program_id(self.new)? => return Ok(()),
             Some(id) if place.stranger == Stranger::Respect => {
@@ -308,7 +308,7 @@ impl<'a> Change<'a> {
 
     /// Changes back what was changed, the last one first. What cannot be changed back is told
     /// beside the failure that led here.
-    fn take_back(&mut self, mut failure: Failure) -> Failure {
+    pub fn take_back(&mut self, mut failure: Failure) -> Failure {
         while let Some(undo) = self.undo.pop() {
             let kept = match undo {
                 Undo::Link { link, mode, before } => self.undo_link(&link, mode, &before),

@@ -49,7 +49,8 @@ impl Cut {
         let becomes = match verdict {
             Verdict::Pass => "changed",
             Verdict::Tx => "sent back",
-            Verdict::Aborted | Verdict::Drop | Verdict::Redirect => "dropped",
+            Verdict::Redirect => "sent elsewhere",
+            Verdict::Aborted | Verdict::Drop => "dropped",
         };
         format!("your session from {client} would be cut off: {what} {becomes}, by {by}")
     }

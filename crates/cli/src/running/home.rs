@@ -7,7 +7,7 @@
 use std::path::Path;
 use std::time::Duration;
 
-use palisade_filter::plan::{self, CONTROL, COUNTERS, Control};
+use palisade_filter::plan::{self, CONTROL, COUNTERS, Control, DEVICES};
 use palisade_filter::{Mode, Name, Policy, Row, SetKind, structure};
 use palisade_loader::link::{self, Link};
 use palisade_loader::xdp::Mode as XdpMode;
@@ -16,9 +16,10 @@ use palisade_loader::{
 };
 
 use super::before;
-use super::chain;
+use super::fronts;
 use super::meta::Meta;
 use super::object;
+use super::outlets::Outlets;
 use super::pins::{HOME, MAPS, META, ON_THE_WAY, PROGRAM};
 use super::set::OpenSet;
 use super::trial::{Deadline, Found, Trial};
@@ -351,7 +352,7 @@ impl<'a> Running<'a> {
     /// The policies in whose slots the program stands, or one of those beside it.
     pub fn fronts(&self) -> Outcome<Vec<Name>> {
         let mut names: Vec<Name> = Vec::new();
-        for front in chain::fronts(self.at, &self.numbers()?)? {
+        for front in fronts::fronts(self.at, &self.numbers()?)? {
             if !names.contains(&front.policy) {
                 names.push(front.policy);
             }
@@ -366,6 +367,16 @@ impl<'a> Running<'a> {
         let on_the_way = self.at.on_the_way()?;
         let programs = undone.chain(&on_the_way).chain([&self.program]);
         programs.map(program_id).collect()
+    }
+
+    /// Whether it redirects to these interfaces, if they are told.
+    pub fn redirects_to(&self, outlets: Option<&Outlets>) -> Outcome<bool> {
+        match outlets {
+            Some(outlets) if !self.policy.outlets().is_empty() => {
+                outlets.are_in(&self.at.map_of(&self.program, DEVICES)?)
+            }
+            Some(_) | None => Ok(true),
+        }
     }
 
     /// Whether a pinned map is one of the program, or of a set of the policy: not every map of a

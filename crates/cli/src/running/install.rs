@@ -11,18 +11,20 @@ use std::time::Duration;
 use palisade_asm::ByteOrder;
 use palisade_asm::btf::ProgramBtf;
 use palisade_filter::plan::{BEFORE, DEADLINE, SLOT};
-use palisade_filter::{Name, Neighbours, Next, Policy, Tenure};
-use palisade_loader::{Access, LoadError, LoadOptions, Program};
+use palisade_filter::{Name, Neighbours, Next, Policy, Target, Tenure};
+use palisade_loader::xdp::Mode;
+use palisade_loader::{Access, IfIndex, LoadError, LoadOptions, Program};
 
 use super::before;
-use super::chain::is_called;
 use super::compiled::Compiled;
 use super::contents::{Contents, Fate, PlannedSet, fill_all};
 use super::exchange::{Change, Device, Place, Placed, Replaced};
+use super::fronts::is_called;
 use super::home::{PolicyDir, Running};
 use super::maps::Maps;
 use super::meta::{self, Meta};
 use super::next::{Behind, Slot};
+use super::outlets::Outlets;
 use super::publish::{self, Pins, Staged};
 use super::repro::Refusal;
 use super::trial::{Deadline, Found, Trial};
@@ -96,6 +98,8 @@ pub struct Prepared<'a> {
     front: Option<&'a Place>,
     access: Option<Access>,
     lists: Option<&'a Lists>,
+    /// The interfaces that it redirects to; none where those are meant that it redirects to now.
+    outlets: Option<Outlets>,
     behind: Behind<'a>,
     work: Work,
 }
@@ -116,6 +120,15 @@ enum Work {
     },
 }
 
+/// Which of the interfaces that a policy redirects to are meant.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Which {
+    /// Those that carry it.
+    Own,
+    /// The others.
+    Strangers,
+}
+
 /// Which policy a return shall lead to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Keep {
@@ -134,25 +147,44 @@ impl<'a> Prepared<'a> {
         }
         let Wanted { text, policy, devices, front, access, lists, contents, trial, behind } =
             wanted;
-        let next = behind.next(at, old.as_ref().map(|old| &old.program))?;
+        let program = old.as_ref().map(|old| &old.program);
+        let (next, target) = (behind.next(at, program)?, behind.target(at, program)?);
         let replaced = !contents.is_empty();
         let sets = PlannedSet::all(at, old.as_ref(), policy, lists, contents)?;
+        let goes_on = old.as_ref().is_some_and(|old| old.meta.text == text)
+            && lists.is_none()
+            && devices.is_empty();
+        let outlets = if goes_on { None } else { Some(Outlets::find(policy)?) };
         let work = match &old {
             Some(old) if old.meta.text == text => {
                 let carried = !replaced && sets.iter().all(|set| set.fate == Fate::Carried);
-                again(at, old, (policy, next), (carried, lists.is_some()), trial)?
+                let carried = carried && old.redirects_to(outlets.as_ref())?;
+                again(at, old, (policy, next, target), (carried, lists.is_some()), trial)?
             }
             _ => {
                 let tenure = trial.map_or(Tenure::Standing, |_| Tenure::OnTrial);
                 let neighbours = Neighbours { tenure, next };
-                let compiled = Box::new(Compiled::new(policy, machine::target()?, neighbours)?);
+                let compiled = Box::new(Compiled::new(policy, target, neighbours)?);
                 // What is on trial is not what anybody wants to return to.
                 let on_trial = matches!(at.trial()?, Some(Trial::On { .. }));
                 let keep = if on_trial { Keep::Kept } else { Keep::Old };
                 Work::Renew { compiled, trial, keep }
             }
         };
-        Ok(Self { at, old, sets, text, policy, devices, front, access, lists, behind, work })
+        Ok(Self {
+            at,
+            old,
+            sets,
+            text,
+            policy,
+            devices,
+            front,
+            access,
+            lists,
+            outlets,
+            behind,
+            work,
+        })
     }
 
     /// Whether the program in force stays.
@@ -208,6 +240,7 @@ impl<'a> Prepared<'a> {
                 if let (Some(time), Found::Trial(deadline)) = (anew, self.at.deadline()?) {
                     deadline.set(*time)?;
                 }
+                self.check_outlets(Which::Strangers)?;
                 let devices = self.place(old)?;
                 if let Some(access) = self.access {
                     publish::share(self.at, access)?;
@@ -220,7 +253,7 @@ impl<'a> Prepared<'a> {
     /// The program in force on further interfaces, with what is to come behind it.
     fn place(&self, old: &Running<'_>) -> Outcome<Vec<Placed>> {
         let mut change = Change::new(self.at, None, &old.program);
-        let (Behind::Slot(next), Some(slot)) = (self.behind, Slot::find(self.at, &old.program)?)
+        let (Behind::Slot(next, _), Some(slot)) = (self.behind, Slot::find(self.at, &old.program)?)
         else {
             return self.place_by(&mut change);
         };
@@ -232,20 +265,23 @@ impl<'a> Prepared<'a> {
         })
     }
 
-    /// What a change makes of the wishes for further places.
+    /// What a change makes of the wishes for further places. An interface that carries the program
+    /// itself may take redirected frames only from then on.
     fn place_by(&self, change: &mut Change<'_>) -> Outcome<Vec<Placed>> {
         let placed = change.place_all(self.devices)?;
         self.front.map_or(Ok(()), |front| change.place_behind(front))?;
+        self.check_outlets(Which::Own).map_err(|failure| change.take_back(failure))?;
         Ok(placed)
     }
 
     fn load(&self, compiled: &Compiled) -> Outcome<(Program, Maps)> {
         let Compiled { artifact, image, .. } = compiled;
         let same_text = self.old.as_ref().is_some_and(|old| old.meta.text == self.text);
-        let maps = Maps::gather(self.at, artifact, &self.sets, same_text, self.behind)?;
+        let outlets = self.outlets.as_ref();
+        let maps = Maps::gather(self.at, artifact, &self.sets, same_text, outlets, self.behind)?;
         let name = program_name(&self.at.name);
-        let options =
-            LoadOptions { name: &name, license: c"Dual MIT/GPL", buffers: machine::buffers() };
+        let buffers = machine::loaded_for(compiled.target.buffers);
+        let options = LoadOptions { name: &name, license: c"Dual MIT/GPL", buffers };
         let handles = maps.handles()?;
         let file = format!("{}.pal", self.at.name);
         let loaded = match ProgramBtf::new(image, &file, ByteOrder::HOST) {
@@ -254,7 +290,7 @@ impl<'a> Prepared<'a> {
         };
         let program = loaded.map_err(|error| self.refused(error, compiled))?;
         // The array takes what is like the first program that it met, which has to be this one.
-        if let Behind::Slot(Some(next)) = self.behind {
+        if let Behind::Slot(Some(next), _) = self.behind {
             Slot::of(maps.get(SLOT)?.try_clone()?).set(next)?;
         }
         Ok((program, maps))
@@ -264,6 +300,13 @@ impl<'a> Prepared<'a> {
     fn refused(&self, error: LoadError, compiled: &Compiled) -> Failure {
         if error.log().is_none() {
             return error.into();
+        }
+        if error.is_about_tails() {
+            return Failure::refused(
+                "this kernel lets a program that looks IPv6 addresses up in sets go on to no other one",
+            )
+            .note("kernel", error.log().and_then(|log| log.summary()).unwrap_or_default())
+            .note("help", "do without `--next` and `--confirm`; or let the kernel compile programs (`sysctl net.core.bpf_jit_enable=1`), which it can do with tail calls from Linux 5.10 on, on arm64 from 6.0 on");
         }
         let (text, policy) = (self.text, self.policy);
         Refusal { error: &error, text, policy, compiled }.saved()
@@ -277,6 +320,7 @@ impl<'a> Prepared<'a> {
         keep: Keep,
     ) -> Outcome<Installed> {
         let Self { at, old, lists, .. } = self;
+        self.check_outlets(Which::Strangers)?;
         let (program, maps) = self.load(compiled)?;
         maps.set_clock()?;
         let trial = match trial {
@@ -318,6 +362,31 @@ impl<'a> Prepared<'a> {
         Ok(Installed { devices, replaced })
     }
 
+    /// The interfaces that carry the program in native mode, or are to.
+    fn native(&self) -> Outcome<Vec<IfIndex>> {
+        let carriers = match &self.old {
+            Some(old) => old.interfaces()?,
+            None => Vec::new(),
+        };
+        let carriers = carriers.into_iter().filter(|carrier| carrier.mode == Mode::Native);
+        let asked = self.devices.iter().filter(|device| device.modes.contains(&Mode::Native));
+        let asked = asked.map(|device| device.link.index);
+        Ok(carriers.map(|carrier| carrier.link.index).chain(asked).collect())
+    }
+
+    /// Refuses interfaces that do not take what is redirected to them in native mode.
+    fn check_outlets(&self, which: Which) -> Outcome {
+        let Some(outlets) = self.outlets.as_ref().filter(|outlets| outlets.are_any()) else {
+            return Ok(());
+        };
+        let native = self.native()?;
+        if native.is_empty() {
+            return Ok(());
+        }
+        let own = |index: &IfIndex| native.contains(index);
+        outlets.check(|index| own(&index) == (which == Which::Own))
+    }
+
     /// Tells a program on trial where it returns to; the answer is its deadline, not set yet.
     fn return_path(&self, maps: &Maps, keep: Keep) -> Outcome<Deadline> {
         let kept = match keep {
@@ -340,14 +409,14 @@ impl<'a> Prepared<'a> {
 fn again(
     at: &PolicyDir,
     old: &Running<'_>,
-    (policy, next): (&Policy, Next),
+    (policy, next, target): (&Policy, Next, Target),
     (carried, declared): (bool, bool),
     trial: Option<Duration>,
 ) -> Outcome<Work> {
     let on_trial = matches!(at.trial()?, Some(Trial::On { .. }));
     let tenure = if on_trial { Tenure::OnTrial } else { Tenure::Standing };
     let neighbours = Neighbours { tenure, next };
-    let compiled = Compiled::new(policy, machine::target()?, neighbours)?;
+    let compiled = Compiled::new(policy, target, neighbours)?;
     if carried && meta::digest(&compiled.image) == old.meta.digest {
         return Ok(Work::Nothing { anew: trial.filter(|_| on_trial) });
     }

@@ -2,13 +2,16 @@
 
 use palisade_asm::MapDecl;
 use palisade_asm::btf::MapLayout;
-use palisade_filter::plan::{CONTROL, COUNTERS, Control, EVENT_STATE, EVENTS, LIMITS, SLOT};
+use palisade_filter::plan::{
+    CONTROL, COUNTERS, Control, DEVICES, EVENT_STATE, EVENTS, LIMITS, SLOT, SOCKETS,
+};
 use palisade_filter::{Artifact, Mode};
 use palisade_loader::{Insert, Map, MapError, MapHandle, PinDir, PinError};
 
 use super::contents::PlannedSet;
 use super::home::PolicyDir;
 use super::next::Behind;
+use super::outlets::Outlets;
 use super::pins::MAPS;
 use crate::failure::{Failure, Outcome};
 use crate::machine;
@@ -28,14 +31,15 @@ enum Age {
 impl Maps {
     /// The maps as declared: those of the sets, the controls that are pinned in the same shape, and
     /// new ones. The counters go on only under the same text, for their rows are its lines, and so
-    /// do limits.
-    /// The ring of events goes on whatever its records speak of, so that a reader reads on; so does
-    /// the slot, unless another program is to come next.
+    /// do limits. The ring of events goes on whatever its records speak of, so that a reader reads on;
+    /// so do the map of sockets, for whoever receives, and the slot, unless another program is to come
+    /// next. The map of devices goes on unless interfaces were looked up for it.
     pub fn gather(
         at: &PolicyDir,
         artifact: &Artifact,
         sets: &[PlannedSet<'_>],
         same_text: bool,
+        outlets: Option<&Outlets>,
         behind: Behind<'_>,
     ) -> Outcome<Self> {
         let pinned = at.dir.subdir(MAPS)?;
@@ -44,8 +48,9 @@ impl Maps {
         for (decl, layout) in artifact.maps.iter().zip(&artifact.layouts) {
             let of_set = of_sets.iter().find(|(handle, _)| handle.name() == decl.name);
             let goes_on = match decl.name.as_str() {
-                CONTROL | EVENTS => true,
+                CONTROL | EVENTS | SOCKETS => true,
                 COUNTERS | EVENT_STATE => same_text,
+                DEVICES => same_text && outlets.is_none(),
                 SLOT => matches!(behind, Behind::Same),
                 name if name.starts_with(LIMITS) => same_text,
                 _ => false,
@@ -68,6 +73,9 @@ impl Maps {
                 // Nobody has a reason to write there again; who tries is told.
                 handle.freeze()?;
             }
+        }
+        if let (Some(outlets), Ok(devices)) = (outlets, maps.get(DEVICES)) {
+            outlets.write(devices)?;
         }
         Ok(maps)
     }

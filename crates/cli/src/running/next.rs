@@ -10,11 +10,13 @@ use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
 use palisade_filter::plan::SLOT;
-use palisade_filter::{Name, Next};
-use palisade_loader::{Errno, MapError, MapHandle, PinDir, PinError, Program};
+use palisade_filter::{Buffers, Name, Next, Target};
+use palisade_loader::{
+    self as loader, Errno, MapError, MapHandle, PinDir, PinError, Program, Unlike,
+};
 use serde_json::{Value, json};
 
-use super::chain::policy_behind;
+use super::fronts::policy_behind;
 use super::home::{PolicyDir, describe_program, map_ids, program_id};
 use crate::failure::{Failure, Outcome};
 use crate::machine;
@@ -25,16 +27,40 @@ pub enum Behind<'a> {
     /// What comes behind the one in force: a slot with what is in it, or the stack.
     Same,
     /// A slot of its own, with that program in it, or none.
-    Slot(Option<&'a Program>),
+    Slot(Option<&'a Program>, Frames),
     /// The stack.
     Stack,
 }
 
+/// For which frames a program with a slot is loaded: it is to be as those that it goes on to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Frames {
+    /// For those that this machine has.
+    Any,
+    /// For those in one buffer, though there may be others.
+    OneBuffer,
+}
+
 impl Behind<'_> {
+    /// The target that a program is compiled for that takes the place of `old`: a slot goes on with
+    /// programs that are loaded alike.
+    pub fn target(self, at: &PolicyDir, old: Option<&Program>) -> Outcome<Target> {
+        let target = machine::target()?;
+        let slot = || old.map(|old| Slot::find(at, old)).transpose().map(Option::flatten);
+        Ok(match self {
+            Self::Slot(_, Frames::OneBuffer) => Target { buffers: Buffers::Single, ..target },
+            Self::Slot(_, Frames::Any) | Self::Stack => target,
+            Self::Same => match slot()? {
+                Some(slot) => Target { buffers: slot.buffers()?, ..target },
+                None => target,
+            },
+        })
+    }
+
     /// What a program is compiled for that takes the place of `old`.
     pub fn next(self, at: &PolicyDir, old: Option<&Program>) -> Outcome<Next> {
         Ok(match self {
-            Self::Slot(_) => Next::Slot,
+            Self::Slot(..) => Next::Slot,
             Self::Stack => Next::Stack,
             Self::Same => match old.map(|old| Slot::find(at, old)).transpose()?.flatten() {
                 Some(_) => Next::Slot,
@@ -148,9 +174,41 @@ impl Slot {
     /// Puts a program in, in the place of the one that is there.
     pub fn set(&self, program: &Program) -> Outcome {
         self.programs.set_program(0, program).map_err(|error| match error.errno() {
-            Some(Errno::EINVAL) => unlike(program),
+            Some(Errno::EINVAL) => self.unlike(program),
             _ => error.into(),
         })
+    }
+
+    /// For which frames the programs are loaded that use it.
+    pub fn buffers(&self) -> Outcome<Buffers> {
+        if machine::target()?.buffers == Buffers::Single {
+            return Ok(Buffers::Single);
+        }
+        match self.programs.takes_callers(loader::Buffers::Multi) {
+            Ok(true) => Ok(Buffers::Multi),
+            Ok(false) => Ok(Buffers::Single),
+            Err(errno) => Err(Failure::refused(format!(
+                "cannot tell which programs may use the slot: {errno}"
+            ))),
+        }
+    }
+
+    /// The kernel does not let the programs that use it call that one.
+    fn unlike(&self, program: &Program) -> Failure {
+        let id = program_id(program).unwrap_or(0);
+        let buffers = self.buffers().map_or(machine::buffers(), machine::loaded_for);
+        let unlike = program.unlike(buffers);
+        let failure = Failure::refused(
+            "the policy cannot go on to that program: the kernel refuses the tail call",
+        )
+        .note("found", describe_program(id))
+        .note("why", unlike.to_string())
+        .note("kernel", Errno::EINVAL.to_string())
+        .note("help", format!("{}; nothing has been changed", unlike.help()));
+        match unlike {
+            Unlike::Buffers(loader::Buffers::Single) => failure.note("help", "or `--one-buffer` loads the policy as that program is; drivers then refuse it on interfaces with a large MTU"),
+            _ => failure,
+        }
     }
 
     /// Empties it; whether there was a program.
@@ -171,16 +229,6 @@ impl Slot {
             None => self.clear().map(drop),
         }
     }
-}
-
-/// The kernel does not let the policy's program call that one.
-fn unlike(program: &Program) -> Failure {
-    let (id, unlike) = (program_id(program).unwrap_or(0), program.unlike(machine::buffers()));
-    Failure::refused("the policy cannot go on to that program: the kernel refuses the tail call")
-        .note("found", describe_program(id))
-        .note("why", unlike.to_string())
-        .note("kernel", Errno::EINVAL.to_string())
-        .note("help", format!("{}; nothing has been changed", unlike.help()))
 }
 
 /// What comes behind a policy, as commands show it.

@@ -17,7 +17,7 @@
 //! Whoever takes the lock to write puts right what a killed command has left: a `commit:` that is
 //! found is moved on; a `next:` is committed if its program is attached somewhere, and removed
 //! otherwise; a return is gone on with if its program is attached somewhere, and forgotten
-//! otherwise. A program in the slot of another policy is attached there (`chain.rs`).
+//! otherwise. A program in the slot of another policy is attached there (`fronts.rs`).
 //!
 //! A trial that has ended unconfirmed is undone likewise. Its program is either in force, with the
 //! one before under `old:`, for that moved before the program did; or still in `next:`, with the one
@@ -32,10 +32,11 @@ use palisade_filter::Name;
 use palisade_loader::{Access, Locked, MapHandle, PinDir, PinError, Program};
 
 use super::before;
-use super::chain::is_called;
 use super::exchange::Change;
+use super::fronts::is_called;
 use super::home::{PolicyDir, Running};
 use super::meta::Meta;
+use super::outlets::Missing;
 use super::pins::{BACK, COMMIT, MAPS, META, NEXT, OLD, PROGRAM, STAGED_BEFORE};
 use super::trial::{Deadline, Found, Trial};
 use crate::failure::{Failure, Outcome};
@@ -192,7 +193,7 @@ fn go_back(at: &PolicyDir, over: Option<Duration>) -> Outcome<Option<Duration>> 
     let Some((kept, program)) = before::kept(at)? else { return Ok(None) };
     if over.is_some() || is_called(at, &program)? {
         Meta::open(&kept)?.of_this_namespace(&at.name)?;
-        before::go_back(at)?;
+        before::go_back(at, Missing::Lost)?;
     } else {
         at.dir.rename(BACK, &at.dir, OLD)?;
     }

@@ -37,6 +37,7 @@ use crate::plan::{
 use crate::policy::{Class, Flaw, Lane};
 use crate::structure;
 use crate::value::Name;
+use action::OutletMaps;
 use event::EventMaps;
 use frame::{AT, CTX, END, ETHERTYPE, MODE, ctx};
 use limit::LimitMaps;
@@ -67,7 +68,9 @@ pub fn emit(plan: &Plan<'_>) -> Program {
     a.jump_if(MODE, Cond::Eq, verdict::mode(Mode::Off), off);
 
     let emission = Emission { plan, maps: &maps, ends: &ends };
-    if plan.ways.is_empty() && Needs::of([&plan.other]) == Needs::default() {
+    // What the context tells, no header has to be read for.
+    let asked = Needs { queue: false, ..Needs::of([&plan.other]) };
+    if plan.ways.is_empty() && asked == Needs::default() {
         length::whole(&mut a, plan.target);
         emission.lane(&mut a, &plan.other, &plan.other.lanes[0]);
     } else {
@@ -115,6 +118,10 @@ fn declare(a: &mut Assembler, plan: &Plan<'_>) -> (Maps, Beside) {
         Next::Slot => Some(next()),
     };
     let events = plan.events.as_ref().map(|_| EventMaps { ring: next(), state: next() });
+    let outlets = OutletMaps {
+        devices: plan.outlets.has_devices().then(&mut next),
+        sockets: plan.outlets.delivers.then(&mut next),
+    };
     let limits = LimitMaps {
         whole: plan.limits.has_whole().then(&mut next),
         keyed: plan.limits.keyed().map(|_| next()).collect(),
@@ -131,7 +138,7 @@ fn declare(a: &mut Assembler, plan: &Plan<'_>) -> (Maps, Beside) {
         })
         .collect();
     let tables = plan.tables.map().map(|_| next());
-    (Maps { control, counters, events, limits, sets, tables }, Beside { trial, slot })
+    (Maps { control, counters, events, outlets, limits, sets, tables }, Beside { trial, slot })
 }
 
 /// What all parts need to know.

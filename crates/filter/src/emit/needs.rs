@@ -41,6 +41,8 @@ pub struct Needs {
     pub dst_mac: bool,
     /// The EtherType.
     pub ethertype: bool,
+    /// The receive queue, which the context tells.
+    pub queue: bool,
     /// Where the IP header begins.
     pub ip_at: bool,
     /// Where the transport header begins.
@@ -121,12 +123,14 @@ impl Needs {
             Test::Mac(end, _) | Test::MacIn(end, _) | Test::Unicast(end) => self.mac(*end),
             Test::EtherType(_) => self.ethertype = true,
             Test::Family(_) | Test::Arp | Test::Icmp | Test::Icmp6 | Test::Dhcp => {}
+            Test::Queue(_) => self.queue = true,
         }
     }
 
     fn change(&mut self, change: &Change, lane: &LaneWay) {
         match change {
             Change::Reflect | Change::Pop | Change::Push(_) => {}
+            Change::Redirect(_) | Change::Deliver(_) => {}
             Change::Reply => {
                 self.ip_at = true;
                 self.transport_at = true;

@@ -11,8 +11,8 @@
 use palisade_asm::{Assembler, Cond, Label, Mem, Note, R1, Size};
 
 use super::frame::{
-    DPORT, DSCP, DST, DST_MAC, ETHERTYPE, FLAGS, FRAGMENT, ICMP, INNER_VLAN, LENGTH, MODE, OPTIONS,
-    PROTOCOL, REMEMBERED, SPORT, SRC, SRC_MAC, Slot, TTL, VLAN,
+    CTX, DPORT, DSCP, DST, DST_MAC, ETHERTYPE, FLAGS, FRAGMENT, ICMP, INNER_VLAN, LENGTH, MODE,
+    OPTIONS, PROTOCOL, REMEMBERED, SPORT, SRC, SRC_MAC, Slot, TTL, VLAN,
 };
 use super::needs::Needs;
 use super::verdict;
@@ -73,6 +73,7 @@ fn reads(class: Class, lane: &LaneWay) -> Vec<(Size, Mem)> {
         (needs.src_mac, SRC_MAC),
         (needs.dst_mac, DST_MAC),
         (needs.ethertype, ETHERTYPE),
+        (needs.queue, CTX),
     ];
     let facts = facts.into_iter().filter(|(needed, _)| *needed).map(|(_, slot)| slot);
     let remembered = lane.nodes.iter().filter_map(|node| match node {

@@ -8,6 +8,7 @@
 
 use palisade_asm::{Assembler, Cond as If, Label, MapId, Note, R0, R1};
 
+use super::action::OutletMaps;
 use super::event::EventMaps;
 use super::frame::{HITS, IS_HIT, KEY, REMEMBERED, ROW, Slot, UNROUTED};
 use super::limit::LimitMaps;
@@ -41,6 +42,8 @@ pub struct Maps {
     pub counters: MapId,
     /// Those of events, where there are any.
     pub events: Option<EventMaps>,
+    /// Those by which packets leave for elsewhere.
+    pub outlets: OutletMaps,
     /// Those of limits.
     pub limits: LimitMaps,
     /// The sets of the policy, in its order.
@@ -423,6 +426,7 @@ impl Rules<'_> {
             Test::Vlan(tag, number) => tests::vlan(a, *tag, *number, miss),
             Test::Tagged(tag) => tests::tagged(a, *tag, miss),
             Test::Unicast(end) => tests::unicast(a, *end, miss),
+            Test::Queue(queue) => tests::queue(a, *queue, miss),
             Test::Mac(end, mac) => tests::mac(a, order, *end, *mac, miss),
             Test::EtherType(number) => tests::ethertype(a, order, *number, miss),
             Test::Family(_) | Test::Arp | Test::Icmp | Test::Icmp6 | Test::Dhcp => {

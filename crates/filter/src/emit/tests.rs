@@ -5,9 +5,9 @@
 use palisade_asm::{AluOp, Assembler, Cond, Label, R1, R2, Size, Swap};
 
 use super::frame::{
-    AddressSlot, DPORT, DSCP, DST, DST_MAC, ETHERTYPE, FLAGS, FRAGMENT, FRAGMENT_HEADER, ICMP,
+    AddressSlot, CTX, DPORT, DSCP, DST, DST_MAC, ETHERTYPE, FLAGS, FRAGMENT, FRAGMENT_HEADER, ICMP,
     INNER_VLAN, LENGTH, NO_FRAGMENT_HEADER, NO_TAG, OPTIONS, PROTOCOL, SPORT, SRC, SRC_MAC, Slot,
-    TTL, VLAN,
+    TTL, VLAN, ctx,
 };
 use crate::policy::{End, Quantity, Relation, Tag, TcpFlags};
 use crate::value::{AddressRange, Addresses, Family, Mac, PortRange, Ports, Prefix};
@@ -49,6 +49,12 @@ pub fn protocol(a: &mut Assembler, number: u8, miss: Label) {
 /// A VLAN identifier.
 pub fn vlan(a: &mut Assembler, tag: Tag, number: u16, miss: Label) {
     equals(a, tag_slot(tag), number, miss);
+}
+
+/// The frame came in on this receive queue.
+pub fn queue(a: &mut Assembler, number: u16, miss: Label) {
+    CTX.load(a, R1);
+    a.load(Size::W, R1, R1 + ctx::QUEUE).jump_if(R1, Cond::Ne, i32::from(number), miss);
 }
 
 /// There is such a tag.

@@ -1,7 +1,7 @@
 //! The ends of the program: one row of the counters a packet, then the verdict.
 //!
 //! Whoever decides names its row and goes to the label of its verdict, or of the change of the packet
-//! that comes before it. In shadow mode what drops, sends back or changes is counted in the second
+//! that comes before it. In shadow mode what drops, sends away or changes is counted in the second
 //! half of the rows, and the packet passes as it is. What passes, for whatever reason, goes out by one
 //! way, behind the counting. Per-CPU counters need no atomics: XDP programs
 //! of one CPU do not interrupt each other.
@@ -91,7 +91,7 @@ impl<'a> Ends<'a> {
             a.note(Note::new(block.to_string())).place(block.changing);
             a.jump_if(MODE, Cond::Ne, mode(Mode::Enforce), shadow);
             counted(a, maps);
-            block.emit(a, self.plan.target, self.way_out);
+            block.emit(a, self.plan, maps.outlets, self.way_out);
         }
         if !changes.is_empty() {
             a.note(Note::new("verdict"));

@@ -120,6 +120,7 @@ pub(super) fn test() -> impl Strategy<Value = Test> {
         1 => (tag(), 0u16..3).prop_map(|(tag, id)| Test::Vlan(tag, id)),
         1 => tag().prop_map(Test::Tagged),
         1 => side().prop_map(Test::Unicast),
+        1 => (0u16..2).prop_map(Test::Queue),
         1 => (side(), mac()).prop_map(|(end, mac)| Test::Mac(end, mac)),
         1 => side().prop_map(|end| Test::MacIn(end, SetId(0))),
     ]

@@ -78,6 +78,8 @@ pub(super) struct Facts {
     pub ethertype: Option<u16>,
     /// The IP header, where it is sound.
     pub ip: Option<Ip>,
+    /// The receive queue that it came in on.
+    pub queue: u32,
     /// How long the frame is.
     pub length: usize,
     /// How many bytes of the frame were looked at: what stands behind them makes no difference.

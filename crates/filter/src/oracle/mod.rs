@@ -30,7 +30,7 @@ mod words;
 use crate::policy::{Fallback, Flaw, Match, Policy, Rule, Verdict};
 
 pub use ban::{Bans, banned};
-pub use change::{Fib, Given, change_of, changed, frame_out, verdict_of};
+pub use change::{Fib, Given, change_of, changed, frame_out, outlet, verdict_of};
 pub use contents::{Contents, Declared};
 pub use expect::{arp_request, expected_frame, neighbour_solicitation, session_frame};
 pub use layers::Layer;
@@ -109,6 +109,13 @@ impl Reading {
     pub fn of(frame: &[u8]) -> Self {
         let (facts, flaw) = frame::read(frame);
         Self { facts, flaw }
+    }
+
+    /// The same frame, if it came in on that receive queue; else it came in on the first one.
+    #[must_use]
+    pub fn on_queue(mut self, queue: u32) -> Self {
+        self.facts.queue = queue;
+        self
     }
 
     /// How many bytes of the frame were looked at: those behind make no difference to any policy, as

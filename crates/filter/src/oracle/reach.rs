@@ -119,7 +119,8 @@ fn about(test: &Test, kind: Kind) -> Depth {
         | Test::Tagged(_)
         | Test::Mac(..)
         | Test::MacIn(..)
-        | Test::Unicast(_) => Depth::Link,
+        | Test::Unicast(_)
+        | Test::Queue(_) => Depth::Link,
         Test::EtherType(IP4 | IP6) => Depth::Network,
         Test::EtherType(_) => Depth::Link,
         Test::Family(_)
@@ -149,7 +150,12 @@ fn known(test: &Test, kind: Kind, lane: Lane) -> Option<bool> {
         (Test::Arp, _) => Some(kind == Kind::Arp),
         (Test::EtherType(number), _) => ethertype(*number, kind),
         (
-            Test::Vlan(..) | Test::Tagged(_) | Test::Mac(..) | Test::MacIn(..) | Test::Unicast(_),
+            Test::Vlan(..)
+            | Test::Tagged(_)
+            | Test::Mac(..)
+            | Test::MacIn(..)
+            | Test::Unicast(_)
+            | Test::Queue(_),
             _,
         ) => None,
         (
@@ -200,7 +206,8 @@ fn known_of_ip(test: &Test, family: Family, lane: Lane) -> Option<bool> {
         | Test::Tagged(_)
         | Test::Mac(..)
         | Test::MacIn(..)
-        | Test::Unicast(_) => None,
+        | Test::Unicast(_)
+        | Test::Queue(_) => None,
     }
 }
 

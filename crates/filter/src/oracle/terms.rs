@@ -54,6 +54,7 @@ fn is_true(test: &Test, facts: &Facts, contents: &impl Contents) -> bool {
         Test::Vlan(tag, id) => facts.tags.get(position(*tag)) == Some(id),
         Test::Tagged(tag) => facts.tags.get(position(*tag)).is_some(),
         Test::Unicast(end) => any_mac(facts, *end, |own| own.0[0] & 1 == 0),
+        Test::Queue(queue) => facts.queue == u32::from(*queue),
         Test::Mac(end, mac) => any_mac(facts, *end, |own| own == *mac),
         Test::MacIn(end, set) => any_mac(facts, *end, |own| contents.has_mac(*set, own)),
         Test::Nd
@@ -114,7 +115,8 @@ fn is_true_of_ip(test: &Test, ip: &Ip, contents: &impl Contents) -> bool {
         | Test::Tagged(_)
         | Test::Mac(..)
         | Test::MacIn(..)
-        | Test::Unicast(_) => false,
+        | Test::Unicast(_)
+        | Test::Queue(_) => false,
     }
 }
 

@@ -154,6 +154,7 @@ impl Asker<'_> {
                     format!("{} is {own}", tag.word())
                 }
             },
+            Test::Queue(_) => format!("it came in on queue {}", facts.queue),
             Test::Mac(end, _) | Test::Unicast(end) => self.mac(*end, |_| String::new()),
             Test::MacIn(end, set) => self.mac(*end, |mac| self.in_macs(*set, mac)),
             Test::Nd
@@ -207,7 +208,8 @@ impl Asker<'_> {
             | Test::Tagged(_)
             | Test::Mac(..)
             | Test::MacIn(..)
-            | Test::Unicast(_) => String::new(),
+            | Test::Unicast(_)
+            | Test::Queue(_) => String::new(),
         }
     }
 

@@ -43,7 +43,7 @@ pub fn proves(
     policy: &Policy,
     contents: &impl Contents,
     keep: usize,
-) -> Result<usize, (Vec<u8>, Decision)> {
+) -> Result<usize, Box<(Vec<u8>, Decision)>> {
     let contents = Peopled { contents };
     let frames = policy.keeps().get(keep).map(|rule| witnesses(&rule.matching, &contents));
     let frames = frames.unwrap_or_default();
@@ -51,7 +51,7 @@ pub fn proves(
     for frame in frames {
         let decision = decide(policy, &contents, &frame);
         if !matches!(decision.decider, Decider::Keep(_)) {
-            return Err((frame, decision));
+            return Err(Box::new((frame, decision)));
         }
     }
     Ok(passed)
@@ -218,6 +218,7 @@ fn variants(sample: &Sample, test: &Test, contents: &impl Contents) -> Vec<Sampl
             all.extend(with_macs(sample, *end, &macs.collect::<Vec<_>>()));
         }
         Test::Family(_)
+        | Test::Queue(_)
         | Test::Arp
         | Test::Nd
         | Test::Dhcp
@@ -333,7 +334,8 @@ fn packet_variants(packet: &Packet, test: &Test, contents: &impl Contents) -> Ve
         | Test::Tagged(_)
         | Test::Mac(..)
         | Test::MacIn(..)
-        | Test::Unicast(_) => Vec::new(),
+        | Test::Unicast(_)
+        | Test::Queue(_) => Vec::new(),
     }
 }
 

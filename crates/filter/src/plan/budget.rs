@@ -138,8 +138,9 @@ impl Plan<'_> {
     fn check_maps(&self) -> Result<(), PlanError> {
         let events = if self.events.is_some() { 2 } else { 0 };
         let limits = self.limits.maps().len();
-        let beside = self.neighbours.maps().len();
-        let own = 2 + beside + events + limits + usize::from(!self.tables.is_empty());
+        let (beside, outlets) = (self.neighbours.maps().len(), self.outlets.maps().len());
+        let tables = usize::from(!self.tables.is_empty());
+        let own = 2 + beside + events + outlets + limits + tables;
         if let Some(row) = self.limits.keyed().nth(MOST_LIMITS) {
             let Rule { line, text, .. } = self.rule_of(row);
             let (line, rule) = (*line, shortened(text));

@@ -12,6 +12,7 @@ mod imply;
 mod limits;
 mod mode;
 mod next;
+mod outlets;
 mod overlay;
 mod price;
 mod reduce;
@@ -41,6 +42,7 @@ pub use group::{Key, MOST_REMEMBERED, Node};
 pub use limits::{Cost, LIMITS, LimitPlace, Limits, PRICE_BITS, UNIT_BITS, room};
 pub use mode::Mode;
 pub use next::{Neighbours, Next, SLOT};
+pub use outlets::{DEVICES, Outlets, SOCKETS};
 pub use reduce::Cond;
 pub(crate) use rows::FIRST_RULE;
 pub use rows::{Decider, Row, RowId, rows, unrouted};
@@ -183,6 +185,8 @@ pub struct Plan<'a> {
     pub dead: Vec<Dead>,
     /// What is reported, if anything.
     pub events: Option<Events>,
+    /// Where packets are sent besides to the stack and back.
+    pub outlets: Outlets,
     /// The limits of rules.
     pub limits: Limits,
 }
@@ -206,16 +210,28 @@ pub fn plan(
     let lists = lists(ways.iter().chain([&other]), &mut tables);
     let (rows, dead, tables) = (rows(policy), dead(policy, &shadows), tables.into_tables());
     let events = Events::of(policy, &rows);
-    let limits = Limits::of(policy);
-    let plan =
-        Plan { policy, target, neighbours, rows, other, ways, tables, lists, dead, events, limits };
+    let (outlets, limits) = (Outlets::of(policy), Limits::of(policy));
+    let plan = Plan {
+        policy,
+        target,
+        neighbours,
+        rows,
+        other,
+        ways,
+        tables,
+        lists,
+        dead,
+        events,
+        outlets,
+        limits,
+    };
     plan.check()?;
     Ok(plan)
 }
 
 impl Plan<'_> {
-    /// The maps of the program: control, counters, those of a trial, the slot, those of events and of
-    /// limits, then those of the sets in order and the one of the constant tables.
+    /// The maps of the program: control, counters, those of a trial, the slot, those of events, of
+    /// outlets and of limits, then those of the sets in order and the one of the constant tables.
     pub fn maps(&self) -> Vec<MapDecl> {
         // Twice the rows: the second half counts what would have been dropped in shadow mode.
         let rows = u32::try_from(self.rows.len() * 2).unwrap_or(u32::MAX);
@@ -231,6 +247,7 @@ impl Plan<'_> {
             .into_iter()
             .chain(self.neighbours.maps())
             .chain(self.events.iter().flat_map(Events::maps))
+            .chain(self.outlets.maps())
             .chain(self.limits.maps())
             .chain(self.policy.sets().iter().flat_map(structure::maps))
             .chain(self.tables.map())
@@ -246,6 +263,7 @@ impl Plan<'_> {
             .map(Some)
             .chain(self.neighbours.layouts())
             .chain(self.events.iter().flat_map(Events::layouts))
+            .chain(self.outlets.layouts())
             .chain(self.limits.layouts().into_iter().map(Some))
             .chain(sets.map(Some))
             .chain(self.tables.map_layout().map(Some))

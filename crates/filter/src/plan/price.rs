@@ -53,7 +53,8 @@ impl Price {
             | Test::Vlan(..)
             | Test::Tagged(_)
             | Test::Mac(..)
-            | Test::Unicast(_) => (1, 1),
+            | Test::Unicast(_)
+            | Test::Queue(_) => (1, 1),
         };
         Self { place, branches }
     }

@@ -8,7 +8,8 @@ use std::fmt::{self, Display, Formatter};
 use std::net::IpAddr;
 
 use super::{
-    Balance, Choice, End, Match, Protocol, Quantity, Relation, Tag, Term, Test, Tunnel, Verdict,
+    Balance, Choice, End, Match, Protocol, Quantity, Redirect, Relation, Tag, Term, Test, Tunnel,
+    Verdict,
 };
 use crate::value::{AddressRange, Family, Mac, Prefix};
 
@@ -25,6 +26,10 @@ pub enum Change {
     Pop,
     /// A VLAN tag with this identifier is put before all others, then it passes.
     Push(u16),
+    /// Sent out through another interface.
+    Redirect(Redirect),
+    /// Given to the AF_XDP socket of its receive queue; those of this queue alone, where one is given.
+    Deliver(Option<u16>),
     /// Its destination becomes one of some backends, and it is sent back.
     Balance(Balance),
     /// It is put behind another IP header, and sent back.
@@ -73,7 +78,7 @@ impl Change {
         match self {
             Self::Reflect | Self::Reply | Self::Balance(_) | Self::Tunnel(_) => Verdict::Tx,
             Self::Rewrite(_) | Self::Pop | Self::Push(_) => Verdict::Pass,
-            Self::Route => Verdict::Redirect,
+            Self::Redirect(_) | Self::Deliver(_) | Self::Route => Verdict::Redirect,
         }
     }
 
@@ -84,6 +89,8 @@ impl Change {
             Self::Reply => "reply",
             Self::Rewrite(_) => "rewrite",
             Self::Pop | Self::Push(_) => "vlan",
+            Self::Redirect(_) => "redirect",
+            Self::Deliver(_) => "deliver",
             Self::Balance(_) => "balance",
             Self::Tunnel(_) => "tunnel",
             Self::Route => "route",
@@ -97,7 +104,10 @@ impl Change {
             Self::Reply => reply(),
             Self::Rewrite(rewrite) => rewritten(*rewrite),
             Self::Pop => vec![Term::Test(Test::Tagged(Tag::Outer))],
-            Self::Push(_) => Vec::new(),
+            Self::Deliver(queue) => {
+                queue.iter().map(|queue| Term::Test(Test::Queue(*queue))).collect()
+            }
+            Self::Push(_) | Self::Redirect(_) => Vec::new(),
             Self::Balance(balance) => balanced(balance.family()),
             Self::Tunnel(tunnel) => tunnelled(tunnel),
             Self::Route => routed(),
@@ -117,6 +127,8 @@ impl Change {
             | Self::Rewrite(_)
             | Self::Pop
             | Self::Push(_)
+            | Self::Redirect(_)
+            | Self::Deliver(_)
             | Self::Tunnel(_)
             | Self::Route => 1,
         }
@@ -133,8 +145,9 @@ impl Change {
                 (false, ..) => "TCP, UDP and ICMP packets of the family of the new address",
             },
             Self::Pop => "frames with a VLAN tag",
-            Self::Push(_) => "all frames",
             Self::Route => "IP packets with hops left, without options and without a VLAN tag",
+            Self::Deliver(Some(_)) => "frames that come in on that queue",
+            Self::Push(_) | Self::Redirect(_) | Self::Deliver(None) => "all frames",
             Self::Tunnel(_) => "IP packets without a VLAN tag that fit into the tunnel",
             Self::Balance(balance) => match balance.family() {
                 Family::V4 => "TCP, UDP and ICMP packets over IPv4 between two stations",
@@ -233,6 +246,9 @@ impl Display for Change {
             Self::Rewrite(rewrite) => rewrite.fmt(f),
             Self::Pop => f.write_str(" pop"),
             Self::Push(id) => write!(f, " push {id}"),
+            Self::Redirect(redirect) => redirect.fmt(f),
+            Self::Deliver(Some(queue)) => write!(f, " {queue}"),
+            Self::Deliver(None) => Ok(()),
             Self::Balance(balance) => balance.fmt(f),
             Self::Tunnel(tunnel) => tunnel.fmt(f),
         }

@@ -8,6 +8,7 @@ mod balance;
 mod change;
 mod flaw;
 mod limit;
+mod outlet;
 mod report;
 mod term;
 mod truth;
@@ -22,6 +23,7 @@ pub use change::{Change, REPLY_HOPS, Rewrite};
 pub(crate) use change::{is_of_a_host, is_of_a_station};
 pub use flaw::Flaw;
 pub use limit::{BITS, BurstTooLong, Every, Limit, LimitKey, Prefixes, Rate, can_be, of_ip};
+pub use outlet::{Outlet, QUEUES, Redirect};
 pub use report::{EventRate, Report};
 pub use term::{
     Contradiction, End, Match, Protocol, Quantity, Relation, TCP_FLAGS, Tag, TcpFlags, Term, Test,
@@ -90,7 +92,7 @@ pub enum Action {
     Abort,
     /// Counts them; the next rule goes on.
     Count,
-    /// Changes them, and passes them or sends them back.
+    /// Changes them, and passes them or sends them back or elsewhere.
     Change(Change),
     /// Drops them, and puts their source into a set.
     Ban(Ban),

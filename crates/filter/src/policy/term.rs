@@ -234,6 +234,8 @@ pub enum Test {
     Unicast(End),
     /// There is such a VLAN tag.
     Tagged(Tag),
+    /// The frame came in on this receive queue.
+    Queue(u16),
 }
 
 impl Test {
@@ -261,7 +263,8 @@ impl Test {
             | Self::Tagged(_)
             | Self::Mac(..)
             | Self::MacIn(..)
-            | Self::Unicast(_) => None,
+            | Self::Unicast(_)
+            | Self::Queue(_) => None,
         }
     }
 
@@ -287,7 +290,8 @@ impl Test {
             | Self::Vlan(..)
             | Self::Tagged(_)
             | Self::Mac(..)
-            | Self::Unicast(_) => None,
+            | Self::Unicast(_)
+            | Self::Queue(_) => None,
         }
     }
 }
@@ -331,6 +335,16 @@ impl Term {
     }
 }
 
+/// Whether no more than one queue is asked for by terms that stand by themselves.
+fn one_queue(terms: &[Term]) -> bool {
+    let mut queues = terms.iter().filter_map(|term| match term {
+        Term::Test(Test::Queue(queue)) => Some(queue),
+        Term::Test(_) | Term::Not(_) | Term::Any(_) => None,
+    });
+    let first = queues.next();
+    queues.all(|queue| Some(queue) == first)
+}
+
 /// Terms that all must be true; without terms, every packet matches.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Match {
@@ -343,6 +357,9 @@ pub enum Contradiction {
     /// The terms belong to different kinds of frames.
     #[error("no packet is all of this at once: the terms are about different kinds of frames")]
     Class,
+    /// The terms belong to different queues.
+    #[error("no packet is all of this at once: it comes in on one queue")]
+    Queue,
     /// The terms belong to different protocols.
     #[error("no packet is all of this at once: the terms are about different protocols")]
     Protocol,
@@ -356,6 +373,9 @@ impl Match {
         };
         if !Class::ALL.iter().any(|c| terms.iter().all(|term| possible(term, *c))) {
             return Err(Contradiction::Class);
+        }
+        if !one_queue(&terms) {
+            return Err(Contradiction::Queue);
         }
         let matching = Self { terms };
         // The lanes alone do not tell that a later fragment is of one protocol only.

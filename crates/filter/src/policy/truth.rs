@@ -195,7 +195,8 @@ impl Test {
             | Self::Tagged(_)
             | Self::Mac(..)
             | Self::MacIn(..)
-            | Self::Unicast(_) => Truth::Depends,
+            | Self::Unicast(_)
+            | Self::Queue(_) => Truth::Depends,
         }
     }
 
@@ -217,7 +218,8 @@ impl Test {
             | Self::Tagged(_)
             | Self::Mac(..)
             | Self::MacIn(..)
-            | Self::Unicast(_) => false,
+            | Self::Unicast(_)
+            | Self::Queue(_) => false,
         }
     }
 
@@ -229,7 +231,8 @@ impl Test {
             | Self::Tagged(_)
             | Self::Mac(..)
             | Self::MacIn(..)
-            | Self::Unicast(_) => false,
+            | Self::Unicast(_)
+            | Self::Queue(_) => false,
             Self::EtherType(number) => [0x0800, 0x86dd].contains(number),
             Self::Family(_)
             | Self::Nd

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use palisade_asm::vm::{MapRefusal, MapUnfit, Trap};
+use palisade_asm::vm::{MapRefusal, MapUnfit, Redirect, Trap};
 
 use super::Hits;
 use crate::structure::NotTaken;
@@ -17,6 +17,8 @@ pub enum Fault {
     Result(u32),
     /// The frame is changed: its bytes now.
     Changed(Vec<u8>),
+    /// The frame is not sent where the deciding rule says: where it is sent, if anywhere.
+    Sent(Option<Redirect>),
     /// Not one deciding row has grown by the packet: the places of the counters that have grown,
     /// those of shadow behind the others, and by how much.
     Counted(Vec<(usize, Hits)>),
@@ -37,6 +39,10 @@ impl fmt::Display for Fault {
             Self::Trap(trap) => trap.fmt(f),
             Self::Result(number) => write!(f, "the program returns {number}, which is no verdict"),
             Self::Changed(frame) => write!(f, "the program changes the frame to {frame:02x?}"),
+            Self::Sent(None) => {
+                f.write_str("the program does not send the frame where its rule says")
+            }
+            Self::Sent(Some(to)) => write!(f, "the program sends the frame elsewhere: {to:?}"),
             Self::Reported(bytes) => write!(f, "the program reports {bytes:02x?}"),
             Self::Tallied { sent, records } => {
                 write!(f, "{sent} records are counted by now, {records} of this run are there")

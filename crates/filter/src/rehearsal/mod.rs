@@ -2,7 +2,7 @@
 //! kernel and without privilege.
 //!
 //! Every run checks what holds of each packet whatever the policy: the result is a verdict, the
-//! frame comes back as the deciding row says, unchanged by most, and exactly one row of those that decide has grown, by one packet
+//! frame comes back as the deciding row says, unchanged by most, and goes where that says, and exactly one row of those that decide has grown, by one packet
 //! and the bytes of the frame. A program that breaks this is at [`Fault`], and so may be tried that
 //! are wrong on purpose. What a run costs does not depend on how many rows there are.
 
@@ -10,12 +10,13 @@ mod agree;
 mod counters;
 mod fault;
 mod reports;
+mod sent;
 
 use palisade_asm::vm::{Fib, Insert, Packet, Trap, Vm, Watch, World};
 use palisade_asm::{ByteOrder, Program};
 
 use crate::oracle::{self, Given};
-use crate::plan::{CONTROL, Control, Mode, Row, RowId};
+use crate::plan::{CONTROL, Control, DEVICES, Mode, Row, RowId};
 use crate::policy::{Change, Policy, SetId, Verdict};
 use crate::structure::{self, Contents};
 use crate::value::Item;
@@ -23,6 +24,7 @@ use crate::{Artifact, Target};
 use counters::Counters;
 pub use fault::{Fault, Unready};
 pub use reports::{Reporting, Reports, Told};
+pub use sent::Sending;
 
 /// Nanoseconds from frame to frame, where nothing else is said.
 const PACE: u64 = 1000;
@@ -44,6 +46,7 @@ pub struct Rehearsal {
     /// By row, what the oracle calls what decides.
     deciders: Vec<Option<oracle::Decider>>,
     reports: Option<Reports>,
+    sending: Sending,
     /// By set: the place of its first map, and its entries.
     sets: Vec<(usize, Contents)>,
 }
@@ -127,7 +130,10 @@ impl Rehearsal {
         let world = World { fib: Some(WAY), ..World::default() };
         let (packet, mode) = (Packet::new(&[]), Mode::Enforce);
         let (deciders, reports) = (agree::deciders(&rows), Reports::of(&vm, policy));
-        let mut ready = Self { vm, packet, world, mode, counters, rows, deciders, reports, sets };
+        let sending = Sending::of(&vm, policy);
+        sending.fill(&mut vm).map_err(|why| Unready::Refused { map: DEVICES.to_owned(), why })?;
+        let mut ready =
+            Self { vm, packet, world, mode, counters, rows, deciders, reports, sending, sets };
         ready.set_mode(Mode::Enforce)?;
         Ok(ready)
     }
@@ -157,6 +163,11 @@ impl Rehearsal {
     /// What the kernel's routes say of packets; at first, that there is a way.
     pub fn set_fib(&mut self, fib: Fib) {
         self.world.fib = Some(fib);
+    }
+
+    /// On which receive queue frames come in; the first one unless this is said.
+    pub fn set_queue(&mut self, queue: u32) {
+        self.world.queue = queue;
     }
 
     /// Adds entries to a set, each with when it ends, 0 for never. The hits of all entries of the
@@ -223,6 +234,9 @@ impl Rehearsal {
         let counters::Counted { row, half, counted, bytes } = counted;
         let turn = self.counters.total(row, half)[0].wrapping_sub(1);
         let change = self.rows[row.index()].change.as_ref().filter(|_| half == Half::Enforced);
+        if !self.sending.is_right(&outcome, &self.world, change) {
+            return Err(Fault::Sent(outcome.effects.redirect));
+        }
         let fib = self.world.fib.unwrap_or(WAY).into();
         let changed = self.changed(frame, change, &Given { turn, fib })?;
         let told = told.transpose()?.unwrap_or_default();

@@ -247,7 +247,8 @@ impl Lexer<'_> {
     }
 }
 
-fn is_word(c: char) -> bool {
+/// Whether a word may hold the character.
+pub fn is_word(c: char) -> bool {
     c.is_ascii_alphanumeric() || matches!(c, '_' | '.' | ':' | '/' | '-' | '*')
 }
 

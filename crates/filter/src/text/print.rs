@@ -180,6 +180,7 @@ fn test_text(test: &Test, sets: &[Set], f: &mut Formatter<'_>) -> fmt::Result {
         Test::Options => f.write_str("options"),
         Test::Vlan(tag, number) => write!(f, "{} {number}", tag.word()),
         Test::Tagged(tag) => write!(f, "{} any", tag.word()),
+        Test::Queue(queue) => write!(f, "queue {queue}"),
         Test::Unicast(end) => write!(f, "ether {} unicast", end.word()),
         Test::Mac(end, mac) => write!(f, "ether {} {mac}", end.word()),
         Test::MacIn(End::Destination, set) => in_set("ether dst", *set, sets, f),

@@ -4,6 +4,7 @@
 //! name is one that the language and a file system both take. All of them print the way they are
 //! written, and parsing what was printed gives the same value.
 
+mod device;
 mod mac;
 mod prefix;
 mod ranges;
@@ -13,6 +14,7 @@ mod timeout;
 use std::fmt;
 use std::str::FromStr;
 
+pub use device::DeviceName;
 pub use mac::Mac;
 pub use prefix::{Family, Prefix};
 pub use ranges::{AddressRange, Addresses, Ports};
@@ -63,6 +65,14 @@ pub enum ValueError {
     /// Not an Ethernet address.
     #[error("`{text}` is not an Ethernet address such as 02:00:5e:10:00:0f")]
     Mac {
+        /// The text.
+        text: String,
+    },
+    /// Not the name of an interface.
+    #[error(
+        "`{text}` is not the name of an interface: one to 15 characters, without blanks, quotes, `/` and `:`"
+    )]
+    Device {
         /// The text.
         text: String,
     },

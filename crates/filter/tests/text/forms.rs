@@ -519,3 +519,38 @@ fn line_ends_and_a_byte_order_mark_do_not_matter() {
     "#]],
     );
 }
+
+#[test]
+fn what_is_sent_elsewhere_prints_where() {
+    read(
+        "redirect eth0\nredirect eth0.100 mac 02:00:5E:10:00:0f udp as out\nredirect \"eth0\" tcp
+         redirect \"udp\" udp\nredirect \"wlan@0\" mac 02:00:5e:10:00:01\nredirect 7 not arp",
+        expect![[r#"
+            redirect eth0
+            redirect eth0.100 mac 02:00:5e:10:00:0f udp as out
+            redirect eth0 tcp
+            redirect "udp" udp
+            redirect "wlan@0" mac 02:00:5e:10:00:01
+            redirect 7 not arp
+            default pass
+        "#]],
+    );
+}
+
+#[test]
+fn what_is_delivered_prints_its_queue_once() {
+    read(
+        "deliver\ndeliver udp dport 53 as names\ndeliver 0\ndeliver 255 tcp\ndeliver 3 queue 3
+         drop queue 65535\ncount not queue 7 ip4",
+        expect![[r#"
+            deliver
+            deliver udp dport 53 as names
+            deliver 0
+            deliver 255 tcp
+            deliver 3
+            drop queue 65535
+            count not queue 7 ip4
+            default pass
+        "#]],
+    );
+}

@@ -6,7 +6,7 @@
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 use palisade_asm::btf::{MapBtf, MapLayout};
-use palisade_asm::{ByteOrder, MapDecl, MapKind};
+use palisade_asm::{ByteOrder, MapDecl, MapFlags, MapKind};
 
 use super::{BATCH, MapError, MapOp, lacks_batch};
 use crate::Errno;
@@ -34,12 +34,17 @@ pub struct Shape {
 impl Shape {
     /// The shape that a declaration asks for.
     pub fn of(decl: &MapDecl) -> Self {
+        // The kernel adds it (`dev_map_alloc`), and refuses whoever says so himself.
+        let own = match decl.kind {
+            MapKind::DevMap | MapKind::DevMapHash => MapFlags::RDONLY_PROG,
+            _ => MapFlags::NONE,
+        };
         Shape {
             kind: decl.kind.number(),
             key_size: decl.key_size,
             value_size: decl.value_size,
             max_entries: decl.max_entries,
-            flags: decl.flags.bits(),
+            flags: (decl.flags | own).bits(),
         }
     }
 

@@ -67,6 +67,12 @@ impl LoadError {
         }
     }
 
+    /// Whether it was refused because the kernel calls no tails from programs that have functions: it
+    /// interprets programs, or its compiler for this machine does not know how.
+    pub fn is_about_tails(&self) -> bool {
+        self.log().is_some_and(|log| log.text().contains(TAILS))
+    }
+
     /// What to do about it, where that can be told from the error number or the log.
     pub fn help(&self) -> Option<&'static str> {
         match self {
@@ -78,6 +84,8 @@ impl LoadError {
     }
 }
 
+/// How the verifier begins to say that it calls no tails from programs that have functions.
+const TAILS: &str = "tail_calls are not allowed";
 /// How the verifier begins to say that it cannot keep so many branches in mind.
 const JUMPS: &str = "The sequence of ";
 const JUMPS_HINT: &str = "too many branches are open on one path: the kernel follows 8192";
@@ -117,6 +125,19 @@ fn refusal(name: &str, errno: Errno, log: &VerifierLog, blamed: Option<&Blamed>)
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_kernel_that_calls_no_tails_from_programs_with_functions_is_told_from_others() {
+        let refused = |log: &[u8]| LoadError::Refused {
+            name: "edge".into(),
+            errno: Errno::EINVAL,
+            log: VerifierLog::from_bytes(log),
+            blamed: None,
+        };
+        let log = b"tail_calls are not allowed in non-JITed programs with bpf-to-bpf calls\nprocessed 9 insns\n\0";
+        assert!(refused(log).is_about_tails());
+        assert!(!refused(b"invalid access to packet\nprocessed 9 insns\n\0").is_about_tails());
+    }
 
     #[test]
     fn a_refusal_names_the_program_the_instruction_the_line_and_the_kernels_words() {

@@ -4,6 +4,8 @@ use palisade_asm::RawInsn;
 
 pub(super) const LD_IMM64: u8 = 0x18;
 pub(super) const LDX_W: u8 = 0x61;
+pub(super) const LDX_B: u8 = 0x71;
+pub(super) const ST_B: u8 = 0x72;
 pub(super) const LDX_DW: u8 = 0x79;
 pub(super) const ADD64_K: u8 = 0x07;
 pub(super) const ADD64_X: u8 = 0x0f;
@@ -25,6 +27,7 @@ pub(super) const JA: u8 = 0x05;
 pub(super) const JA_LONG: u8 = 0x06;
 pub(super) const JEQ_K: u8 = 0x15;
 pub(super) const JGE_K: u8 = 0x35;
+pub(super) const JNE_K: u8 = 0x55;
 pub(super) const CALL: u8 = 0x85;
 pub(super) const EXIT: u8 = 0x95;
 /// A barrier against speculation, which no program can ask for (`BPF_NOSPEC`).

@@ -7,9 +7,9 @@
 use palisade_asm::{MapDecl, MapKind, RawInsn};
 
 use super::code::{
-    ADD64_K, ADD64_X, AND32_K, AND64_X, ARSH64_K, CALL, JA, JEQ_K, JGE_K, LD_IMM64, LDX_DW, LDX_W,
-    LSH64_K, MOV32_K, MOV64_K, MOV64_X, MUL64_K, NEG64, OR64_X, OWN, PER_CPU, SUB64_X, XOR32_K,
-    XOR64_K,
+    ADD64_K, ADD64_X, AND32_K, AND64_X, ARSH64_K, CALL, JA, JEQ_K, JGE_K, JNE_K, LD_IMM64, LDX_B,
+    LDX_DW, LDX_W, LSH64_K, MOV32_K, MOV64_K, MOV64_X, MUL64_K, NEG64, OR64_X, OWN, PER_CPU, ST_B,
+    SUB64_X, XOR32_K, XOR64_K,
 };
 
 /// The registers of a call: what it gives, and its first three arguments.
@@ -115,8 +115,17 @@ pub(super) fn lookup(map: &MapDecl, code: &[RawInsn]) -> Option<Run> {
             let run = [with(CALL, R0, None), over(JEQ_K, R0, 1, 0), with(ADD64_K, R0, None)];
             Run::at(code, &run)
         }
+        MapKind::LruHash => lru_hash(code),
         _ => None,
     }
+}
+
+/// `htab_lru_map_gen_lookup`: what is found is noted as used, unless it is.
+fn lru_hash(code: &[RawInsn]) -> Option<Run> {
+    let used = Want { op: LDX_B, dst: R1, src: R0, off: None, imm: Some(0) };
+    let note = Want { op: ST_B, dst: R0, src: 0, off: None, imm: Some(1) };
+    let found = [over(JEQ_K, R0, 4, 0), used, over(JNE_K, R1, 1, 0), note];
+    Run::at(code, &[&[with(CALL, R0, None)][..], &found, &[with(ADD64_K, R0, None)]].concat())
 }
 
 /// A look-up by index: the index against the size of the map, masked besides where the loader may not

@@ -44,17 +44,51 @@ pub use umem::{FrameSize, Umem};
 
 pub use crate::sys::xsk::{Fault, Frame, Packet, Ring, Statistics, Transfer};
 
-use std::os::fd::{AsFd, AsRawFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 
+use crate::Errno;
 use crate::map::{MapError, MapHandle};
 use crate::sys::Update;
 
+/// An AF_XDP socket, bound or not.
+pub trait AfXdp: AsFd {}
+
+impl AfXdp for Socket<'_> {}
+impl AfXdp for Unbound {}
+
+/// An AF_XDP socket that is bound to nothing: what a program redirects to it is lost. It stands for
+/// one where a program is only tried.
+#[derive(Debug)]
+pub struct Unbound(OwnedFd);
+
+impl Unbound {
+    /// Makes one.
+    pub fn new() -> Result<Self, XskError> {
+        crate::sys::xsk::socket().map(Self).map_err(|errno| XskError::Socket { errno })
+    }
+}
+
+impl AsFd for Unbound {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.0.as_fd()
+    }
+}
+
 impl MapHandle {
     /// Puts a socket into this map of sockets, where `bpf_redirect_map` finds it. A packet gets there
-    /// only if it came to the queue that the socket is bound to.
+    /// only if it came to the queue that the socket is bound to. The kernel takes the socket out when
+    /// it is closed.
     #[doc(alias = "BPF_MAP_TYPE_XSKMAP")]
-    pub fn set_socket(&self, place: u32, socket: &Socket<'_>) -> Result<(), MapError> {
+    pub fn set_socket(&self, place: u32, socket: &impl AfXdp) -> Result<(), MapError> {
         let (key, value) = (place.to_ne_bytes(), socket.as_fd().as_raw_fd().to_ne_bytes());
         self.map().update(&key, &value, Update::Any).map_err(|errno| self.not_written(errno))
+    }
+
+    /// Takes out what socket there is at a place of this map of sockets.
+    pub fn clear_socket(&self, place: u32) -> Result<(), MapError> {
+        match self.map().delete(&place.to_ne_bytes()) {
+            Ok(()) | Err(Errno::ENOENT) => Ok(()),
+            Err(errno) => Err(self.not_written(errno)),
+        }
     }
 }

@@ -11,7 +11,12 @@ use super::{Form, form, not_ip};
 const ONE: Mac = [0x02, 0x00, 0x5e, 0x10, 0x00, 0x0f];
 
 pub fn forms() -> Vec<Form> {
-    [classes(), tags(), addresses()].concat()
+    [classes(), tags(), addresses(), queues()].concat()
+}
+
+/// Frames of every kind come in on the first queue, which is the one of a test run.
+fn queues() -> Vec<Form> {
+    vec![form("queue 0").hits(four()).hits(six()).hits(arps()).hits(not_ip()).cut(Link(0))]
 }
 
 fn four() -> [Packet; 3] {

@@ -4,9 +4,13 @@ use palisade_loader::{Link, MapHandle, Program, link};
 
 use super::Found;
 use super::report::{Check, Report};
-use crate::running::chain;
+use crate::running::fronts::{self, Front};
 use crate::running::home::{describe_program, program_id};
 use crate::running::pins::MAPS;
+
+/// Why a program stands where another one is to stand.
+const UNDONE: &str = "a trial has ended unconfirmed, and its program hands on to the one that is attested; the next command that edits puts that in its place";
+const COMING: &str = "a change of the policy is under way, or was cut short";
 
 impl Found<'_> {
     /// Compares the program of one interface, or of all that carry the policy, with the pinned one.
@@ -32,10 +36,7 @@ impl Found<'_> {
         };
         let checks: Vec<Check> =
             links.iter().filter_map(|link| self.carried(link, info.id)).collect();
-        let fronts = match chain::fronts(self.at, &[info.id]) {
-            Ok(fronts) => fronts,
-            Err(failure) => return report.push(Check::untold("slots", failure.headline())),
-        };
+        let fronts = self.fronts(info.id);
         if checks.is_empty() && fronts.is_empty() {
             report.push(Check::differs(
                 "interfaces",
@@ -43,12 +44,37 @@ impl Found<'_> {
             ));
         }
         report.extend(checks);
-        report.extend(fronts.iter().map(|front| {
-            let what = format!("behind policy {}", front.policy);
-            Check::ok(what, format_args!("program {}, in its slot", info.id))
-        }));
+        report.extend(fronts);
         let maps = self.map_numbers();
         report.extend(links.iter().filter_map(|link| self.astray(link, &maps, info.id)));
+    }
+
+    /// The slots of other policies that hold the program, or one that leads to it or is about to take
+    /// its place.
+    fn fronts(&self, id: u32) -> Vec<Check> {
+        let undone = self.at.undone_program();
+        let coming = self.at.on_the_way().unwrap_or_default();
+        let coming = coming.iter().filter_map(|program| program_id(program).ok());
+        let beside: Vec<u32> = undone.into_iter().chain(coming).collect();
+        let found = match fronts::fronts(self.at, &[&[id], beside.as_slice()].concat()) {
+            Ok(found) => found,
+            Err(failure) => return vec![Check::untold("slots", failure.headline())],
+        };
+        let check = |front: Front| {
+            let what = format!("behind policy {}", front.policy);
+            match front.slot.holds() {
+                Ok(Some(held)) if held == id => {
+                    Check::ok(what, format_args!("program {id}, in its slot"))
+                }
+                Ok(held) => {
+                    let why = if held.is_some() && held == undone { UNDONE } else { COMING };
+                    let held = held.map_or("nothing".to_owned(), describe_program);
+                    Check::untold(what, why).between(held, format_args!("program {id}"))
+                }
+                Err(failure) => Check::untold(what, failure.headline()),
+            }
+        };
+        found.into_iter().map(check).collect()
     }
 
     /// Whether an interface carries the program, or one that leads to it or is about to take its
@@ -62,17 +88,15 @@ impl Found<'_> {
         if let Some(undone) = self.at.undone_program()
             && attached.mode_of(undone).is_some()
         {
-            let why = "a trial has ended unconfirmed, and its program hands on to the one that is attested; the next command that edits puts that in its place";
             return Some(
-                Check::untold(what, why).between(carried(link), format_args!("program {id}")),
+                Check::untold(what, UNDONE).between(carried(link), format_args!("program {id}")),
             );
         }
         let coming = self.at.on_the_way().ok()?;
         let numbers = coming.iter().filter_map(|program| program_id(program).ok());
         let coming = numbers.into_iter().any(|coming| attached.mode_of(coming).is_some());
-        let why = "a change of the policy is under way, or was cut short";
         let check =
-            || Check::untold(what, why).between(carried(link), format_args!("program {id}"));
+            || Check::untold(what, COMING).between(carried(link), format_args!("program {id}"));
         coming.then(check)
     }
 

@@ -117,7 +117,10 @@ fn keeps(policy: &Policy, contents: &Declared) -> Vec<Kept> {
 fn proof(policy: &Policy, contents: &Declared, at: usize) -> Proof {
     match oracle::proves(policy, contents, at) {
         Ok(packets) => Proof::Holds(packets),
-        Err((packet, decision)) => Proof::Fails { packet, by: Deciding::of(policy, &decision) },
+        Err(found) => {
+            let (packet, decision) = *found;
+            Proof::Fails { packet, by: Deciding::of(policy, &decision) }
+        }
     }
 }
 

@@ -98,7 +98,11 @@ fn neighbours(policy: &Policy, contents: &Declared) -> Vec<Warning> {
     ];
     let warning = |(what, family, keep, frame): (&str, &str, &str, Vec<u8>)| {
         let decision = oracle::decide(policy, contents, &frame);
-        let becomes = if decision.verdict == Verdict::Tx { "sent back" } else { "dropped" };
+        let becomes = match decision.verdict {
+            Verdict::Tx => "sent back",
+            Verdict::Redirect => "sent elsewhere",
+            Verdict::Aborted | Verdict::Drop | Verdict::Pass => "dropped",
+        };
         (decision.verdict != Verdict::Pass).then(|| Warning {
             line: decision.line,
             message: format!(

@@ -1,7 +1,8 @@
 //! An explanation as a document.
 
 use palisade_asm::Program;
-use palisade_filter::oracle::{Answer, Layer, Minded, Question, Reading, Standing};
+use palisade_filter::oracle::{self, Answer, Layer, Minded, Question, Reading, Standing};
+use palisade_filter::policy::Outlet;
 use palisade_filter::rehearsal::Rehearsal;
 use palisade_filter::text;
 use serde_json::{Map, Value, json};
@@ -53,6 +54,10 @@ impl Explained<'_> {
             });
             map.insert("becomes".to_owned(), becomes);
         }
+        let outlet = oracle::outlet(&self.subject.policy, &trace.decision);
+        if let (Some(outlet), Some(map)) = (outlet, document.as_object_mut()) {
+            map.insert("leaves_by".to_owned(), outlet_json(outlet));
+        }
         if let (Some(path), Some(map)) = (&self.path, document.as_object_mut()) {
             map.insert("target".to_owned(), target_json(Rehearsal::TARGET, "interpreter"));
             map.insert("path".to_owned(), path.json(program));
@@ -86,6 +91,14 @@ impl Explained<'_> {
         }
         let parts: Vec<Value> = answer.parts.iter().map(|part| self.answers_json(part)).collect();
         json!({"term": term, "holds": answer.holds, "parts": parts})
+    }
+}
+
+/// Where a packet goes, if neither to the stack nor back.
+pub fn outlet_json(outlet: Outlet<'_>) -> Value {
+    match outlet {
+        Outlet::Device(device) => json!({"interface": device.as_str()}),
+        Outlet::Socket => json!({"socket": "of its receive queue"}),
     }
 }
 

@@ -21,6 +21,7 @@ use crate::judging::{self, Capture, Judge, Judged};
 use crate::output::{Form, Output};
 use crate::running::home::Running;
 use crate::running::look::look;
+pub use document::outlet_json;
 use entries::Rivals;
 use path::Path as Executed;
 

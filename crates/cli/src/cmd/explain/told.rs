@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 use std::io::Write as _;
 
 use palisade_asm::Program;
-use palisade_filter::oracle::{Answer, Layer, Minded, Question, Reading, Standing};
+use palisade_filter::oracle::{self, Answer, Layer, Minded, Question, Reading, Standing};
 use palisade_filter::policy::{Report, Rule, Term};
 use palisade_filter::rehearsal::Rehearsal;
 use palisade_filter::{Mode, Verdict, text};
@@ -157,6 +157,9 @@ impl Explained<'_> {
         let decision = &self.trace.decision;
         let by = Deciding::of(&self.subject.policy, decision);
         let mut lines = vec![format!("verdict: {}, by {by}", decision.verdict)];
+        if let Some(outlet) = oracle::outlet(&self.subject.policy, decision) {
+            lines.push(format!("leaves by: {outlet}"));
+        }
         if let Some(changed) = &self.judged.changed {
             lines.push(format!("becomes: {}", Reading::of(changed)));
             lines.push(format!("  {}", human::hex(changed)));

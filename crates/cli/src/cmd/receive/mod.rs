@@ -1,7 +1,9 @@
 //! `receive`: the packets of an interface, taken around the stack by AF_XDP sockets.
 //!
-//! It never replaces a program, and leaves none behind: the program that brings the packets is held
-//! by a link, which the kernel gives up with this process, however it ends. Sockets come first and
+//! Where the interface carries a policy that delivers, the sockets are put into its map, and taken out
+//! of it by the kernel when this process ends. Else a program of its own brings the packets.
+//!
+//! It never replaces a program, and leaves none behind: its own program is held by a link, which the kernel gives up with this process, however it ends. Sockets come first and
 //! the program last, so that no packet is brought to where nobody is. When it ends in good order, the
 //! program goes first, and what it had brought by then is still taken.
 
@@ -13,13 +15,15 @@ mod report;
 use std::os::fd::AsFd;
 use std::time::{Duration, Instant};
 
-use palisade_loader::xdp::{self, Hold};
+use palisade_filter::Name;
+use palisade_loader::xdp::{self, Hold, Mode};
 use palisade_loader::xsk::{self, FrameSize, Transfer, Umem, XskError};
 use palisade_loader::{Errno, Link, Program, link, wait_for_running_programs};
 
-use crate::args::Receive;
+use crate::args::{Global, Receive};
 use crate::failure::{Failure, Outcome};
 use crate::output::{Output, human};
+use crate::running::delivery::Delivery;
 use crate::running::exchange::is_about_the_driver;
 use crate::running::home::describe_program;
 use crate::stop::Stop;
@@ -41,9 +45,12 @@ const UNSENT: Duration = Duration::from_millis(1);
 const PATIENCE: Duration = Duration::from_secs(1);
 
 /// Receives until told to stop, or so many packets.
-pub fn run(args: &Receive, out: &mut Output) -> Outcome {
+pub fn run(global: &Global, args: &Receive, out: &mut Output) -> Outcome {
     let link = link::by_name(&args.device)?;
-    refuse_occupied(&link)?;
+    let delivery = if link.xdp.is_some() { Delivery::on(&global.bpffs, &link)? } else { None };
+    if delivery.is_none() {
+        refuse_occupied(&link)?;
+    }
     let numbers = numbers(args, &link)?;
     let stop = Stop::new()?;
     let size = frame_size(&link, out)?;
@@ -56,16 +63,73 @@ pub fn run(args: &Receive, out: &mut Output) -> Outcome {
     }
     let sink =
         Sink { capture: args.pcap.as_deref().map(Capture::create).transpose()?, echo: args.echo };
-    let program = program::load(&queues)?;
-    let hold = attach(&link, &program, args, out)?;
-    let report = Report { link: &link, mode: hold.mode(), live: args.pcap.is_none() };
+    let bringing = match delivery {
+        Some(delivery) => {
+            queues.iter().try_for_each(|queue| delivery.bring_to(queue.socket()))?;
+            Bringing::Policy(delivery)
+        }
+        None => Bringing::Own(attach(&link, &program::load(&queues)?, args, out)?),
+    };
+    let (mode, policy) = (bringing.mode(), bringing.policy());
+    let report = Report { link: &link, mode, policy, live: args.pcap.is_none() };
     report.begin(&queues, out)?;
     let mut receiver = Receiver { queues, sink, left: args.count.unwrap_or(u64::MAX) };
-    let received = receiver.receive(&stop, &hold, &report, out);
-    drop(hold);
+    let received = receiver.receive(&stop, &bringing, &report, out);
+    bringing.end(&receiver.queues);
     let settled = receiver.settle();
     let ended = report.end(&receiver.queues, out);
     received.and(settled).and(ended)
+}
+
+/// What brings the packets to the sockets.
+pub enum Bringing {
+    /// The program of this command.
+    Own(Hold),
+    /// A policy that delivers.
+    Policy(Delivery),
+}
+
+impl Bringing {
+    /// In which mode its program is.
+    pub fn mode(&self) -> Mode {
+        match self {
+            Self::Own(hold) => hold.mode(),
+            Self::Policy(delivery) => delivery.mode,
+        }
+    }
+
+    /// The policy, where it is one.
+    fn policy(&self) -> Option<Name> {
+        match self {
+            Self::Own(_) => None,
+            Self::Policy(delivery) => Some(delivery.policy.clone()),
+        }
+    }
+
+    /// No more packets are brought; those that were still are there.
+    fn end(self, queues: &[Queue<'_>]) {
+        match self {
+            Self::Own(hold) => drop(hold),
+            Self::Policy(delivery) => {
+                queues.iter().for_each(|queue| delivery.withdraw(queue.socket()));
+            }
+        }
+    }
+
+    /// Whether it still does.
+    fn is_in_place(&self, link: &Link) -> Outcome<bool> {
+        match self {
+            Self::Own(hold) => Ok(hold.is_in_place()?),
+            Self::Policy(delivery) => delivery.is_in_place(link),
+        }
+    }
+
+    fn taken_off(&self, link: &Link) -> Failure {
+        match self {
+            Self::Own(_) => taken_off(link, "was taken off by somebody else"),
+            Self::Policy(_) => taken_off(link, "delivers to this command no more"),
+        }
+    }
 }
 
 /// An interface with a program is left alone, whoever's it is.
@@ -159,7 +223,7 @@ impl Receiver<'_> {
     fn receive(
         &mut self,
         stop: &Stop,
-        hold: &Hold,
+        bringing: &Bringing,
         report: &Report<'_>,
         out: &mut Output,
     ) -> Outcome {
@@ -172,8 +236,8 @@ impl Receiver<'_> {
                 report.measurement(&mut self.queues, now - measured, out)?;
                 measured = now;
                 self.sink.flush()?;
-                if !hold.is_in_place()? {
-                    return Err(taken_off(report.link));
+                if !bringing.is_in_place(report.link)? {
+                    return Err(bringing.taken_off(report.link));
                 }
             }
             if taken == 0 {
@@ -220,7 +284,7 @@ impl Receiver<'_> {
     }
 }
 
-fn taken_off(link: &Link) -> Failure {
+fn taken_off(link: &Link, how: &str) -> Failure {
     let name = human::printable(&link.name);
     let found = match link::by_index(link.index) {
         Ok(Link { xdp: Some(there), .. }) => {
@@ -229,8 +293,5 @@ fn taken_off(link: &Link) -> Failure {
         Ok(_) => "no program".to_owned(),
         Err(error) => error.to_string(),
     };
-    Failure::refused(format!(
-        "the program on {name} was taken off by somebody else, or {name} is gone"
-    ))
-    .note("found", found)
+    Failure::refused(format!("the program on {name} {how}, or {name} is gone")).note("found", found)
 }

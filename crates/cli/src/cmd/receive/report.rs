@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use palisade_filter::Name;
 use palisade_loader::Link;
 use palisade_loader::xdp::Mode;
 use palisade_loader::xsk::Statistics;
@@ -18,6 +19,8 @@ pub struct Report<'a> {
     pub link: &'a Link,
     /// In which mode its program is.
     pub mode: Mode,
+    /// The policy that delivers, where it is one.
+    pub policy: Option<Name>,
     /// Whether there is a line a second.
     pub live: bool,
 }
@@ -25,6 +28,7 @@ pub struct Report<'a> {
 impl Report<'_> {
     /// Says what is received on, and how.
     pub fn begin(&self, queues: &[Queue<'_>], out: &mut Output) -> Outcome {
+        let policy = self.policy.as_ref();
         let mut documents = Vec::new();
         for queue in queues {
             let zero_copy = queue.socket().is_zero_copy()?;
@@ -32,13 +36,18 @@ impl Report<'_> {
             documents.push(json!({"queue": number, "zero_copy": zero_copy}));
             let how = if zero_copy { "without a copy" } else { "copied" };
             out.say(format_args!(
-                "receiving on {} in {} mode, queue {number}, packets are {how}",
+                "receiving on {}{} in {} mode, queue {number}, packets are {how}",
                 human::printable(&self.link.name),
+                policy.map_or_else(String::new, |name| format!(" what `{name}` delivers,")),
                 self.mode
             ))?;
         }
         let mode = self.mode.to_string();
-        out.json(&json!({"interface": self.link.name, "mode": mode, "queues": documents}))?;
+        let mut document = json!({"interface": self.link.name, "mode": mode, "queues": documents});
+        if let Some(name) = policy {
+            document["policy"] = json!(name.as_str());
+        }
+        out.json(&document)?;
         out.flush()
     }
 

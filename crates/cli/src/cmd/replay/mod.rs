@@ -11,8 +11,10 @@ use std::io::Write;
 use palisade_filter::Verdict;
 use palisade_filter::capture::Captured;
 use palisade_filter::oracle::{Declared, Reading};
+use palisade_filter::policy::Change;
 use serde_json::json;
 
+use super::explain::outlet_json;
 use crate::args::Replay;
 use crate::failure::{Kind, Outcome};
 use crate::judging::{self, Capture, Certainty, Deciding, Judge, Judged, Standings};
@@ -94,7 +96,11 @@ impl Lines {
                 return format!("{verdict:<7}  {}", shortened(by.to_string()));
             }
             // The braces go: a number stands before it, and something may follow.
-            let text = json!({"line": by.line, "rule": by.text}).to_string();
+            let mut text = json!({"line": by.line, "rule": by.text});
+            if let Some(outlet) = row.change.as_ref().and_then(Change::outlet) {
+                text["leaves_by"] = outlet_json(outlet);
+            }
+            let text = text.to_string();
             format!("\"verdict\":\"{verdict}\",{}", &text[1..text.len() - 1])
         };
         Self { form, by_row: judge.rows().iter().map(row).collect() }

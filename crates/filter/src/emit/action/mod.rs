@@ -10,6 +10,7 @@
 
 mod balance;
 mod checksum;
+mod outlet;
 mod reflect;
 mod reply;
 mod rewrite;
@@ -20,11 +21,20 @@ mod vlan;
 
 use std::fmt::{self, Display, Formatter};
 
-use palisade_asm::{Assembler, Label, Note};
+use palisade_asm::{Assembler, Label, MapId, Note};
 
 use crate::emit::next::WayOut;
-use crate::plan::{Asked, Plan, Target};
+use crate::plan::{Asked, Plan};
 use crate::policy::{Change, Class, Lane, Verdict};
+
+/// The maps by which packets leave for elsewhere.
+#[derive(Clone, Copy)]
+pub struct OutletMaps {
+    /// Interfaces, where some rule redirects.
+    pub devices: Option<MapId>,
+    /// Sockets, where some rule delivers.
+    pub sockets: Option<MapId>,
+}
 
 /// The changes of a program.
 pub struct Changes {
@@ -76,6 +86,7 @@ impl Changes {
 fn told_apart<'a>(change: &Change, class: Class, lanes: &'a [Lane]) -> (Class, &'a [Lane]) {
     match change {
         Change::Reflect | Change::Pop | Change::Push(_) => (Class::Other, &[]),
+        Change::Redirect(_) | Change::Deliver(_) => (Class::Other, &[]),
         Change::Reply | Change::Tunnel(_) | Change::Route => (class, &[]),
         Change::Rewrite(_) | Change::Balance(_) => (class, lanes),
     }
@@ -106,7 +117,8 @@ impl Block {
     }
 
     /// Emits the change and the end of the program behind it; R0 is where the packet was counted.
-    pub fn emit(&self, a: &mut Assembler, target: Target, way_out: WayOut) {
+    pub fn emit(&self, a: &mut Assembler, plan: &Plan<'_>, maps: OutletMaps, way_out: WayOut) {
+        let target = plan.target;
         let broken = a.label("broken");
         match &self.change {
             Change::Reflect => {
@@ -123,12 +135,23 @@ impl Block {
             }
             Change::Pop => vlan::pop(a, broken),
             Change::Push(id) => vlan::push(a, target.order, *id, broken),
+            Change::Redirect(redirect) => {
+                let devices = maps.devices.expect("the plan declares what its rules redirect by");
+                let key = plan.outlets.key(&redirect.device);
+                outlet::redirect(a, target, redirect, (devices, key), broken);
+            }
+            Change::Deliver(_) => {
+                let sockets = maps.sockets.expect("the plan declares what its rules deliver by");
+                outlet::deliver(a, sockets, plan.policy.default().verdict, way_out);
+            }
         }
-        if !asks(&self.change) {
+        if self.change.outlet().is_none() && !asks(&self.change) {
             way_out.end(a, self.change.verdict());
         }
-        a.place(broken);
-        way_out.end(a, Verdict::Aborted);
+        if a.wanted(broken) {
+            a.place(broken);
+            way_out.end(a, Verdict::Aborted);
+        }
     }
 }
 

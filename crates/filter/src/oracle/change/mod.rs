@@ -13,10 +13,17 @@ mod tunnel;
 use std::net::IpAddr;
 
 use super::{Decider, Decision};
-use crate::policy::{Change, Policy, Protocol, REPLY_HOPS, Rewrite};
+use crate::policy::{Change, Outlet, Policy, Protocol, REPLY_HOPS, Rewrite};
+use crate::value::Mac;
 pub use given::{Fib, Given, verdict_of};
 use place::{Place, Version};
 use sums::Sums;
+
+/// Where a frame goes of which the policy decides so and is enforced, if neither to the stack nor
+/// back.
+pub fn outlet<'a>(policy: &'a Policy, decision: &Decision) -> Option<Outlet<'a>> {
+    change_of(policy, decision)?.outlet()
+}
 
 /// What a policy does to a frame that it decides so.
 pub fn change_of<'a>(policy: &'a Policy, decision: &Decision) -> Option<&'a Change> {
@@ -41,6 +48,8 @@ pub fn changed(change: &Change, frame: &[u8], given: &Given) -> Vec<u8> {
         Change::Rewrite(new) => rewritten(frame, new),
         Change::Pop => popped(frame),
         Change::Push(id) => pushed(frame, *id),
+        Change::Redirect(redirect) => redirect.mac.and_then(|mac| sent_to(mac, frame)),
+        Change::Deliver(_) => None,
         Change::Balance(balance) => balance::balanced(frame, balance, given.turn),
         Change::Route => route::routed(frame, &given.fib),
         Change::Tunnel(tunnel) => tunnel::tunnelled(frame, tunnel),
@@ -52,6 +61,10 @@ fn reflected(frame: &[u8]) -> Option<Vec<u8>> {
     let (to, rest) = frame.split_first_chunk::<6>()?;
     let (from, rest) = rest.split_first_chunk::<6>()?;
     Some([from.as_slice(), to, rest].concat())
+}
+
+fn sent_to(mac: Mac, frame: &[u8]) -> Option<Vec<u8>> {
+    Some([mac.0.as_slice(), frame.get(6..)?].concat())
 }
 
 fn popped(frame: &[u8]) -> Option<Vec<u8>> {

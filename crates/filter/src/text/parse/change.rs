@@ -1,5 +1,5 @@
-//! The actions that change a packet: `reflect`, `reply`, `rewrite FIELD VALUE, …`, `vlan pop`, and
-//! `vlan push N`.
+//! The actions that change a packet: `reflect`, `reply`, `rewrite FIELD VALUE, …`, `vlan pop`,
+//! `vlan push N`, and `redirect DEV` and `deliver`, which are read in `outlet`.
 
 use std::net::IpAddr;
 use std::ops::Range;
@@ -24,6 +24,8 @@ impl<'a> Reader<'a> {
             "rewrite" => Some(self.rewrite(words).map(Change::Rewrite)),
             "vlan" => Some(self.tag(words)),
             "route" => Some(Ok(Change::Route)),
+            "redirect" => Some(self.redirect(words).map(Change::Redirect)),
+            "deliver" => Some(self.deliver(words)),
             "tunnel" => Some(self.tunnel(words).map(Change::Tunnel)),
             "balance" => Some(self.balance(words).map(Change::Balance)),
             _ => None,

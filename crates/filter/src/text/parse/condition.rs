@@ -56,6 +56,7 @@ impl<'a> Reader<'a> {
             "vlan" => self.vlan(Tag::Outer, words),
             "inner-vlan" => self.vlan(Tag::Inner, words),
             "ether" => self.mac(words),
+            "queue" => self.queue(words),
             _ => return None,
         })
     }
@@ -164,6 +165,11 @@ impl<'a> Reader<'a> {
         }
         let number = self.number(tag.word(), 0..=4094, words)?;
         Ok(Test::Vlan(tag, number as u16))
+    }
+
+    fn queue(&mut self, words: &mut Words<'a>) -> Step<Test> {
+        let number = self.number("queue", 0..=u32::from(u16::MAX), words)?;
+        Ok(Test::Queue(number as u16))
     }
 
     fn mac(&mut self, words: &mut Words<'a>) -> Step<Test> {

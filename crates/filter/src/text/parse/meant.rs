@@ -11,7 +11,7 @@ use crate::text::{STATEMENTS, WORDS};
 pub const TERMS: &[&str] = &[
     "ip4", "ip6", "arp", "nd", "dhcp", "tcp", "udp", "sctp", "icmp", "icmp6", "proto", "ethertype",
     "src", "dst", "host", "sport", "dport", "port", "service", "type", "flags",
-    "ttl", "length", "dscp", "fragment", "options", "vlan", "inner-vlan", "ether", "not",
+    "ttl", "length", "dscp", "fragment", "options", "vlan", "inner-vlan", "ether", "queue", "not",
 ];
 
 /// Words of other filters, and ours.
@@ -56,7 +56,8 @@ pub fn no_statement(word: &str, span: Range<usize>) -> Diagnostic {
         Some(near) => wrong.help(format!("did you mean `{near}`?")),
         None => wrong.help(
             "expected one of: set, define, keep, drop, pass, abort, count, event, limit, ban, reflect, \
-             reply, rewrite, vlan push, vlan pop, balance, tunnel, route, default, on, option, expect",
+             reply, rewrite, vlan push, vlan pop, balance, tunnel, route, redirect, deliver, default, on, \
+             option, expect",
         ),
     }
 }

@@ -16,6 +16,7 @@ mod expect;
 mod limit;
 mod meant;
 mod names;
+mod outlet;
 mod set;
 mod terms;
 mod tunnel;

@@ -1,0 +1,308 @@
+//! `deliver` on packets: which socket gets them, and what becomes of those whose queue has none.
+
+use std::collections::BTreeSet;
+use std::io::{BufRead, BufReader, Read};
+use std::path::Path;
+use std::process::{Child, ChildStdout, Stdio};
+use std::time::{Duration, Instant};
+
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+use palisade_filter::oracle::{Declared, Reading, outlet};
+use palisade_filter::policy::Outlet;
+use palisade_filter::rehearsal::Rehearsal;
+use palisade_filter::{Neighbours, Next, Tenure, Verdict, compile, parse};
+use palisade_loader::netns::VethOptions;
+use palisade_loader::xsk::Unbound;
+use palisade_tests::engine::Engine;
+use palisade_tests::judges::Judges;
+use palisade_tests::lab::{FAR_MAC, Lab, NEAR, NEAR_MAC, Output, Tap};
+use palisade_tests::packet::{ARP_REQUEST, Packet, arp, eth, ipv4, ipv6, udp};
+use palisade_tests::privilege::Kernel;
+use palisade_tests::random::Made;
+use serde_json::Value;
+
+const PATIENCE: Duration = Duration::from_secs(5);
+const QUIET: Duration = Duration::from_millis(300);
+const TWO_QUEUES: VethOptions = VethOptions { mtu: 1500, tx_queues: 2, rx_queues: 2 };
+
+fn echo(text: &str) -> Packet {
+    eth().src(FAR_MAC).dst(NEAR_MAC) / ipv4() / udp(4000, 7) / text.as_bytes()
+}
+
+/// UDP of many flows, which a pair of interfaces spreads over its queues.
+fn flows(count: u16) -> Vec<Vec<u8>> {
+    (0..count).map(|n| (eth() / ipv4() / udp(10_000 + n, 7) / b"flow").build()).collect()
+}
+
+#[test]
+fn a_frame_is_for_the_socket_of_its_queue_by_every_judge() {
+    let kernel = Kernel::or_skip();
+    let bench = kernel.as_ref().map(|kernel| (kernel, kernel.targets.as_slice()));
+    let cases = [
+        ("deliver", Verdict::Redirect),
+        ("deliver 0", Verdict::Redirect),
+        ("deliver 1", Verdict::Pass),
+        ("deliver 0 udp", Verdict::Redirect),
+        ("deliver not queue 0", Verdict::Pass),
+        ("deliver ( queue 1 or udp )", Verdict::Redirect),
+    ];
+    for (rule, verdict) in cases {
+        let text = format!("{rule}\ndefault pass\n");
+        let mut judges = Judges::of(bench, &Made { text, entries: Vec::new() }).expect("judges");
+        for frame in [echo("four"), eth() / ipv6() / udp(1, 2)] {
+            let frame = frame.build();
+            let told = judges.judge(&frame).unwrap_or_else(|how| panic!("{rule}: {how}"));
+            assert_eq!((told.decision.verdict, told.out(0)), (verdict, frame.as_slice()), "{rule}");
+            judges.in_other_modes(&frame).unwrap_or_else(|how| panic!("{rule}: {how}"));
+        }
+        judges.settle().unwrap_or_else(|how| panic!("{rule}: {how}"));
+    }
+}
+
+#[test]
+fn each_queue_has_its_socket_in_the_interpreter_and_for_the_oracle() {
+    let text = "count queue 2 as two\ndeliver 3 udp\ndeliver 255\ndrop queue 256\ndefault pass\n";
+    let policy = parse(text).expect("a policy");
+    let artifact = compile(&policy, Rehearsal::TARGET).expect("it compiles");
+    let mut rehearsal = Rehearsal::new(&policy, &artifact).expect("ready");
+    for frame in [echo("udp").build(), (eth() / arp(ARP_REQUEST)).build()] {
+        let is_udp = frame[12..14] == [8, 0];
+        for (queue, wanted) in [
+            (0, Verdict::Pass),
+            (2, Verdict::Pass),
+            (3, if is_udp { Verdict::Redirect } else { Verdict::Pass }),
+            (255, Verdict::Redirect),
+            (256, Verdict::Drop),
+            (0x1_0003, Verdict::Pass),
+        ] {
+            rehearsal.set_queue(queue);
+            let reading = Reading::of(&frame).on_queue(queue);
+            let decision = reading.decide(&policy, &Declared::of(&policy));
+            assert_eq!(decision.verdict, wanted, "queue {queue}");
+            assert_eq!(decision.counted.len(), usize::from(queue == 2));
+            let to = (wanted == Verdict::Redirect).then_some(Outlet::Socket);
+            assert_eq!(outlet(&policy, &decision), to);
+            let done = rehearsal.run(&frame).unwrap_or_else(|fault| panic!("{queue}: {fault}"));
+            assert!(rehearsal.agrees(&done, &decision), "queue {queue}: {done:?}");
+        }
+    }
+}
+
+#[test]
+fn without_a_socket_the_kernel_does_what_the_default_says() {
+    let Some(kernel) = Kernel::or_skip() else { return };
+    for (default, fallback) in [("pass", Verdict::Pass), ("drop", Verdict::Drop)] {
+        let text = format!("deliver udp as here\ndefault {default}\n");
+        for target in kernel.two() {
+            let mut engine = Engine::load(&kernel, &text, target);
+            let frame = echo("is anybody there?").build();
+            for there in [true, false, true, false] {
+                engine.set_socket(there.then(|| Unbound::new().expect("a socket")));
+                let done = engine.run(&frame).expect("counted in one row");
+                let wanted = if there { Verdict::Redirect } else { fallback };
+                assert_eq!((done.verdict, done.row.line), (wanted, Some(1)), "{target:?}");
+            }
+        }
+    }
+}
+
+#[test]
+fn without_a_socket_what_passes_goes_on_to_the_program_behind() {
+    let Some(kernel) = Kernel::or_skip() else { return };
+    let neighbours = Neighbours { tenure: Tenure::Standing, next: Next::Slot };
+    for (default, fallback) in [("pass", Verdict::Pass), ("drop", Verdict::Drop)] {
+        let text = format!("deliver udp as here\ndefault {default}\n");
+        for target in kernel.two() {
+            let engine = Engine::try_load_beside(&kernel, &text, target, neighbours);
+            let mut engine = engine.unwrap_or_else(|error| panic!("{error}"));
+            let frame = echo("and behind?").build();
+            for there in [true, false] {
+                engine.set_socket(there.then(|| Unbound::new().expect("a socket")));
+                // The program behind has to have seen the packet, where it passes.
+                let done = engine.run(&frame).unwrap_or_else(|fault| panic!("{fault}"));
+                let wanted = if there { Verdict::Redirect } else { fallback };
+                assert_eq!(done.verdict, wanted, "{target:?}");
+            }
+        }
+    }
+}
+
+/// The command at work.
+struct Receiving {
+    child: Child,
+    lines: BufReader<ChildStdout>,
+    begin: Value,
+}
+
+impl Receiving {
+    fn begin(lab: &Lab, args: &[&str]) -> Self {
+        let mut command = lab.command(&[&["-j", "receive", NEAR], args].concat());
+        let mut child =
+            command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("runs");
+        let mut lines = BufReader::new(child.stdout.take().expect("a pipe"));
+        let mut line = String::new();
+        lines.read_line(&mut line).expect("a line");
+        if line.is_empty() {
+            panic!("it does not begin: {:?}", child.wait_with_output());
+        }
+        let begin = serde_json::from_str(&line).expect("JSON");
+        Self { child, lines, begin }
+    }
+
+    fn signal(&self, signal: Signal) {
+        kill(Pid::from_raw(self.child.id().cast_signed()), signal).expect("it is alive");
+    }
+
+    /// Waits for its end: how it ended, and the totals.
+    fn end(mut self) -> (Output, Value) {
+        let mut rest = String::new();
+        self.lines.read_to_string(&mut rest).expect("UTF-8");
+        let output = self.child.wait_with_output().expect("it ends");
+        let stderr = String::from_utf8(output.stderr).expect("UTF-8");
+        let last = rest.lines().last().map(|line| serde_json::from_str(line).expect("JSON"));
+        let code = output.status.code();
+        (Output { code, stdout: rest, stderr }, last.unwrap_or_default())
+    }
+
+    /// Interrupts it; the totals.
+    fn interrupt(self) -> Value {
+        self.signal(Signal::SIGINT);
+        let (output, totals) = self.end();
+        assert_eq!(output.code, Some(0), "{}", output.stderr);
+        totals
+    }
+}
+
+fn attach(lab: &Lab, policy: &str) {
+    lab.palisade_with(&["attach", NEAR, "-p", "-"], policy).ok();
+}
+
+fn arrives(tap: &Tap, frame: &[u8], within: Duration) -> bool {
+    let end = Instant::now() + within;
+    std::iter::from_fn(|| tap.next(end.saturating_duration_since(Instant::now())))
+        .any(|seen| seen == frame)
+}
+
+fn redirected(lab: &Lab) -> u64 {
+    let status = lab.palisade(&["-j", "status"]).json();
+    status["verdicts"]["redirect"]["packets"].as_u64().expect("a number")
+}
+
+#[test]
+fn what_is_delivered_comes_back_from_whoever_receives_and_the_rest_passes() {
+    let policy = Path::new(env!("CARGO_MANIFEST_DIR")).join("../examples/af-xdp-echo.pal");
+    let policy = policy.display().to_string();
+    Lab::run(|lab| {
+        lab.palisade(&["attach", NEAR, "-p", &policy]).ok();
+        let (tap, far, frame) = (lab.tap(), lab.far_tap_on("pal1"), echo("hello?").build());
+        lab.send(&frame);
+        assert!(arrives(&tap, &frame, PATIENCE), "nobody receives: the stack does");
+
+        let at_work = Receiving::begin(lab, &["--echo"]);
+        assert_eq!(at_work.begin["policy"], "main", "{}", at_work.begin);
+        let back = eth().src(NEAR_MAC).dst(FAR_MAC) / ipv4() / udp(4000, 7) / b"hello?";
+        lab.send(&frame);
+        assert!(arrives(&far, &back.build(), PATIENCE), "its addresses exchanged");
+        assert!(!arrives(&tap, &frame, QUIET), "the stack does not see it");
+        let other = (eth() / ipv4() / udp(4000, 53) / b"not for the socket").build();
+        lab.send(&other);
+        assert!(arrives(&tap, &other, PATIENCE), "the rest passes");
+        lab.palisade(&["attest"]).ok();
+        let totals = at_work.interrupt();
+        assert_eq!((&totals["packets"], &totals["queues"][0]["sent"]), (&1.into(), &1.into()));
+
+        lab.send(&frame);
+        assert!(arrives(&tap, &frame, PATIENCE), "the stack again");
+        assert_eq!(redirected(lab), 3, "each in the row of its rule, whoever gets it");
+        assert!(lab.palisade(&["status"]).ok().contains("policy `main`"));
+    });
+}
+
+#[test]
+fn when_who_receives_is_killed_packets_meet_the_default() {
+    for (default, passes) in [("pass", true), ("drop", false)] {
+        Lab::run(|lab| {
+            let rule = format!("pass not udp\ndeliver udp dport 7 as echo\ndefault {default}\n");
+            attach(lab, &rule);
+            let at_work = Receiving::begin(lab, &[]);
+            let frame = echo("a last word").build();
+            lab.send(&frame);
+            let tap = lab.tap();
+            assert!(!arrives(&tap, &frame, QUIET));
+            at_work.signal(Signal::SIGKILL);
+            at_work.end();
+            lab.send(&frame);
+            assert_eq!(arrives(&tap, &frame, if passes { PATIENCE } else { QUIET }), passes);
+            assert_eq!(redirected(lab), 2);
+            // And somebody else can receive.
+            let totals = {
+                let again = Receiving::begin(lab, &["--count", "1"]);
+                lab.send(&frame);
+                again.end().1
+            };
+            assert_eq!(totals["packets"], 1, "{totals}");
+        });
+    }
+}
+
+#[test]
+fn packets_of_one_queue_are_delivered_and_those_of_the_other_are_not() {
+    Lab::run_with(TWO_QUEUES, |lab| {
+        attach(lab, "deliver 1 udp dport 7 as second\ndrop udp dport 7 as first\ndefault pass\n");
+        let both = Receiving::begin(lab, &[]);
+        let queues: BTreeSet<u64> = both.begin["queues"]
+            .as_array()
+            .expect("queues")
+            .iter()
+            .filter_map(|queue| queue["queue"].as_u64())
+            .collect();
+        assert_eq!(queues, BTreeSet::from([0, 1]));
+        let sender = lab.sender();
+        flows(200).iter().for_each(|frame| sender.send(frame));
+        let end = Instant::now() + PATIENCE;
+        let stats = || {
+            let status = lab.palisade(&["-j", "status"]).json();
+            let of = |verdict: &str| status["verdicts"][verdict]["packets"].as_u64().expect("one");
+            (of("redirect"), of("drop"))
+        };
+        while stats().0 + stats().1 < 200 && Instant::now() < end {
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        let (delivered, dropped) = stats();
+        assert_eq!(delivered + dropped, 200);
+        assert!(
+            delivered > 0 && dropped > 0,
+            "{delivered} and {dropped}: flows go to either queue"
+        );
+        let totals = both.interrupt();
+        assert_eq!(totals["packets"], delivered, "{totals}");
+        assert_eq!(totals["queues"][0]["packets"], 0, "{totals}");
+    });
+}
+
+#[test]
+fn who_receives_goes_on_from_policy_to_policy_as_long_as_it_delivers() {
+    Lab::run(|lab| {
+        attach(lab, "deliver udp dport 7\ndefault pass\n");
+        let at_work = Receiving::begin(lab, &[]);
+        let busy = lab.palisade(&["receive", NEAR]).failed(3);
+        assert!(busy.contains("EBUSY"), "{busy}");
+        lab.send(&echo("one").build());
+        lab.palisade_with(&["apply", "-"], "drop udp dport 9\ndeliver udp dport 7\ndefault drop\n")
+            .ok();
+        lab.send(&echo("two").build());
+        lab.palisade_with(&["apply", "--confirm", "60s", "-"], "deliver udp\ndefault pass\n").ok();
+        lab.send(&echo("three").build());
+        lab.palisade(&["rollback"]).ok();
+        lab.send(&echo("four").build());
+        lab.palisade(&["attest"]).ok();
+        lab.palisade_with(&["apply", "-"], "default pass\n").ok();
+        let (output, totals) = at_work.end();
+        assert_eq!(output.code, Some(3), "{}", output.stderr);
+        assert!(output.stderr.contains("delivers to this command no more"), "{}", output.stderr);
+        assert_eq!(totals["packets"], 4, "{totals}");
+        let told = lab.palisade(&["receive", NEAR]).failed(3);
+        assert!(told.contains("carries the policy `main`, which delivers nothing"), "{told}");
+    });
+}
