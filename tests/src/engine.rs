@@ -13,8 +13,8 @@ use behind::Behind;
 use events::Events;
 use palisade_asm::btf::ProgramBtf;
 use palisade_asm::{ByteOrder, Image};
-use palisade_filter::oracle::{Given, changed};
-use palisade_filter::plan::{CONTROL, COUNTERS, Control, DEVICES, Mode, SLOT, SOCKETS};
+use palisade_filter::oracle::{Fib, Given, changed};
+use palisade_filter::plan::{CONTROL, COUNTERS, Control, DEVICES, Decider, Mode, SLOT, SOCKETS};
 use palisade_filter::policy::Change;
 use palisade_filter::rehearsal::Told;
 use palisade_filter::{
@@ -30,6 +30,7 @@ pub use sets::Stay;
 
 pub use crate::outcome::{Counts, Fault, Half, Outcome};
 
+use crate::judges::NOT_FORWARDING;
 use crate::leak::{Objects, Watch};
 
 use crate::outcome::Runs;
@@ -154,7 +155,7 @@ impl Engine {
         let turn = |row: usize| turn(&before[row], &self.seen[row]);
         let outcome = Outcome::of(verdict, &self.artifact.rows, grown, sums, turn)?;
         self.behind.as_ref().map_or(Ok(()), |behind| behind.got(verdict, times))?;
-        outcome.with_frame(frame, times, back)
+        unrouted(outcome).with_frame(frame, times, back)
     }
 
     fn test_run(&self, frame: &[u8], times: u32) -> Result<(Verdict, Vec<u8>), Fault> {
@@ -277,6 +278,17 @@ impl Runs for Engine {
     fn switch(&mut self, mode: Mode) {
         self.set_mode(mode);
     }
+}
+
+/// An outcome with what the kernel's routes said, as far as its row tells.
+fn unrouted(outcome: Outcome) -> Outcome {
+    let answer = match (outcome.row.decider, outcome.row.verdict) {
+        (Decider::Unrouted(_), Some(Verdict::Drop)) => 1,
+        (Decider::Unrouted(_), _) => NOT_FORWARDING.answer,
+        _ => return outcome,
+    };
+    let given = Given { fib: Fib { answer, ..outcome.given.fib }, ..outcome.given };
+    Outcome { given, ..outcome }
 }
 
 /// By how much a row has grown.

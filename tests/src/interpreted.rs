@@ -164,7 +164,7 @@ impl Runs for Interpreted {
         let bytes = [self.packet.metadata(), &self.packet.bytes()].concat();
         let turn = |row: usize| self.seen[row][0].wrapping_sub(1);
         let told = Outcome::of(verdict, &self.rows, grown, [1, frame.len() as u64], turn)?;
-        let told = Outcome { given: Given { fib, ..told.given }, ..told };
+        let told = Outcome { given: Given { fib: fib.into(), ..told.given }, ..told };
         if !self.sending.is_right(&outcome, &self.world, told.change()) {
             return Err(Fault::Sent(outcome.effects.redirect));
         }

@@ -303,7 +303,15 @@ fn packets_are_changed_with_the_fewest_capabilities() {
     let examples = Path::new(env!("CARGO_MANIFEST_DIR")).join("../examples");
     Lab::run(|lab| {
         let names = lab.udp(5353);
-        for name in ["icmp-echo", "mac-swap", "vlan-swap", "port-patch"] {
+        for name in [
+            "icmp-echo",
+            "mac-swap",
+            "vlan-swap",
+            "port-patch",
+            "icmp-balancer",
+            "ip-tunnel",
+            "router",
+        ] {
             let path = examples.join(name).with_extension("pal").display().to_string();
             let args = ["attach", NEAR, "-p", &path];
             let Some(mut command) = with_capabilities(lab, "+bpf,+net_admin", &args) else {

@@ -8,6 +8,7 @@ use palisade_filter::parse;
 use super::judges::Judges;
 use crate::agree::{Readings, contents};
 use crate::engine::hex;
+use crate::judges::{forwards_nothing, routes};
 use crate::privilege::Kernel;
 use crate::random::{Chance, frame, policy};
 
@@ -32,6 +33,9 @@ pub fn verdict(bytes: &[u8]) {
         assert!(same, "{decision:?}, printed {again:?}: {}\nof:\n{}", hex(frame), made.text);
     }
 
+    if routes(&parse(&made.text).expect("a policy")) && !forwards_nothing() {
+        return;
+    }
     let Some(kernel) = kernel() else { return };
     let readings = Readings::of(kernel, &made.text, &made.entries, kernel.best());
     let mut readings = readings.unwrap_or_else(|refusal| panic!("{refusal}\nof:\n{}", made.text));

@@ -1,8 +1,7 @@
 //! The oracle as a judge: what it expects of the counters of a program.
 
-use palisade_asm::vm::Fib;
 use palisade_filter::oracle::{
-    Decider, Decision, Declared, Given, change_of, decide, frame_out, verdict_of,
+    Decider, Decision, Declared, Fib, Given, change_of, decide, frame_out, verdict_of,
 };
 use palisade_filter::plan::Decider as Counted;
 use palisade_filter::policy::Change;

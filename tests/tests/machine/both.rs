@@ -10,6 +10,7 @@ use palisade_loader::{
 };
 use palisade_tests::engine::hex;
 use palisade_tests::filled::Maps;
+use palisade_tests::judges::NOT_FORWARDING;
 
 /// Arrays with more values than this are compared by their first ones.
 const SEEN: u32 = 64;
@@ -31,7 +32,9 @@ impl Both {
         let maps: Vec<MapHandle> = image.maps.iter().map(create).collect();
         let options = LoadOptions { name: "palisade_vm", license: c"Dual MIT/GPL", buffers };
         let loaded = Loaded::load(&image, &maps, &options).map_err(|error| refusal(&error))?;
-        let world = World { jiffies: 1000, ..World::default() };
+        // As on a machine that forwards nothing: no other asks both about a way.
+        let fib = Some(NOT_FORWARDING);
+        let world = World { jiffies: 1000, fib, ..World::default() };
         let vm = Vm::new(program).expect("all of its maps are simulated");
         Ok(Self { vm, program: program.clone(), maps, loaded, world })
     }

@@ -30,7 +30,7 @@ mod words;
 use crate::policy::{Fallback, Flaw, Match, Policy, Rule, Verdict};
 
 pub use ban::{Bans, banned};
-pub use change::{Given, change_of, changed, frame_out, outlet, verdict_of};
+pub use change::{Fib, Given, change_of, changed, frame_out, outlet, verdict_of};
 pub use contents::{Contents, Declared};
 pub use expect::{arp_request, expected_frame, neighbour_solicitation, session_frame};
 pub use layers::Layer;

@@ -85,6 +85,15 @@ pub enum Half {
     Shadow,
 }
 
+/// A way for every packet, whose Ethernet addresses are not known.
+const WAY: Fib = Fib { answer: Fib::FOUND, interface: 1, source: [0; 6], destination: [0; 6] };
+
+impl From<Fib> for oracle::Fib {
+    fn from(Fib { answer, source, destination, .. }: Fib) -> Self {
+        Self { answer, source, destination }
+    }
+}
+
 impl Rehearsal {
     /// What to compile for: this machine's order of bytes, and frames of any length.
     pub const TARGET: Target = Target { buffers: crate::Buffers::Multi, ..Target::FLOOR };
@@ -118,7 +127,7 @@ impl Rehearsal {
         let sets = sets.collect::<Result<_, Unready>>()?;
         let counters = Counters::of(&mut vm, &artifact.rows).ok_or(Unready::OtherMaps)?;
         let rows = artifact.rows.clone();
-        let world = World { fib: Some(Given::FIRST.fib), ..World::default() };
+        let world = World { fib: Some(WAY), ..World::default() };
         let (packet, mode) = (Packet::new(&[]), Mode::Enforce);
         let (deciders, reports) = (agree::deciders(&rows), Reports::of(&vm, policy));
         let sending = Sending::of(&vm, policy);
@@ -228,7 +237,7 @@ impl Rehearsal {
         if !self.sending.is_right(&outcome, &self.world, change) {
             return Err(Fault::Sent(outcome.effects.redirect));
         }
-        let fib = self.world.fib.unwrap_or(Given::FIRST.fib);
+        let fib = self.world.fib.unwrap_or(WAY).into();
         let changed = self.changed(frame, change, &Given { turn, fib })?;
         let told = told.transpose()?.unwrap_or_default();
         let (asked, steps) = (outcome.effects.fib, outcome.steps);

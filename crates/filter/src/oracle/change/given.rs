@@ -1,9 +1,6 @@
 //! What becomes of a packet and is not in it: how many came before, and what the kernel's routes say.
 
-use palisade_asm::vm::Fib;
-
-use super::change_of;
-use crate::oracle::Decision;
+use super::{Decision, change_of};
 use crate::policy::{Change, Policy, Verdict};
 
 /// What a change may ask of what is around a packet.
@@ -15,12 +12,21 @@ pub struct Given {
     pub fib: Fib,
 }
 
+/// What the kernel's routes say of a packet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Fib {
+    /// The result of `bpf_fib_lookup`: 0 where there is a way.
+    pub answer: i32,
+    /// The Ethernet address of the interface that it leaves by.
+    pub source: [u8; 6],
+    /// That of the next host.
+    pub destination: [u8; 6],
+}
+
 impl Given {
     /// The first packet of its rule, and a way for it whose Ethernet addresses are not known.
-    pub const FIRST: Self = Self {
-        turn: 0,
-        fib: Fib { answer: Fib::FOUND, interface: 1, source: [0; 6], destination: [0; 6] },
-    };
+    pub const FIRST: Self =
+        Self { turn: 0, fib: Fib { answer: 0, source: [0; 6], destination: [0; 6] } };
 
     /// So many packets of its rule came before.
     pub const fn behind(turn: u64) -> Self {

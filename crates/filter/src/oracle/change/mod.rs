@@ -15,7 +15,7 @@ use std::net::IpAddr;
 use super::{Decider, Decision};
 use crate::policy::{Change, Outlet, Policy, Protocol, REPLY_HOPS, Rewrite};
 use crate::value::Mac;
-pub use given::{Given, verdict_of};
+pub use given::{Fib, Given, verdict_of};
 use place::{Place, Version};
 use sums::Sums;
 

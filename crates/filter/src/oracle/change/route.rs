@@ -1,14 +1,12 @@
 //! What `route` makes of a frame, where the kernel's routes know a way.
 
-use palisade_asm::vm::Fib;
-
-use super::Place;
 use super::place::Version;
 use super::sums::Sums;
+use super::{Fib, Place};
 
 /// The frame with one hop less, from the interface that it leaves by to the next host.
 pub fn routed(frame: &[u8], fib: &Fib) -> Option<Vec<u8>> {
-    if fib.answer != Fib::FOUND {
+    if fib.answer != 0 {
         return None;
     }
     let place = Place::of_network(frame)?;
