@@ -63,7 +63,7 @@ impl Changes {
                     let (class, lanes) = told_apart(change, way.class, &lane.lanes);
                     let (label, lanes) = (a.label(change.word()), lanes.to_vec());
                     let changing = if asks(change) { a.label("routed") } else { label };
-                    all.push(Block { change: change.clone(), class, lanes, label, changing });
+                    all.push(Block { change: emitted(change), class, lanes, label, changing });
                 }
             });
         }
@@ -97,10 +97,18 @@ fn asks(change: &Change) -> bool {
     *change == Change::Route
 }
 
+/// A change as far as its instructions differ: which queue is meant, the rule has asked.
+fn emitted(change: &Change) -> Change {
+    match change {
+        Change::Deliver(_) => Change::Deliver(None),
+        other => other.clone(),
+    }
+}
+
 impl Block {
     fn is(&self, change: &Change, class: Class, lanes: &[Lane]) -> bool {
         let told_apart = told_apart(change, class, lanes);
-        &self.change == change && (self.class, self.lanes.as_slice()) == told_apart
+        self.change == emitted(change) && (self.class, self.lanes.as_slice()) == told_apart
     }
 
     /// Emits what is asked before it is known whether the packet is changed; `pass` and `drop` are
