@@ -226,9 +226,9 @@ fn helpers_that_there_are_not_and_helpers_that_ask_for_a_kernel() {
     assert_eq!(why, TrapReason::UnknownHelper { helper: Helper::from_id(9999) });
     assert_eq!(why.to_string(), "XDP programs have no helper unknown#9999");
     let (_, why) = trapped(|a| {
-        a.call(Helper::FIB_LOOKUP).exit();
+        a.call(Helper::CHECK_MTU).exit();
     });
-    assert_eq!(why.to_string(), "`bpf_fib_lookup` asks for what there is only in a kernel");
+    assert_eq!(why.to_string(), "`bpf_check_mtu` asks for what there is only in a kernel");
 }
 
 #[test]
