@@ -372,6 +372,28 @@ fn rings_chains_without_end_and_places_that_are_taken_are_refused() {
 }
 
 #[test]
+fn a_policy_that_does_not_come_behind_another_leaves_that_one_as_it_was() {
+    Lab::run(|lab| {
+        let files = Files::new();
+        of(lab, "main", &["attach", NEAR, "-p", &files.path("a")]).ok();
+        let (pins, program) = (tree(), status(lab, "main")["program"].clone());
+        fs::write(files.path("away"), "redirect nowhere0 ip4\ndefault pass\n").expect("written");
+        let said = of(lab, "m", &["attach", "-p", &files.path("away"), "--behind", "main"]);
+        let said = said.failed(2);
+        assert!(said.contains("nowhere0"), "{said}");
+        assert_eq!((tree(), &status(lab, "main")["program"]), (pins.clone(), &program));
+        // Where that shows only once there is a slot, the slot goes again.
+        let said = of(lab, "m", &["attach", NEAR, "-p", &files.path("b"), "--behind", "main"]);
+        said.failed(3);
+        assert_eq!((tree(), &status(lab, "main")["next"]), (pins, &Value::Null));
+        attested(lab, &["main"]);
+        of(lab, "main", &["rollback"]).failed(1);
+        of(lab, "m", &["attach", "-p", &files.path("b"), "--behind", "main"]).ok();
+        assert_eq!(judged(lab), [false, false, true, true, true]);
+    });
+}
+
+#[test]
 fn a_chain_is_16_policies_long_and_no_longer() {
     Lab::run(|lab| {
         let files = Files::new();

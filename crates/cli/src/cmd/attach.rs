@@ -24,11 +24,21 @@ use crate::running::publish;
 /// Compiles, loads and attaches. Without a file, the policy that is in force is meant; only where
 /// there is none, the built-in one.
 pub fn run(global: &Global, args: &Attach, out: &mut Output) -> Outcome {
+    let given = args.policy.as_deref().map(Fit::read).transpose()?;
+    attach(global, args, given, out)
+}
+
+/// The same with the policy of the file as it was read.
+pub fn attach(
+    global: &Global,
+    args: &Attach,
+    given: Option<Fit>,
+    out: &mut Output,
+) -> Outcome {
     let devices = devices(args)?;
     let access = args.group.as_deref().map(group).transpose()?;
     let aim = args.next.as_ref().map(|next| Aim::at(next, &global.bpffs, &global.policy_name));
     let aim = aim.transpose()?;
-    let given = args.policy.as_deref().map(Fit::read).transpose()?;
     let (at, _lock) = publish::to_make(&global.bpffs, &global.policy_name)?;
     let frames = if args.one_buffer { Frames::OneBuffer } else { Frames::Any };
     let behind = match &aim {
@@ -87,10 +97,18 @@ fn put_in_force(
         }
         notes.push(cut.in_words());
     }
-    Ok(Done { installed: prepared.install()?, notes })
+    // Only now is anything changed, and the policy in front first: it may be that it has no slot.
+    let slot = front.as_ref().map(|front| chain::make_slot(at, &front.policy)).transpose()?;
+    match prepared.install() {
+        Ok(installed) => Ok(Done { installed, notes }),
+        Err(failure) => Err(match slot.flatten() {
+            Some(made) => made.take_back(at, failure),
+            None => failure,
+        }),
+    }
 }
 
-/// The policy that it shall come behind, with a slot for it.
+/// The policy that it shall come behind, which packets would neither go round nor too far.
 fn front(at: &PolicyDir, behind: Behind<'_>, args: &Attach) -> Outcome<Option<Place>> {
     let next = match behind {
         Behind::Slot(program, _) => program.map(program_id).transpose()?,
@@ -103,7 +121,7 @@ fn front(at: &PolicyDir, behind: Behind<'_>, args: &Attach) -> Outcome<Option<Pl
     }
     let Some(policy) = &args.behind else { return Ok(None) };
     chain::refuse_endless(at, policy, (Some(&at.name), next))?;
-    chain::make_slot(at, policy)?;
+    chain::refuse_absent(at, policy)?;
     let stranger = if args.take_over { Stranger::Replace } else { Stranger::Respect };
     Ok(Some(Place { policy: policy.clone(), stranger }))
 }

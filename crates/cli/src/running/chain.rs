@@ -20,20 +20,59 @@ use crate::failure::{Failure, Outcome};
 /// The most policies in a chain. A kernel calls 32 tails for a packet, and one on trial takes two.
 const MOST: usize = 16;
 
-/// Gives the policy of a name a slot, if it has none, by an exchange of its program.
-pub fn make_slot(at: &PolicyDir, policy: &Name) -> Outcome {
-    if *policy == at.name || at.find_beside(policy)?.is_none() {
-        return Err(none(policy));
+/// Refuses a policy to come behind that is not in force.
+pub fn refuse_absent(at: &PolicyDir, policy: &Name) -> Outcome {
+    match at.find_beside(policy)? {
+        Some(_) if *policy != at.name => Ok(()),
+        _ => Err(none(policy)),
     }
+}
+
+/// Gives the policy of a name a slot by an exchange of its program; `None` if it has one.
+pub fn make_slot(at: &PolicyDir, policy: &Name) -> Outcome<Option<Made>> {
+    refuse_absent(at, policy)?;
     let (other, _lock) = publish::to_write(at.bpffs(), policy)?;
     let running = Running::get(&other)?;
     running.meta.of_this_namespace(policy)?;
     if Slot::find(&other, &running.program)?.is_some() {
-        return Ok(());
+        return Ok(None);
     }
-    let (text, policy) = (&running.meta.text, &running.policy);
-    let wanted = Wanted { behind: Behind::Slot(None, Frames::Any), ..Wanted::new(text, policy) };
-    install::install(&other, wanted).map(drop)
+    compile_again(&other, &running, Behind::Slot(None, Frames::Any))?;
+    Ok(Some(Made(policy.clone())))
+}
+
+/// The same policy, compiled for what is to come behind it.
+pub fn compile_again(at: &PolicyDir, running: &Running<'_>, behind: Behind<'_>) -> Outcome {
+    let wanted = Wanted { behind, ..Wanted::new(&running.meta.text, &running.policy) };
+    install::install(at, wanted).map(drop)
+}
+
+/// A slot that a policy of that name got for the sake of one that is to come behind it.
+pub struct Made(Name);
+
+impl Made {
+    /// Takes the slot out again, for which there is no use; the failure says so if that fails too.
+    pub fn take_back(&self, at: &PolicyDir, failure: Failure) -> Failure {
+        match self.take_out(at) {
+            Ok(()) => failure,
+            Err(also) => {
+                let why = also.headline();
+                failure.note("found", format!("policy `{}` keeps an empty slot: {why}", self.0))
+            }
+        }
+    }
+
+    fn take_out(&self, at: &PolicyDir) -> Outcome {
+        let (other, _lock) = publish::to_write(at.bpffs(), &self.0)?;
+        let running = Running::get(&other)?;
+        match Slot::find(&other, &running.program)? {
+            // Nobody else has found a use for it meanwhile.
+            Some(slot) if slot.holds()?.is_none() => {
+                compile_again(&other, &running, Behind::Stack)
+            }
+            Some(_) | None => Ok(()),
+        }
+    }
 }
 
 /// A policy's directory, to write, while no other command exchanges what comes behind it: `detach`
