@@ -313,6 +313,43 @@ fn one_that_is_taken_out_leaves_no_gap() {
 }
 
 #[test]
+fn behind_a_policy_that_is_attached_nowhere_nothing_is_filtered_and_that_is_said() {
+    with_chain(|lab, files| {
+        of(lab, "a", &["detach", "--all", "--keep"]).ok();
+        assert_eq!(judged(lab), [true; 5]);
+        for policy in ["b", "c"] {
+            let said = of(lab, policy, &["status"]).ok();
+            assert!(said.contains("NOTHING IS FILTERED") && said.contains("behind"), "{said}");
+            assert_eq!(status(lab, policy)["reached"], false);
+            let said = of(lab, policy, &["attest"]).failed(1);
+            assert!(said.contains("nothing is filtered"), "{said}");
+        }
+        let said = of(lab, "b", &["attach", "-p", &files.path("new"), "--behind", "a"]).ok();
+        assert!(said.contains("NOTHING IS FILTERED"), "{said}");
+        of(lab, "a", &["attach", NEAR]).ok();
+        assert_eq!((judged(lab), &status(lab, "c")["reached"]), (BY_NEW, &json!(true)));
+        attested(lab, &["a", "b", "c"]);
+    });
+}
+
+#[test]
+fn behind_what_only_a_return_leads_to_nothing_is_filtered_and_that_is_said() {
+    with_chain(|lab, files| {
+        let pin = "/sys/fs/bpf/palisade/c/prog";
+        of(lab, "a", &["attach", NEAR, "-p", &files.path("new"), "--next", pin]).ok();
+        assert_eq!(judged(lab), [true, true, false, true, false]);
+        let said = of(lab, "b", &["status"]).ok();
+        assert!(said.contains("NOTHING IS FILTERED"), "{said}");
+        assert_eq!(status(lab, "b")["behind"], json!([]));
+        of(lab, "b", &["attest"]).failed(1);
+        attested(lab, &["a", "c"]);
+        of(lab, "a", &["rollback"]).ok();
+        assert_eq!(judged(lab), BY_ALL);
+        attested(lab, &["a", "b", "c"]);
+    });
+}
+
+#[test]
 fn a_policy_that_is_named_by_its_pin_comes_along_when_it_is_replaced() {
     Lab::run(|lab| {
         let files = Files::new();
@@ -402,12 +439,39 @@ fn a_chain_is_16_policies_long_and_no_longer() {
             files.write(name, port);
         }
         let names: Vec<&str> = names.iter().map(String::as_str).collect();
+        let before = tree();
         let said = chain(lab, &files, &names).failed(2);
         assert!(said.contains("17 policies long"), "{said}");
-        let ports: Vec<Vec<u8>> = (2000..2017).map(frame).collect();
-        let through = lab.through(&ports);
-        assert_eq!(through.iter().filter(|through| !**through).count(), 16);
-        assert!(through[16]);
+        assert_eq!(tree(), before);
+        chain(lab, &files, &names[..16]).ok();
+        let ports: Vec<Vec<u8>> = (2000..2016).map(frame).collect();
+        assert_eq!(lab.through(&ports), [false; 16]);
+        let said = of(lab, "p16", &["attach", "-p", &files.path("p16"), "--behind", "p15"]);
+        assert!(said.failed(2).contains("17 policies long"));
+    });
+}
+
+#[test]
+fn a_chain_of_which_one_will_not_do_is_not_begun() {
+    Lab::run(|lab| {
+        let files = Files::new();
+        fs::write(files.path("wrong"), "drop upd\ndefault pass\n").expect("written");
+        fs::write(files.path("away"), "redirect nowhere0 ip4\ndefault pass\n").expect("written");
+        let refused = |names: &[&str], code: i32, word: &str| {
+            let before = tree();
+            let said = chain(lab, &files, names).failed(code);
+            assert!(said.contains(word), "{names:?}: {said}");
+            assert_eq!(tree(), before, "{names:?}");
+        };
+        refused(&["a", "missing"], 2, "missing.pal");
+        refused(&["a", "wrong"], 2, "upd");
+        refused(&["a", "b", "away"], 2, "nowhere0");
+        chain(lab, &files, &["a", "b"]).ok();
+        refused(&["new", "b", "a"], 2, "round");
+        refused(&["new", "a", "c"], 3, "another program stands there");
+        assert_eq!(judged(lab), [false, false, true, true, true]);
+        attested(lab, &["a", "b"]);
+        chain(lab, &files, &["a", "b", "c"]).ok();
     });
 }
 

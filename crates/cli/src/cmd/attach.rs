@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use palisade_filter::{BUILTIN, Mode as FilterMode, Name};
+use palisade_filter::{BUILTIN, Mode as FilterMode};
 use palisade_loader::{Access, Gid, link};
 use serde_json::json;
 
@@ -20,6 +20,7 @@ use crate::running::meta::Meta;
 use crate::running::next::{Behind, Frames, Seen};
 use crate::running::pins::META;
 use crate::running::publish;
+use crate::running::reach::{InFront, Reach};
 
 /// Compiles, loads and attaches. Without a file, the policy that is in force is meant; only where
 /// there is none, the built-in one.
@@ -29,12 +30,7 @@ pub fn run(global: &Global, args: &Attach, out: &mut Output) -> Outcome {
 }
 
 /// The same with the policy of the file as it was read.
-pub fn attach(
-    global: &Global,
-    args: &Attach,
-    given: Option<Fit>,
-    out: &mut Output,
-) -> Outcome {
+pub fn attach(global: &Global, args: &Attach, given: Option<Fit>, out: &mut Output) -> Outcome {
     let devices = devices(args)?;
     let access = args.group.as_deref().map(group).transpose()?;
     let aim = args.next.as_ref().map(|next| Aim::at(next, &global.bpffs, &global.policy_name));
@@ -137,7 +133,7 @@ fn in_force(at: &PolicyDir) -> Outcome<Source> {
 fn report(at: &PolicyDir, done: &Done, out: &mut Output) -> Outcome {
     let (policy, mode) = (at.name.as_str(), at.mode()?);
     let running = Running::get(at)?;
-    let fronts = running.fronts()?;
+    let fronts = running.in_front()?;
     let next = Seen::of(at, &running.program)?;
     let Done { installed, notes } = done;
     let devices: Vec<_> = installed
@@ -148,7 +144,7 @@ fn report(at: &PolicyDir, done: &Done, out: &mut Output) -> Outcome {
     let replaced = installed.replaced.names();
     let mut document = json!({
         "policy": policy, "mode": mode.word(), "interfaces": devices, "replaced": replaced,
-        "behind": fronts.iter().map(Name::as_str).collect::<Vec<_>>(),
+        "behind": fronts.iter().map(|front| front.policy.as_str()).collect::<Vec<_>>(),
         "next": next.json(),
     });
     if !notes.is_empty() {
@@ -176,8 +172,15 @@ fn report(at: &PolicyDir, done: &Done, out: &mut Output) -> Outcome {
             }
         }
     }
-    for front in fronts.iter().filter(|front| !installed.replaced.behind.contains(front)) {
-        out.say(format_args!("policy `{policy}` stands behind policy `{front}`"))?;
+    for InFront { policy: front, reach } in &fronts {
+        if !installed.replaced.behind.contains(front) {
+            out.say(format_args!("policy `{policy}` stands behind policy `{front}`"))?;
+        }
+        if *reach == Reach::Nowhere {
+            out.say(format_args!(
+                "no interface leads to policy `{front}`: NOTHING IS FILTERED behind it"
+            ))?;
+        }
     }
     if !matches!(next, Seen::Stack) {
         out.say(format_args!("what passes goes to {}", next.words()))?;

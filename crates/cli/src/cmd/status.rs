@@ -4,7 +4,7 @@
 mod object;
 
 use palisade_filter::plan::Decider;
-use palisade_filter::{Mode, Name, Verdict, structure};
+use palisade_filter::{Mode, Verdict, structure};
 use palisade_loader::{Link, ProgramInfo, link};
 use serde_json::{Map, Value, json};
 
@@ -17,6 +17,7 @@ use crate::running::meta;
 use crate::running::next::Seen as Next;
 use crate::running::object::Loaded;
 use crate::running::outlets;
+use crate::running::reach::{InFront, Reach};
 use crate::running::trial::{Trial, wall_time};
 use object::Seen;
 
@@ -107,7 +108,7 @@ struct Facts {
     trial: Option<Trial>,
     next: Next,
     interfaces: Vec<Carrier>,
-    fronts: Vec<Name>,
+    fronts: Vec<InFront>,
     sets: Vec<SetFacts>,
     /// Where packets are redirected to: names, and numbers where they are there.
     outlets: Vec<(String, Option<u32>)>,
@@ -146,7 +147,7 @@ impl Facts {
         };
         let next = Next::of(running.at, &running.program)?;
         let (mode, fronts, outlets) =
-            (running.at.mode()?, running.fronts()?, outlets::held(running)?);
+            (running.at.mode()?, running.in_front()?, outlets::held(running)?);
         Ok(Self { info, mode, trial, next, interfaces, fronts, sets, outlets, reading })
     }
 
@@ -181,13 +182,19 @@ impl Facts {
                 "instructions": self.info.instructions,
             },
             "interfaces": interfaces,
-            "behind": self.fronts.iter().map(Name::as_str).collect::<Vec<_>>(),
+            "behind": self.fronts.iter().map(|front| front.policy.as_str()).collect::<Vec<_>>(),
+            "reached": self.is_reached(),
             "next": self.next.json(),
             "sets": sets,
             "redirects": self.redirects(),
             "verdicts": verdicts_json(&by_verdict(running, &self.reading)),
             "would_drop": count_json(would_drop(&self.reading)),
         })
+    }
+
+    /// Whether any packet comes there.
+    fn is_reached(&self) -> bool {
+        !self.interfaces.is_empty() || self.fronts.iter().any(|front| front.reach == Reach::Reached)
     }
 
     fn redirects(&self) -> Value {
@@ -211,7 +218,7 @@ impl Facts {
             info.tag,
             info.instructions
         ))?;
-        if self.interfaces.is_empty() && self.fronts.is_empty() {
+        if !self.is_reached() {
             out.say("attached nowhere: NOTHING IS FILTERED")?;
         }
         for Carrier { link, mode } in &self.interfaces {
@@ -222,8 +229,12 @@ impl Facts {
                 mode
             ))?;
         }
-        for front in &self.fronts {
-            out.say(format_args!("  behind policy `{front}`, which hands on what it passes"))?;
+        for InFront { policy, reach } in &self.fronts {
+            let which = match reach {
+                Reach::Reached => "which hands on what it passes",
+                Reach::Nowhere => "to which no interface leads",
+            };
+            out.say(format_args!("  behind policy `{policy}`, {which}"))?;
         }
         if !matches!(self.next, Next::Stack) {
             out.say(format_args!("next: {}", self.next.words()))?;

@@ -11,6 +11,7 @@ use palisade_filter::Name;
 use palisade_loader::xdp::{self, AttachError, Expect, Mode, Reason};
 use palisade_loader::{Link, Locked, Program};
 
+use super::chain;
 use super::fronts::{self, Front, program_of};
 use super::home::{Carrier, PolicyDir, carriers_of, describe_program, program_id};
 use crate::failure::{Failure, Outcome};
@@ -201,9 +202,7 @@ impl<'a> Change<'a> {
         let before = match front.slot.holds()? {
             Some(id) if id == program_id(self.new)? => return Ok(()),
             Some(id) if place.stranger == Stranger::Respect => {
-                return Err(Failure::refused("another program stands there")
-                    .note("found", describe_program(id))
-                    .note("help", "`--take-over` replaces it; `palisade next set` lets a policy come behind this one"));
+                return Err(chain::taken(id));
             }
             Some(id) => Some(program_of(self.at, id)?),
             None => None,

@@ -20,6 +20,7 @@ pub mod object;
 pub mod outlets;
 pub mod pins;
 pub mod publish;
+pub mod reach;
 pub mod recompiled;
 pub mod repro;
 pub mod set;
