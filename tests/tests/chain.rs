@@ -6,8 +6,10 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::time::Duration;
 
+use palisade_filter::Buffers;
 use palisade_tests::lab::{Lab, NEAR, Output};
 use palisade_tests::packet::{eth, ipv4, udp};
+use palisade_tests::privilege::Kernel;
 use palisade_tests::struck::{FAIL, KILL, points, strace, struck, tree};
 use serde_json::{Value, json};
 
@@ -537,5 +539,62 @@ fn an_exchange_that_fails_leaves_the_old_one_in_the_slot_and_on_the_interface() 
             attested(lab, &["a", "b", "c"]);
         }
         assert!(olds > 0 && news > 0, "{olds} times the old, {news} the new");
+    });
+}
+
+#[test]
+fn whoever_names_no_policy_of_a_chain_is_told_which_there_are() {
+    with_chain(|lab, files| {
+        for args in [&["status"][..], &["next", "clear"], &["detach", NEAR], &["attest"]] {
+            let said = lab.palisade(args).failed(2);
+            assert!(said.contains("`a`, `b`, `c`") && said.contains("--policy-name a"), "{said}");
+            assert!(!said.contains("palisade attach"), "{said}");
+        }
+        let said = of(lab, "d", &["attach", NEAR, "-p", &files.path("new")]).failed(3);
+        assert!(said.contains("carries the policy `a`") && said.contains("--behind a"), "{said}");
+        of(lab, "b", &["mode", "shadow"]).ok();
+        for args in [&["status"][..], &["attest"], &["attach", "--behind", "a"]] {
+            let said = of(lab, "b", args).ok();
+            assert!(said.contains("`palisade --policy-name b mode enforce`"), "{said}");
+        }
+        let said = lab.palisade(&["attach", "-p", &files.path("a"), "--behind", "main"]).failed(2);
+        assert!(said.contains("round") && said.contains("--policy-name NAME"), "{said}");
+        for args in [&["chain", NEAR][..], &["receive", NEAR]] {
+            let said = of(lab, "b", args).failed(2);
+            assert!(said.contains("`--policy-name` says nothing here"), "{said}");
+        }
+    });
+}
+
+#[test]
+fn policies_that_take_frames_otherwise_are_named_with_the_command_that_loads_them_alike() {
+    let Some(kernel) = Kernel::or_skip() else { return };
+    if kernel.best().buffers == Buffers::Single {
+        return;
+    }
+    Lab::run(|lab| {
+        let files = Files::new();
+        of(lab, "a", &["attach", NEAR, "-p", &files.path("a")]).ok();
+        let (b, pins) = (files.path("b"), tree());
+        let behind = ["attach", "-p", &b, "--behind", "a"];
+        let single = [&behind[..], &["--next", "none", "--one-buffer"]].concat();
+        let said = of(lab, "b", &single).failed(3);
+        assert!(said.contains("policy `a` cannot hand on to policy `b`"), "{said}");
+        assert_eq!(tree(), pins);
+        // The command that it names.
+        let alike = "palisade --policy-name a next set none --one-buffer";
+        assert!(said.contains(alike), "{said}");
+        of(lab, "a", &["next", "set", "none", "--one-buffer"]).ok();
+        of(lab, "b", &single).ok();
+        assert_eq!(judged(lab), [false, false, true, true, true]);
+        let pins = tree();
+        let said = of(lab, "b", &["next", "clear", "--slot"]).failed(3);
+        assert!(said.contains("policy `a` is loaded for frames in one buffer"), "{said}");
+        let said = of(lab, "c", &behind).failed(3);
+        assert!(said.contains("another program stands there"), "{said}");
+        let said = of(lab, "c", &[&behind[..], &["--take-over"]].concat()).failed(3);
+        assert!(said.contains("--next none --one-buffer"), "{said}");
+        assert_eq!((judged(lab), tree()), ([false, false, true, true, true], pins));
+        attested(lab, &["a", "b"]);
     });
 }

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use palisade_filter::{BUILTIN, Mode as FilterMode};
+use palisade_filter::{BUILTIN, Mode as FilterMode, Name};
 use palisade_loader::{Access, Gid, link};
 use serde_json::json;
 
@@ -12,6 +12,7 @@ use crate::judging::{Fit, Source};
 use crate::output::{Output, human};
 use crate::running::chain::{self, Aim};
 use crate::running::exchange::{Device, How, Place, Placed, Stranger};
+use crate::running::forwarding;
 use crate::running::fronts::next_of;
 use crate::running::guard;
 use crate::running::home::{PolicyDir, Running, program_id};
@@ -21,6 +22,7 @@ use crate::running::next::{Behind, Frames, Seen};
 use crate::running::pins::META;
 use crate::running::publish;
 use crate::running::reach::{InFront, Reach};
+use crate::running::typed::typed;
 
 /// Compiles, loads and attaches. Without a file, the policy that is in force is meant; only where
 /// there is none, the built-in one.
@@ -93,6 +95,7 @@ fn put_in_force(
         }
         notes.push(cut.in_words());
     }
+    notes.extend(forwarding::note(&source.policy, devices));
     // Only now is anything changed, and the policy in front first: it may be that it has no slot.
     let slot = front.as_ref().map(|front| chain::make_slot(at, &front.policy)).transpose()?;
     match prepared.install() {
@@ -183,17 +186,18 @@ fn report(at: &PolicyDir, done: &Done, out: &mut Output) -> Outcome {
         }
     }
     if !matches!(next, Seen::Stack) {
-        out.say(format_args!("what passes goes to {}", next.words()))?;
+        out.say(format_args!("what policy `{policy}` passes goes to {}", next.words()))?;
     }
-    say_mode(mode, out)
+    say_mode(&at.name, mode, out)
 }
 
 /// Tells of a mode in which nothing is dropped.
-pub fn say_mode(mode: FilterMode, out: &mut Output) -> Outcome {
+pub fn say_mode(policy: &Name, mode: FilterMode, out: &mut Output) -> Outcome {
     match mode {
         FilterMode::Enforce => Ok(()),
         FilterMode::Shadow | FilterMode::Off => out.say(format_args!(
-            "mode {mode}: NOTHING IS DROPPED; `palisade mode enforce` changes that"
+            "mode {mode}: NOTHING IS DROPPED; `{}` changes that",
+            typed(policy, "mode enforce")
         )),
     }
 }

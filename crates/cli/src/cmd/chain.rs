@@ -28,6 +28,9 @@ use crate::running::outlets::Outlets;
 
 /// Puts a chain in force, or shows the one that is.
 pub fn run(global: &Global, args: &Chain, out: &mut Output) -> Outcome {
+    global.refuse_name(
+        "policies of a chain are named after their files, and shown by the interface; leave it out",
+    )?;
     if args.files.is_empty() {
         return show(global, &args.device, out);
     }

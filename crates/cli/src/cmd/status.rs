@@ -4,7 +4,7 @@
 mod object;
 
 use palisade_filter::plan::Decider;
-use palisade_filter::{Mode, Verdict, structure};
+use palisade_filter::{Mode, Name, Verdict, structure};
 use palisade_loader::{Link, ProgramInfo, link};
 use serde_json::{Map, Value, json};
 
@@ -19,6 +19,7 @@ use crate::running::object::Loaded;
 use crate::running::outlets;
 use crate::running::reach::{InFront, Reach};
 use crate::running::trial::{Trial, wall_time};
+use crate::running::typed::typed;
 use object::Seen;
 
 /// Shows the policy, or what an interface carries.
@@ -206,10 +207,11 @@ impl Facts {
         let Facts { info, mode, .. } = self;
         out.say(format_args!("policy `{}`, mode {mode}", running.at.name))?;
         if *mode != Mode::Enforce {
-            out.say("NOTHING IS DROPPED; `palisade mode enforce` changes that")?;
+            let enforce = typed(&running.at.name, "mode enforce");
+            out.say(format_args!("NOTHING IS DROPPED; `{enforce}` changes that"))?;
         }
         if let Some(trial) = self.trial {
-            out.say(trial_text(trial))?;
+            out.say(trial_text(&running.at.name, trial))?;
         }
         out.say(format_args!(
             "program {} «{}», tag {}, {} instructions",
@@ -264,7 +266,8 @@ impl Facts {
             match number {
                 Some(number) => out.say(format_args!("  {name} (ifindex {number})"))?,
                 None => out.say(format_args!(
-                    "  {name}: NOT THERE, what goes there is lost; `palisade apply` looks for it again"
+                    "  {name}: NOT THERE, what goes there is lost; `{}` looks for it again",
+                    typed(&running.at.name, "apply")
                 ))?,
             }
         }
@@ -320,11 +323,12 @@ fn trial_json(trial: Trial) -> Value {
     }
 }
 
-fn trial_text(trial: Trial) -> String {
+fn trial_text(policy: &Name, trial: Trial) -> String {
     match trial {
         Trial::On { left } => format!(
-            "ON TRIAL for {} s more: `palisade confirm` keeps it, else the kernel goes back by itself",
-            left.as_secs()
+            "ON TRIAL for {} s more: `{}` keeps it, else the kernel goes back by itself",
+            left.as_secs(),
+            typed(policy, "confirm")
         ),
         Trial::Confirmed => {
             "its trial is confirmed; its program still asks for the time".to_owned()

@@ -24,6 +24,7 @@ use super::pins::{HOME, MAPS, META, ON_THE_WAY, PROGRAM};
 use super::reach::{self, InFront};
 use super::set::OpenSet;
 use super::trial::{Deadline, Found, Trial};
+use super::typed::typed;
 use crate::failure::{Failure, Outcome};
 
 /// What to do about pins that do not belong together.
@@ -60,12 +61,7 @@ impl PolicyDir {
 
     /// The same; an error if there is none, or a loaded object in its place.
     pub fn found(bpffs: &Path, name: &Name) -> Outcome<Self> {
-        let found = Self::find(bpffs, name)?.ok_or_else(|| {
-            Failure::usage(format!("no policy `{name}` is in force")).note(
-                "help",
-                "`palisade attach DEV` puts the built-in one there, `-p FILE.pal` another",
-            )
-        })?;
+        let found = Self::find(bpffs, name)?.ok_or_else(|| absent(bpffs, name))?;
         found.refuse_object()?;
         Ok(found)
     }
@@ -415,6 +411,29 @@ impl<'a> Running<'a> {
         let handle = self.at.map_of(&self.program, COUNTERS)?;
         let id = handle.info()?.id;
         Ok(Counters { map: PerCpuMap::new(handle)?, id, rows: self.rows.len() })
+    }
+}
+
+/// The failure of whoever means a policy that is not there.
+fn absent(bpffs: &Path, name: &Name) -> Failure {
+    let failure = Failure::usage(format!("no policy `{name}` is in force"));
+    let others = PolicyDir::all(bpffs).unwrap_or_default();
+    let others: Vec<Name> =
+        others.into_iter().filter(|at| !at.is_object()).map(|at| at.name).collect();
+    match others.first() {
+        None => {
+            let attach = typed(name, "attach DEV");
+            failure.note(
+                "help",
+                format!("`{attach}` puts the built-in one there, `-p FILE.pal` another"),
+            )
+        }
+        Some(first) => {
+            let names: Vec<String> = others.iter().map(|name| format!("`{name}`")).collect();
+            failure
+                .note("found", format!("there is {}", names.join(", ")))
+                .note("help", format!("say which is meant, as with `--policy-name {first}`"))
+        }
     }
 }
 
