@@ -300,6 +300,7 @@ fn one_that_is_taken_out_leaves_no_gap() {
         assert!(kept.contains("not of this policy"), "{kept}");
         let said = of(lab, "b", &["detach", "--all"]).ok();
         assert!(said.contains("policy `b` taken from behind policy `a`"), "{said}");
+        assert!(!said.contains("NOTHING IS FILTERED"), "{said}");
         assert_eq!(judged(lab), [false, true, false, true, true]);
         assert_eq!(status(lab, "c")["behind"], json!(["a"]));
         assert!(!Path::new("/sys/fs/bpf/palisade/b").exists());
@@ -317,9 +318,10 @@ fn one_that_is_taken_out_leaves_no_gap() {
 #[test]
 fn behind_a_policy_that_is_attached_nowhere_nothing_is_filtered_and_that_is_said() {
     with_chain(|lab, files| {
-        of(lab, "a", &["detach", "--all", "--keep"]).ok();
+        let said = of(lab, "a", &["detach", "--all", "--keep"]).ok();
         assert_eq!(judged(lab), [true; 5]);
         for policy in ["b", "c"] {
+            assert!(said.contains(&format!("to policy `{policy}` any more")), "{said}");
             let said = of(lab, policy, &["status"]).ok();
             assert!(said.contains("NOTHING IS FILTERED") && said.contains("behind"), "{said}");
             assert_eq!(status(lab, policy)["reached"], false);
@@ -553,8 +555,11 @@ fn whoever_names_no_policy_of_a_chain_is_told_which_there_are() {
         let said = of(lab, "d", &["attach", NEAR, "-p", &files.path("new")]).failed(3);
         assert!(said.contains("carries the policy `a`") && said.contains("--behind a"), "{said}");
         of(lab, "b", &["mode", "shadow"]).ok();
-        for args in [&["status"][..], &["attest"], &["attach", "--behind", "a"]] {
-            let said = of(lab, "b", args).ok();
+        let shown = lab.palisade(&["chain", NEAR]).ok();
+        let told = |args| of(lab, "b", args).ok();
+        for said in
+            [shown, told(&["status"]), told(&["attest"]), told(&["attach", "--behind", "a"])]
+        {
             assert!(said.contains("`palisade --policy-name b mode enforce`"), "{said}");
         }
         let said = lab.palisade(&["attach", "-p", &files.path("a"), "--behind", "main"]).failed(2);
@@ -594,6 +599,7 @@ fn policies_that_take_frames_otherwise_are_named_with_the_command_that_loads_the
         assert!(said.contains("another program stands there"), "{said}");
         let said = of(lab, "c", &[&behind[..], &["--take-over"]].concat()).failed(3);
         assert!(said.contains("--next none --one-buffer"), "{said}");
+        chain(lab, &files, &["a", "b"]).ok();
         assert_eq!((judged(lab), tree()), ([false, false, true, true, true], pins));
         attested(lab, &["a", "b"]);
     });

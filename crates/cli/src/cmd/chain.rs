@@ -7,7 +7,7 @@
 
 use std::path::Path;
 
-use palisade_filter::{Name, Neighbours, Next, Tenure};
+use palisade_filter::{Mode as FilterMode, Name, Neighbours, Next, Tenure};
 use palisade_loader::link;
 use palisade_loader::xdp::Mode;
 use serde_json::{Value, json};
@@ -25,6 +25,7 @@ use crate::running::exchange::Stranger;
 use crate::running::home::PolicyDir;
 use crate::running::next::Seen;
 use crate::running::outlets::Outlets;
+use crate::running::typed::typed;
 
 /// Puts a chain in force, or shows the one that is.
 pub fn run(global: &Global, args: &Chain, out: &mut Output) -> Outcome {
@@ -119,7 +120,14 @@ fn found(global: &Global, device: &str) -> Outcome<(Mode, Vec<Value>, Vec<String
         let Some(program) = at.program()? else { break };
         let (mode, next) = (at.mode()?, Seen::of(&at, &program)?);
         chain.push(json!({"policy": at.name.as_str(), "mode": mode.word()}));
-        words.push(format!("policy `{}`, mode {mode}", at.name));
+        let dropping = match mode {
+            FilterMode::Enforce => String::new(),
+            FilterMode::Shadow | FilterMode::Off => {
+                let enforce = typed(&at.name, "mode enforce");
+                format!(": NOTHING IS DROPPED by it; `{enforce}` changes that")
+            }
+        };
+        words.push(format!("policy `{}`, mode {mode}{dropping}", at.name));
         seen.push(at.name);
         let Seen::Program { id: behind, .. } = next else {
             words.push("the stack".to_owned());

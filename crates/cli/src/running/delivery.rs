@@ -151,6 +151,9 @@ fn delivers_nothing(passed: &[Name], link: &Link) -> Failure {
             )
         }
     };
-    Failure::refused(headline)
-        .note("help", "write `deliver` into it, see docs/receive.md; or take it off first")
+    let help = match passed.len() {
+        0 | 1 => "write `deliver` into it, see docs/receive.md; or take it off first",
+        _ => "write `deliver` into one of them, see docs/receive.md; or take them off first",
+    };
+    Failure::refused(headline).note("help", help)
 }

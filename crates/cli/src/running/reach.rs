@@ -7,7 +7,7 @@
 use palisade_filter::Name;
 use palisade_loader::Program;
 
-use super::fronts::closed;
+use super::fronts::{closed, next_of, policy_behind};
 use super::home::{PolicyDir, carriers_of_any};
 use super::next::Slot;
 use super::pins::PROGRAM;
@@ -68,6 +68,24 @@ impl Front {
     pub fn reach(&self) -> Outcome<Reach> {
         reach(&self.at, &self.at.numbers(&self.program)?, &mut Vec::new())
     }
+}
+
+/// The policies behind a program, each behind the one before it, up to one that packets come to all
+/// the same.
+pub fn unreached_behind(at: &PolicyDir, program: &Program) -> Outcome<Vec<Name>> {
+    let mut names: Vec<Name> = Vec::new();
+    let mut next = next_of(at, program)?;
+    while let Some(name) = next.and_then(|id| policy_behind(at, id)) {
+        let other = at.find_beside(&name)?.map(PolicyDir::in_force).transpose()?;
+        let Some(other) = other.filter(|_| !names.contains(&name)) else { break };
+        let Some(program) = other.program()? else { break };
+        if reach(&other, &other.numbers(&program)?, &mut Vec::new())? == Reach::Reached {
+            break;
+        }
+        names.push(name);
+        next = next_of(&other, &program)?;
+    }
+    Ok(names)
 }
 
 /// Whether packets come to one of these programs of a policy; those that were `seen` are not asked
