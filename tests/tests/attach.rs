@@ -151,7 +151,7 @@ fn the_json_of_attach_status_and_detach_has_the_documented_shape() {
         let said = lab.palisade(&["-j", "detach", NEAR]).json();
         let wanted = json!({
             "policy": "main", "detached": [NEAR], "remaining": [], "kept": false,
-            "behind": [], "remaining_behind": [],
+            "behind": [], "remaining_behind": [], "unreached": [],
         });
         assert_eq!(said, wanted);
     });
@@ -670,7 +670,7 @@ fn of_interfaces_that_forward_nothing_a_policy_that_routes_says_so() {
         let forward = |switches: [&str; 2]| {
             for (family, switch) in ["ipv4", "ipv6"].iter().zip(switches) {
                 let path = format!("/proc/sys/net/{family}/conf/{NEAR}/forwarding");
-                fs::write(path, switch).expect("it is ours");
+                std::fs::write(path, switch).expect("it is ours");
             }
         };
         let said = |text: &str| lab.palisade_with(&["attach", NEAR, "-p", "-"], text).ok();
