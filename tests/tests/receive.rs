@@ -253,8 +253,9 @@ fn it_ends_by_itself_after_so_many_packets() {
     Lab::run(|lab| {
         let dir = Dir::new("receive-count");
         let path = dir.path("some.pcap");
+        let tap = lab.in_far(|| lab.tap());
         let at_work = Receiving::begin(lab, &["--count", "100", "--echo", "--pcap", &path]);
-        let (tap, sender, frames) = (lab.in_far(|| lab.tap()), lab.sender(), frames(300));
+        let (sender, frames) = (lab.sender(), frames(300));
         frames.iter().for_each(|frame| sender.send(frame));
         let totals = at_work.end();
         assert_eq!(totals["packets"], 100);
