@@ -143,6 +143,9 @@ fn the_same_command_again_changes_nothing_and_one_with_another_file_that_alone()
         assert_eq!([&now[0], &now[2]], [&before[0], &before[2]]);
         assert!(now[1] != before[1]);
         assert_eq!(judged(lab), BY_NEW);
+        // One that is shorter leaves the rest standing.
+        chain(lab, files, &["a", "b"]).ok();
+        assert_eq!((programs(), judged(lab)), (now, BY_NEW));
         attested(lab, &["a", "b", "c"]);
     });
 }
