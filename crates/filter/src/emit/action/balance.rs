@@ -34,7 +34,8 @@ const DIFFERENCE: Reg = R9;
 
 const DESTINATION_MAC: [Field; 2] = [Field::new(0, Size::W), Field::new(4, Size::H)];
 
-/// Chooses a backend and sends the packet there. R0 is where the packet was counted.
+/// Chooses a backend and sends the packet there. R0 is how many packets the row has, where it is
+/// asked.
 pub fn balance(
     a: &mut Assembler,
     target: Target,
@@ -84,8 +85,8 @@ fn choose(a: &mut Assembler, balance: &Balance, packets: Packets<'_>) {
 /// to be seen below 2⁵² packets.
 fn turn(a: &mut Assembler, n: usize) {
     let counted = a.label("counted");
-    a.mov(CHOSEN, 1).jump_if(R0, Cond::Eq, 0, counted);
-    a.load(Size::D, CHOSEN, R0 + 0).place(counted).sub(CHOSEN, 1);
+    a.mov(CHOSEN, R0).jump_if(CHOSEN, Cond::Ne, 0, counted);
+    a.mov(CHOSEN, 1).place(counted).sub(CHOSEN, 1);
     let n = n as u64;
     if n.is_power_of_two() {
         a.and(CHOSEN, number(n - 1));
