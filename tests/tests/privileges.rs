@@ -339,6 +339,16 @@ fn packets_are_changed_with_the_fewest_capabilities() {
             }
             lab.palisade(&["detach", NEAR]).ok();
         }
+        for text in [
+            "rewrite dst 192.0.2.7, src 192.0.2.8, sport 5, dport 53 ip4\ndefault pass\n",
+            "rewrite dst 2001:db8::7, src 2001:db8::8, sport 5, dport 53 ip6\ndefault pass\n",
+            "balance 2001:db8::7, 2001:db8::8, 2001:db8::9 round-robin\ndefault pass\n",
+            "reply icmp6\ndefault pass\n",
+        ] {
+            let Some((code, said)) = attached_with_the_fewest(lab, text) else { return };
+            assert_eq!(code, Some(0), "{text}: {said}");
+            lab.palisade(&["detach", NEAR]).ok();
+        }
     });
 }
 

@@ -3,7 +3,9 @@
 //! A look-up falls through when an entry covers the packet and goes to `miss` when none does, or
 //! none any more: an entry past its time is no entry. Behind it, R0 tells the hit.
 
-use palisade_asm::{Assembler, AtomicOp, ByteOrder, Cond, FP, Helper, Label, MapId, R0, R1, R2, R3, Size};
+use palisade_asm::{
+    Assembler, AtomicOp, ByteOrder, Cond, FP, Helper, Label, MapId, R0, R1, R2, R3, Size,
+};
 
 use super::flat;
 use super::flat6;

@@ -147,7 +147,7 @@ impl Change {
             Self::Pop => "frames with a VLAN tag",
             Self::Route => {
                 "IP packets from a host, with hops left, without options and without a VLAN tag"
-            },
+            }
             Self::Deliver(Some(_)) => "frames that come in on that queue",
             Self::Push(_) | Self::Redirect(_) | Self::Deliver(None) => "all frames",
             Self::Tunnel(_) => "IP packets without a VLAN tag that fit into the tunnel",

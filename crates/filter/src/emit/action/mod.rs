@@ -8,6 +8,7 @@
 //! What a change needs to know of a packet beyond that it matched, its rule implies:
 //! `policy::change`.
 
+mod address;
 mod balance;
 mod checksum;
 mod outlet;

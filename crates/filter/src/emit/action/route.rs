@@ -4,7 +4,9 @@
 //! the stack, which knows how to answer or to wait for a neighbour, or dropped. Nothing of the packet
 //! is changed before that. The question has no ports, so that all pieces of a packet go one way.
 
-use palisade_asm::{Assembler, ByteOrder, Cond, FP, Helper, Label, Mem, R0, R1, R2, R3, R4, Reg, Size, Swap};
+use palisade_asm::{
+    Assembler, ByteOrder, Cond, FP, Helper, Label, Mem, R0, R1, R2, R3, R4, Reg, Size, Swap,
+};
 
 use super::checksum::{self, SUM, Terms};
 use crate::emit::frame::{CTX, DSCP, DST, LENGTH, LOOKUP, ROW, SRC, UNROUTED, ctx};
