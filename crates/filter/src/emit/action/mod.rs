@@ -100,10 +100,7 @@ fn asks(change: &Change) -> bool {
 
 /// A change as far as its instructions differ: which queue is meant, the rule has asked.
 fn emitted(change: &Change) -> Change {
-    match change {
-        Change::Deliver(_) => Change::Deliver(None),
-        other => other.clone(),
-    }
+    if matches!(change, Change::Deliver(_)) { Change::Deliver(None) } else { change.clone() }
 }
 
 impl Block {
