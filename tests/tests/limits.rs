@@ -8,6 +8,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use palisade_filter::oracle::{Declared, Limits, Reading};
+use palisade_filter::structure::Origin;
 use palisade_filter::{Target, Verdict, parse};
 use palisade_loader::TestRun;
 use palisade_tests::agree::agree;
@@ -199,5 +200,22 @@ fn the_kernel_bans_whoever_is_over_a_limit_and_counts_the_bans_that_find_no_room
         );
         assert_eq!(engine.hits("banned", "192.0.2.9")[0], 1, "the packet behind the ban");
         assert_eq!(engine.refused("banned"), 2);
+    }
+}
+
+#[test]
+fn a_ban_makes_an_entry_its_own_only_where_that_was_past_its_time() {
+    let Some(kernel) = Kernel::or_skip() else { return };
+    let text = "set banned host\nban 1h set banned udp\ndefault pass\n";
+    for target in &kernel.targets {
+        let mut engine = Engine::load(&kernel, text, *target);
+        engine.add_for("banned", "192.0.2.9", Stay::Ended(Duration::from_nanos(1)));
+        engine.add_for("banned", "192.0.2.10", Stay::For(Duration::from_secs(60)));
+        let origins = ["192.0.2.9", "192.0.2.10", "192.0.2.11"].map(|from| {
+            engine.run(&query(from)).unwrap_or_else(|fault| panic!("{fault}"));
+            engine.stamp("banned", from.parse().expect("an address")).origin
+        });
+        assert_eq!(origins, [Origin::Banned, Origin::Added, Origin::Banned], "{target:?}");
+        assert_eq!(engine.refused("banned"), 0);
     }
 }

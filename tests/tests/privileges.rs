@@ -2,13 +2,15 @@
 //! that suffice.
 
 use std::fs;
+use std::io::Write;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::os::unix::process::CommandExt;
 use std::path::Path;
-use std::process::Command;
+use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use palisade_loader::{Gid, xdp};
+use palisade_tests::examples::EXAMPLES;
 use palisade_tests::lab::{BPFFS, Lab, NEAR};
 use palisade_tests::nobody;
 use palisade_tests::packet::{eth, ipv4, udp};
@@ -297,10 +299,27 @@ fn everything_works_and_counts_the_same_with_the_fewest_capabilities_and_with_pe
     }
 }
 
+/// Attaches a policy with the fewest capabilities; how that ended, where `setpriv` is installed.
+fn attached_with_the_fewest(lab: &Lab, text: &str) -> Option<(Option<i32>, String)> {
+    let args = ["attach", NEAR, "-p", "-"];
+    let mut command = with_capabilities(lab, "+bpf,+net_admin", &args)?;
+    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = command.spawn().expect("it starts");
+    child.stdin.take().expect("a pipe").write_all(text.as_bytes()).expect("it reads");
+    let output = child.wait_with_output().expect("it ends");
+    let said = [output.stdout, output.stderr].concat();
+    Some((output.status.code(), String::from_utf8(said).expect("UTF-8")))
+}
+
+/// The text of an example.
+fn example(name: &str) -> &'static str {
+    let found = EXAMPLES.iter().find(|(own, _)| *own == name);
+    found.unwrap_or_else(|| panic!("no example `{name}`")).1
+}
+
 /// Without CAP_PERFMON headers are copied, changed and put back, which the verifier judges otherwise.
 #[test]
 fn packets_are_changed_with_the_fewest_capabilities() {
-    let examples = Path::new(env!("CARGO_MANIFEST_DIR")).join("../examples");
     Lab::run(|lab| {
         let names = lab.udp(5353);
         for name in [
@@ -312,17 +331,50 @@ fn packets_are_changed_with_the_fewest_capabilities() {
             "ip-tunnel",
             "router",
         ] {
-            let path = examples.join(name).with_extension("pal").display().to_string();
-            let args = ["attach", NEAR, "-p", &path];
-            let Some(mut command) = with_capabilities(lab, "+bpf,+net_admin", &args) else {
-                return;
-            };
-            let (code, said) = said(&mut command);
+            let Some((code, said)) = attached_with_the_fewest(lab, example(name)) else { return };
             assert_eq!(code, Some(0), "{name}: {said}");
             if name == "port-patch" {
                 lab.send(&(eth() / ipv4() / udp(4000, 53) / b"query").build());
                 assert!(names.next(Duration::from_secs(5)).is_some(), "its checksum is right");
             }
+            lab.palisade(&["detach", NEAR]).ok();
+        }
+        for text in [
+            "rewrite dst 192.0.2.7, src 192.0.2.8, sport 5, dport 53 ip4\ndefault pass\n",
+            "rewrite dst 2001:db8::7, src 2001:db8::8, sport 5, dport 53 ip6\ndefault pass\n",
+            "balance 2001:db8::7, 2001:db8::8, 2001:db8::9 round-robin\ndefault pass\n",
+            "reply icmp6\ndefault pass\n",
+        ] {
+            let Some((code, said)) = attached_with_the_fewest(lab, text) else { return };
+            assert_eq!(code, Some(0), "{text}: {said}");
+            lab.palisade(&["detach", NEAR]).ok();
+        }
+    });
+}
+
+/// The same place of the stack holds one key after the other, of which some kernels let nothing be
+/// changed in part.
+#[test]
+fn keys_are_made_one_after_the_other_with_the_fewest_capabilities() {
+    let flows = "limit 1000/s per flow udp\nlimit 100/s per flow tcp\nlimit 10/s per flow\n\
+                 default pass\n";
+    let prefixes = "set banned host\nset known host\nset block net\ndrop src in banned\n\
+                    drop dst in known\nlimit 1000/s per src/24/64 udp\nlimit 10/s per dst icmp\n\
+                    limit 100/s per src ban 1h set banned tcp\ndrop src in block\n\
+                    route ttl > 9 src in known\ndefault pass\n";
+    let one_family = |family: &str| {
+        format!(
+            "limit 100/s per flow {family} udp dport 53\nlimit 9/s per src {family} tcp\n\
+             limit 8/s per flow {family} src in known\nroute {family}\nset known host\n\
+             default pass\n"
+        )
+    };
+    let (ip4, ip6) = (one_family("ip4"), one_family("ip6"));
+    Lab::run(|lab| {
+        let texts = [example("ban"), example("rate-limit"), flows, prefixes, &ip4, &ip6];
+        for text in texts {
+            let Some((code, said)) = attached_with_the_fewest(lab, text) else { return };
+            assert_eq!(code, Some(0), "{text}\n{said}");
             lab.palisade(&["detach", NEAR]).ok();
         }
     });

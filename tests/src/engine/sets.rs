@@ -1,12 +1,13 @@
 //! The sets of a policy that runs: filled and read as `palisade_filter::structure` documents them.
 
 use std::collections::BTreeSet;
+use std::net::IpAddr;
 use std::time::Duration;
 
 use palisade_filter::policy::{EntryCounters, Set};
 use palisade_filter::structure::flat::{HEAD_WORDS, Part, Room};
 use palisade_filter::structure::service::{self, Placed};
-use palisade_filter::structure::{ENTRY_UNTIL, FILL_WORDS, HITS_SIZE, NetPart, host};
+use palisade_filter::structure::{ENTRY_UNTIL, FILL_WORDS, HITS_SIZE, NetPart, Stamp, host};
 use palisade_filter::value::{Mac, Prefix, Service};
 use palisade_filter::{ByteOrder, Item, SetKind};
 use palisade_loader::{Insert, Map, MappedMut, PerCpuMap, Wire, clock};
@@ -203,6 +204,13 @@ impl Engine {
         let number = u32::try_from(at.expect("the entry was added") + 1).expect("few entries");
         let hits = self.map::<u32, Counts>(&Part::Hits.map_name(set)).get(&number);
         hits.expect("the hits can be read").expect("every entry has hits")
+    }
+
+    /// What an entry of a `host` set says of how it came there.
+    pub fn stamp(&self, set: &str, addr: IpAddr) -> Stamp {
+        let found = self.map::<_, Entry>(set).get(&host::key(addr, ByteOrder::HOST));
+        let [_, _, stamp, ..] = found.expect("the set can be read").expect("the entry is there");
+        Stamp::of(stamp)
     }
 
     fn entry_hits<K: Wire>(&self, map: &str, key: &K) -> Counts {

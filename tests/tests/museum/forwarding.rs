@@ -221,6 +221,11 @@ pub const HALL: &[Exhibit] = &[
     Exhibit {
         bug: "The kernel reads bytes of the question that nobody wrote",
         seen: "xdp_extract_metadata: a struct with bytes that nobody writes",
-        made: Program(ROUTE, &[patch("look up the way", &["*(u64 *)(r10 -88) = 0"], &[])]),
+        made: Program(ROUTE, &[patch("look up the way", &["*(u64 *)(r10 -72) = 0"], &[])]),
+    },
+    Exhibit {
+        bug: "Routes are asked for past the rules that choose their table",
+        seen: "a likely slip: BPF_FIB_LOOKUP_DIRECT reads as if it were the plain question",
+        made: Program(ROUTE, &[patch("look up the way", &["r4 = 0"], &["r4 = 1"])]),
     },
 ];

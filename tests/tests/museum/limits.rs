@@ -103,7 +103,7 @@ pub const HALL: &[Exhibit] = &[
     Exhibit {
         bug: "Ports do not tell flows apart",
         seen: "a likely slip: a key that is half of one",
-        made: Timed(Mode::Enforce, FLOWS, &[patch("1: ", &["r1 |= r2", "*(u32 *)(r10 -192) = r1"], &["*(u32 *)(r10 -192) = 0"])]),
+        made: Timed(Mode::Enforce, FLOWS, &[patch("1: ", &["r1 <<= 16", "r1 |= r2"], &["r1 = 0"])]),
     },
     Exhibit {
         bug: "Ports are put together so that some pairs are alike",
@@ -113,7 +113,7 @@ pub const HALL: &[Exhibit] = &[
     Exhibit {
         bug: "The protocol does not tell flows apart",
         seen: "a likely slip: ports without what they are ports of",
-        made: Timed(Mode::Enforce, FLOWS, &[patch("1: ", &["r1 = *(u32 *)(r10 -260)", "r1 <<= 8", "r1 |= 4"], &["r1 = 4"])]),
+        made: Timed(Mode::Enforce, FLOWS, &[patch("1: ", &["r2 = *(u32 *)(r10 -260)", "r2 <<= 8", "r2 |= 4"], &["r2 = 4"])]),
     },
     Exhibit {
         bug: "Bits are taken for bytes",

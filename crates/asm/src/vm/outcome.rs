@@ -30,6 +30,8 @@ pub struct Effects {
     pub printed: Vec<String>,
     /// What it asked of the kernel's routes: the `struct bpf_fib_lookup` of its last question.
     pub fib: Option<[u8; Fib::SIZE]>,
+    /// The flags of that question.
+    pub fib_flags: u64,
 }
 
 /// Where a packet is wanted.

@@ -1,6 +1,6 @@
 //! Packets: moved ends, metadata, and bytes that are copied.
 
-use palisade_asm::vm::{Packet, World};
+use palisade_asm::vm::{Fib, Packet, World};
 use palisade_asm::{Cond, FP, Helper, R0, R1, R2, R3, R4, R6, Size};
 
 use crate::{counting, machine};
@@ -143,4 +143,23 @@ fn a_packet_that_is_set_anew_is_as_if_it_were_new() {
         ([].as_slice(), [].as_slice(), false)
     );
     assert!(Packet::new(&[]).is_empty());
+}
+
+#[test]
+fn routes_are_asked_for_with_flags_that_every_kernel_knows_and_the_flags_are_told() {
+    const EINVAL: i32 = -22;
+    let fib = Fib { answer: Fib::FOUND, interface: 3, source: [2; 6], destination: [4; 6] };
+    let world = World { fib: Some(fib), ..World::default() };
+    for (flags, answer) in [(0, 0), (1, 0), (2, 0), (3, 0), (4, EINVAL), (64, EINVAL)] {
+        let mut vm = machine(|a| {
+            for word in (-64..0).step_by(8) {
+                a.store(Size::D, FP + word, 0);
+            }
+            a.store(Size::B, FP - 64, 2).mov(R2, FP).add(R2, -64).mov(R3, 64).mov(R4, flags);
+            a.call(Helper::FIB_LOOKUP).exit();
+        });
+        let outcome = vm.run(&mut Packet::new(&counting(64)), &world).expect("no trap");
+        assert_eq!(outcome.value, answer.cast_unsigned(), "{flags}");
+        assert_eq!(Ok(outcome.effects.fib_flags), u64::try_from(flags), "{flags}");
+    }
 }

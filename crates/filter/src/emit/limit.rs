@@ -11,12 +11,12 @@ use palisade_asm::{
     Assembler, Cond as If, FP, Helper, Label, MapId, R0, R1, R2, R3, R4, R8, Reg, Size,
 };
 
-use super::event::knows_protocol;
-use super::frame::{AddressPlace, COPY, DPORT, DST, FLOW, LEN, PROTOCOL, SAVED, SPORT, SRC, Slot};
+use super::frame::{AddressPlace, COPY, DST, LEN, SAVED, SRC, Slot};
+use super::key;
 use super::rules::Rules;
-use super::sets::{look_up, version};
+use super::sets::look_up;
 use crate::plan::{Cost, LimitPlace, PRICE_BITS, RowId, UNIT_BITS, room};
-use crate::policy::{Lane, Limit, LimitKey, Prefixes};
+use crate::policy::{Limit, LimitKey, Prefixes};
 use crate::value::Family;
 
 /// The maps of limits within the program.
@@ -76,77 +76,20 @@ impl Rules<'_> {
         match key {
             LimitKey::Source(prefixes) => self.prefix(a, SRC, prefixes),
             LimitKey::Destination(prefixes) => self.prefix(a, DST, prefixes),
-            LimitKey::Flow => self.flow(a),
+            LimitKey::Flow => key::flow(a, self.plan.target.order, self.class, self.lanes),
             LimitKey::Whole => unreachable!("it has no key"),
         }
     }
 
-    /// The prefix of an address, and the version of IP.
+    /// The first bits of an address.
     fn prefix(&self, a: &mut Assembler, place: AddressPlace, prefixes: Prefixes) -> Slot {
-        let (family, order) = (self.class.family().expect("keys imply IP"), self.plan.target.order);
-        let addr = place.of(family).addr;
-        match family {
-            Family::V4 => {
-                let bits = u32::from(prefixes.v4.unwrap_or(32));
-                let mask = u32::MAX.checked_shl(32 - bits).unwrap_or(0);
-                addr.load(a, R1);
-                if bits < 32 {
-                    a.and(R1, order.imm32(mask.to_be_bytes()));
-                }
-                a.store(Size::W, COPY.at(0), R1).store(Size::W, COPY.at(4), 0);
-                a.store(Size::D, COPY.at(8), 0);
-            }
-            Family::V6 => {
-                let bits = u32::from(prefixes.v6.unwrap_or(128));
-                for (half, at) in [(0, 0), (64, 8)] {
-                    let bits = bits.saturating_sub(half).min(64);
-                    let mask = u64::MAX.checked_shl(64 - bits).unwrap_or(0);
-                    a.load(Size::D, R1, addr.at(at));
-                    if bits < 64 {
-                        a.load_imm64(R2, order.read64(mask.to_be_bytes())).and(R1, R2);
-                    }
-                    a.store(Size::D, COPY.at(at), R1);
-                }
-            }
-        }
-        a.store(Size::W, COPY.at(16), version(family));
-        COPY
-    }
-
-    /// Addresses, ports, protocol and version of IP: the addresses are where they stand, and the rest
-    /// is put behind them.
-    fn flow(&self, a: &mut Assembler) -> Slot {
         let family = self.class.family().expect("keys imply IP");
-        if family == Family::V4 {
-            for place in [DST, SRC] {
-                let addr = place.of(Family::V4).addr;
-                a.store(Size::W, addr.at(-4), 0).store(Size::D, addr.at(4), 0);
-            }
-        }
-        match self.lanes[0] {
-            Lane::Tcp | Lane::Udp | Lane::Sctp => {
-                SPORT.load(a, R1);
-                DPORT.load(a, R2);
-                a.lsh(R1, 16).or(R1, R2).store(Size::W, COPY.at(0), R1);
-            }
-            Lane::Icmp | Lane::Other | Lane::LaterFragment => {
-                a.store(Size::W, COPY.at(0), 0);
-            }
-        }
-        match self.lanes {
-            [lane] if lane.protocol(self.class).is_some() => {
-                let number = lane.protocol(self.class).map_or(0, |own| i32::from(own.0));
-                a.store(Size::W, COPY.at(4), number << 8 | version(family));
-            }
-            lanes if !knows_protocol(self.class, lanes) => {
-                a.store(Size::W, COPY.at(4), version(family));
-            }
-            _ => {
-                PROTOCOL.load(a, R1);
-                a.lsh(R1, 8).or(R1, version(family)).store(Size::W, COPY.at(4), R1);
-            }
-        }
-        FLOW
+        let bits = match family {
+            Family::V4 => prefixes.v4.unwrap_or(32),
+            Family::V6 => prefixes.v6.unwrap_or(128),
+        };
+        key::address(a, self.plan.target.order, family, place.of(family), bits.into());
+        COPY
     }
 }
 

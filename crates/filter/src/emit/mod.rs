@@ -14,6 +14,7 @@ mod flat6;
 mod frame;
 mod ip4;
 mod ip6;
+mod key;
 mod length;
 mod limit;
 mod needs;

@@ -404,7 +404,7 @@ impl Rules<'_> {
             Test::AddressIn(end, set) => {
                 let (family, set) = (self.family(), &sets[set.index()]);
                 let slot = tests::address_slot(*end, family);
-                return Some(sets::address_in(a, *control, family, set, slot, miss));
+                return Some(sets::address_in(a, order, *control, family, set, slot, miss));
             }
             Test::ServiceIn(set) => {
                 let set = &sets[set.index()];

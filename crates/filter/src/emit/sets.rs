@@ -3,16 +3,19 @@
 //! A look-up falls through when an entry covers the packet and goes to `miss` when none does, or
 //! none any more: an entry past its time is no entry. Behind it, R0 tells the hit.
 
-use palisade_asm::{Assembler, AtomicOp, Cond, FP, Helper, Label, MapId, R0, R1, R2, R3, Size};
+use palisade_asm::{
+    Assembler, AtomicOp, ByteOrder, Cond, FP, Helper, Label, MapId, R0, R1, R2, R3, Size,
+};
 
 use super::flat;
 use super::flat6;
 use super::frame::{AddressSlot, COPY, DPORT, KEY, LEN, PROTOCOL, SAVED, Slot};
+use super::key;
 use super::verdict::add_to_counters;
 use crate::plan::Control;
 use crate::policy::{Class, EntryCounters, Lane, Protocol};
 use crate::structure::flat::Part;
-use crate::structure::{ENTRY_UNTIL, host, service};
+use crate::structure::{ENTRY_UNTIL, service};
 use crate::value::{Family, SetKind};
 
 /// The maps of a set within the program.
@@ -62,6 +65,7 @@ pub enum Hit {
 /// Looks the address up in a `net` or `host` set.
 pub fn address_in(
     a: &mut Assembler,
+    order: ByteOrder,
     control: MapId,
     family: Family,
     set: &SetMaps,
@@ -69,7 +73,7 @@ pub fn address_in(
     miss: Label,
 ) -> Hit {
     if set.kind == SetKind::Host {
-        host_key(a, family, slot);
+        host_key(a, order, family, slot);
         return hashed_in(a, control, set, COPY, miss);
     }
     match family {
@@ -87,30 +91,9 @@ pub fn mac_in(a: &mut Assembler, control: MapId, set: &SetMaps, slot: Slot, miss
     hashed_in(a, control, set, slot, miss)
 }
 
-/// The key of an address in a `host` set, and of an address by which a limit is kept, where no bits
-/// are left out.
-pub fn host_key(a: &mut Assembler, family: Family, slot: AddressSlot) {
-    match family {
-        Family::V4 => {
-            slot.addr.load(a, R1);
-            a.store(Size::W, COPY.at(0), R1).store(Size::W, COPY.at(4), 0);
-            a.store(Size::D, COPY.at(8), 0);
-        }
-        Family::V6 => {
-            for half in [0, 8] {
-                a.load(Size::D, R1, slot.addr.at(half)).store(Size::D, COPY.at(half), R1);
-            }
-        }
-    }
-    a.store(Size::W, COPY.at(host::VERSION), version(family));
-}
-
-/// The version of IP.
-pub const fn version(family: Family) -> i32 {
-    match family {
-        Family::V4 => 4,
-        Family::V6 => 6,
-    }
+/// The key of an address in a `host` set.
+pub fn host_key(a: &mut Assembler, order: ByteOrder, family: Family, slot: AddressSlot) {
+    key::address(a, order, family, slot, family.bits().into());
 }
 
 /// Looks a key up in a set that is a hash.

@@ -4,8 +4,7 @@
 //! of sets, is not seen.
 
 use super::reduce::Cond;
-use crate::policy::{Relation, Test};
-use crate::value::Family;
+use crate::policy::{Test, test_excludes, test_implies};
 
 /// Whether `b` holds wherever `a` does.
 pub fn implies(a: &Cond, b: &Cond) -> bool {
@@ -65,54 +64,6 @@ pub fn is_point(cond: &Cond) -> bool {
             !matches!(test, Test::Number(..) | Test::Flags(_) | Test::IcmpType { code: None, .. })
         }
         Cond::IsNot(_) | Cond::Any(_) => false,
-    }
-}
-
-fn test_implies(x: &Test, y: &Test) -> bool {
-    match (x, y) {
-        (Test::Address(a, x), Test::Address(b, y)) => {
-            a == b && [Family::V4, Family::V6].iter().all(|f| y.covers(x, *f))
-        }
-        (Test::Port(a, x), Test::Port(b, y)) => a == b && y.covers(x),
-        (Test::Number(a, how, n), Test::Number(b, want, m)) if a == b => match (how, want) {
-            (Relation::Is, _) => want.holds(*n, *m),
-            (Relation::Below, Relation::Below) => n <= m,
-            (Relation::Above, Relation::Above) => n >= m,
-            _ => false,
-        },
-        (Test::Flags(x), Test::Flags(y)) => {
-            y.mask() & !x.mask() == 0 && x.value() & y.mask() == y.value()
-        }
-        (Test::IcmpType { kind: x, .. }, Test::IcmpType { kind: y, code: None }) => x == y,
-        _ => x == y,
-    }
-}
-
-fn test_excludes(x: &Test, y: &Test) -> bool {
-    match (x, y) {
-        (Test::Address(a, x), Test::Address(b, y)) => {
-            a == b && [Family::V4, Family::V6].iter().all(|f| !x.meets(y, *f))
-        }
-        (Test::Port(a, x), Test::Port(b, y)) => a == b && !x.meets(y),
-        (Test::Protocol(x), Test::Protocol(y)) => x != y,
-        (Test::EtherType(x), Test::EtherType(y)) => x != y,
-        (Test::Vlan(a, x), Test::Vlan(b, y)) => a == b && x != y,
-        (Test::Mac(a, x), Test::Mac(b, y)) => a == b && x != y,
-        (Test::Number(a, how, n), Test::Number(b, want, m)) if a == b => match (how, want) {
-            (Relation::Is, _) => !want.holds(*n, *m),
-            (_, Relation::Is) => !how.holds(*m, *n),
-            (Relation::Below, Relation::Above) => *n <= m.saturating_add(1),
-            (Relation::Above, Relation::Below) => *m <= n.saturating_add(1),
-            _ => false,
-        },
-        (Test::Flags(x), Test::Flags(y)) => {
-            let both = x.mask() & y.mask();
-            x.value() & both != y.value() & both
-        }
-        (Test::IcmpType { kind: x, code: a }, Test::IcmpType { kind: y, code: b }) => {
-            x != y || matches!((a, b), (Some(a), Some(b)) if a != b)
-        }
-        _ => false,
     }
 }
 

@@ -101,7 +101,8 @@ impl Limits {
         match self.keyed.iter().position(|(own, _)| *own == row) {
             Some(at) => LimitPlace::Keyed(at),
             None => {
-                let at = self.whole.iter().position(|own| *own == row).unwrap_or_default();
+                let at = self.whole.iter().position(|own| *own == row);
+                let at = at.expect("every limit has its place");
                 LimitPlace::Whole(u32::try_from(8 * at).unwrap_or(u32::MAX))
             }
         }

@@ -145,7 +145,9 @@ impl Change {
                 (false, ..) => "TCP, UDP and ICMP packets of the family of the new address",
             },
             Self::Pop => "frames with a VLAN tag",
-            Self::Route => "IP packets with hops left, without options and without a VLAN tag",
+            Self::Route => {
+                "IP packets from a host, with hops left, without options and without a VLAN tag"
+            }
             Self::Deliver(Some(_)) => "frames that come in on that queue",
             Self::Push(_) | Self::Redirect(_) | Self::Deliver(None) => "all frames",
             Self::Tunnel(_) => "IP packets without a VLAN tag that fit into the tunnel",
@@ -168,10 +170,8 @@ fn unicast() -> Vec<Term> {
 fn reply() -> Vec<Term> {
     let echo = [(Test::Icmp, 8), (Test::Icmp6, 128)]
         .map(|(protocol, kind)| vec![protocol, Test::IcmpType { kind, code: Some(0) }]);
-    let unanswered = UNANSWERED.map(|text| text.parse::<AddressRange>().expect("a prefix"));
-    let not_one = |end| not(Test::Address(end, unanswered.into_iter().collect()));
     let mut terms = vec![any(echo), not(Test::Fragment), not(Test::Options)];
-    terms.extend([End::Source, End::Destination].map(not_one));
+    terms.extend([End::Source, End::Destination].map(of_a_host));
     terms.extend(unicast());
     terms
 }
@@ -210,12 +210,20 @@ fn tunnelled(tunnel: &Tunnel) -> Vec<Term> {
     vec![Term::Test(fits), not(Test::Tagged(Tag::Outer)), Term::Test(destination)]
 }
 
-/// What a router answers, or looks at more closely, is the stack's.
+/// The address at one end is none that no host answers.
+fn of_a_host(end: End) -> Term {
+    let unanswered = UNANSWERED.map(|text| text.parse::<AddressRange>().expect("a prefix"));
+    not(Test::Address(end, unanswered.into_iter().collect()))
+}
+
+/// What a router answers, or looks at more closely, is the stack's; so is what comes from an address
+/// that no host has, because the kernel's answer does not ask where a packet comes from.
 fn routed() -> Vec<Term> {
     let hops = Test::Number(Quantity::Ttl, Relation::Above, 1);
     let destination = Test::Unicast(End::Destination);
     let tags = not(Test::Tagged(Tag::Outer));
-    vec![Term::Test(hops), not(Test::Options), tags, Term::Test(destination)]
+    let source = of_a_host(End::Source);
+    vec![Term::Test(hops), not(Test::Options), source, tags, Term::Test(destination)]
 }
 
 /// Whether an address is one that a single host has, and not only for itself.

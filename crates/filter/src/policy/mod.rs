@@ -6,6 +6,7 @@
 
 mod balance;
 mod change;
+mod contrary;
 mod flaw;
 mod limit;
 mod outlet;
@@ -21,6 +22,7 @@ use std::ops::Range;
 pub use balance::{Backend, Balance, Choice, Unfit};
 pub use change::{Change, REPLY_HOPS, Rewrite};
 pub(crate) use change::{is_of_a_host, is_of_a_station};
+pub(crate) use contrary::{test_excludes, test_implies};
 pub use flaw::Flaw;
 pub use limit::{BITS, BurstTooLong, Every, Limit, LimitKey, Prefixes, Rate, can_be, of_ip};
 pub use outlet::{Outlet, QUEUES, Redirect};

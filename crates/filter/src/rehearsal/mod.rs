@@ -16,7 +16,7 @@ use palisade_asm::vm::{Fib, Insert, Packet, Trap, Vm, Watch, World};
 use palisade_asm::{ByteOrder, Program};
 
 use crate::oracle::{self, Given};
-use crate::plan::{CONTROL, Control, DEVICES, Mode, Row, RowId};
+use crate::plan::{CONTROL, Control, Mode, Row, RowId};
 use crate::policy::{Change, Policy, SetId, Verdict};
 use crate::structure::{self, Contents};
 use crate::value::Item;
@@ -131,7 +131,7 @@ impl Rehearsal {
         let (packet, mode) = (Packet::new(&[]), Mode::Enforce);
         let (deciders, reports) = (agree::deciders(&rows), Reports::of(&vm, policy));
         let sending = Sending::of(&vm, policy);
-        sending.fill(&mut vm).map_err(|why| Unready::Refused { map: DEVICES.to_owned(), why })?;
+        sending.fill(&mut vm)?;
         let mut ready =
             Self { vm, packet, world, mode, counters, rows, deciders, reports, sending, sets };
         ready.set_mode(Mode::Enforce)?;

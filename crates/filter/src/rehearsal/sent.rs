@@ -3,8 +3,9 @@
 //! Whether there is such an interface or socket on this machine makes no difference here: every name
 //! and every queue has one.
 
-use palisade_asm::vm::{Fib, Insert, MapRefusal, Outcome, Redirect, Vm, World};
+use palisade_asm::vm::{Fib, Outcome, Redirect, Vm, World};
 
+use super::fault::Unready;
 use crate::plan::{DEVICES, SOCKETS};
 use crate::policy::{Change, Outlet, Policy, QUEUES, Verdict};
 use crate::value::DeviceName;
@@ -31,7 +32,7 @@ impl Sending {
     }
 
     /// Gives every name an interface, and every queue a socket.
-    pub fn fill(&self, vm: &mut Vm) -> Result<(), MapRefusal> {
+    pub fn fill(&self, vm: &mut Vm) -> Result<(), Unready> {
         let devices = self
             .map
             .into_iter()
@@ -41,7 +42,7 @@ impl Sending {
         for (map, key) in devices.chain(sockets) {
             let key: u32 = key;
             let there = key + 1;
-            vm.maps_mut().put(map, &key.to_ne_bytes(), &there.to_ne_bytes(), Insert::Any)?;
+            super::put(vm, map, &key.to_ne_bytes(), &there.to_ne_bytes())?;
         }
         Ok(())
     }
@@ -59,7 +60,9 @@ impl Sending {
                 .map(|fib| Some(Redirect::Interface { index: fib.interface })),
             _ => change.and_then(Change::outlet).map(|outlet| self.target(outlet, world.queue)),
         };
-        asked == wanted.flatten() && redirects == wanted.is_some()
+        // Routes are asked for as they stand, with no flag.
+        let plainly = outcome.effects.fib_flags == 0;
+        plainly && asked == wanted.flatten() && redirects == wanted.is_some()
     }
 
     fn target(&self, outlet: Outlet<'_>, queue: u32) -> Option<Redirect> {

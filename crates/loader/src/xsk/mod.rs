@@ -47,7 +47,7 @@ pub use crate::sys::xsk::{Fault, Frame, Packet, Ring, Statistics, Transfer};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 
 use crate::Errno;
-use crate::map::{MapError, MapHandle};
+use crate::map::{MapError, MapHandle, MapOp};
 use crate::sys::Update;
 
 /// An AF_XDP socket, bound or not.
@@ -88,7 +88,7 @@ impl MapHandle {
     pub fn clear_socket(&self, place: u32) -> Result<(), MapError> {
         match self.map().delete(&place.to_ne_bytes()) {
             Ok(()) | Err(Errno::ENOENT) => Ok(()),
-            Err(errno) => Err(self.not_written(errno)),
+            Err(errno) => Err(self.refused(MapOp::Remove, errno)),
         }
     }
 }

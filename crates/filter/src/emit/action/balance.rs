@@ -7,10 +7,9 @@
 //!
 //! The frame comes from where it came to, so that no switch sees the sender in two places.
 
-use std::net::IpAddr;
-
 use palisade_asm::{Assembler, Cond, Label, R0, R2, R3, R6, R9, Reg, Size, Swap};
 
+use super::address::{octets, to_station};
 use super::checksum::{self, SUM, Terms};
 use super::reflect;
 use super::rewrite::{IP4_CHECKSUM, Network};
@@ -21,7 +20,6 @@ use crate::emit::frame::{
 use crate::emit::packet::{Field, Readable, header_again, put_back};
 use crate::plan::Target;
 use crate::policy::{Backend, Balance, Choice, Class};
-use crate::value::Mac;
 
 /// The number of the backend, and the hash before.
 const CHOSEN: Reg = R6;
@@ -32,9 +30,8 @@ const FACTOR_REG: Reg = R9;
 /// The complements of the old address and the words of the new one, for checksums.
 const DIFFERENCE: Reg = R9;
 
-const DESTINATION_MAC: [Field; 2] = [Field::new(0, Size::W), Field::new(4, Size::H)];
-
-/// Chooses a backend and sends the packet there. R0 is where the packet was counted.
+/// Chooses a backend and sends the packet there. R0 is how many packets the row has, where it is
+/// asked.
 pub fn balance(
     a: &mut Assembler,
     target: Target,
@@ -55,7 +52,7 @@ pub fn balance(
             a.add(SUM, DIFFERENCE);
             Terms::Words
         };
-        header.update(a, target, broken, |_, _| {}, add_up);
+        header.update(a, target, broken, (|_, _| {}, |_, _| {}), add_up);
     });
 }
 
@@ -84,8 +81,8 @@ fn choose(a: &mut Assembler, balance: &Balance, packets: Packets<'_>) {
 /// to be seen below 2⁵² packets.
 fn turn(a: &mut Assembler, n: usize) {
     let counted = a.label("counted");
-    a.mov(CHOSEN, 1).jump_if(R0, Cond::Eq, 0, counted);
-    a.load(Size::D, CHOSEN, R0 + 0).place(counted).sub(CHOSEN, 1);
+    a.mov(CHOSEN, R0).jump_if(CHOSEN, Cond::Ne, 0, counted);
+    a.mov(CHOSEN, 1).place(counted).sub(CHOSEN, 1);
     let n = n as u64;
     if n.is_power_of_two() {
         a.and(CHOSEN, number(n - 1));
@@ -169,18 +166,13 @@ fn tree(
 
 /// Tells the address of a backend, and sends the frame to its Ethernet address, if it has one.
 fn leaf(a: &mut Assembler, target: Target, frame: Readable, backend: Backend) {
-    let octets = match backend.addr {
-        IpAddr::V4(addr) => addr.octets().to_vec(),
-        IpAddr::V6(addr) => addr.octets().to_vec(),
-    };
+    let octets = octets(backend.addr);
     let (words, _) = octets.as_chunks();
     for (word, slot) in words.iter().zip(REMEMBERED) {
         slot.store(a, target.order.imm32(*word));
     }
-    if let Some(Mac([b0, b1, b2, b3, b4, b5])) = backend.mac {
-        let [low, high] = DESTINATION_MAC;
-        frame.store(a, low, target.order.imm32([b0, b1, b2, b3]));
-        frame.store(a, high, target.order.imm16([b4, b5]));
+    if let Some(mac) = backend.mac {
+        to_station(a, target.order, frame, mac);
     }
 }
 
@@ -190,7 +182,9 @@ fn address(a: &mut Assembler, target: Target, class: Class, broken: Label) {
     let ip = header_again(a, target.access, OFFSET, network.size, broken);
     a.mov(DIFFERENCE, 0);
     let words = (network.destination..network.destination + network.address()).step_by(4);
-    for (at, new) in words.zip(REMEMBERED) {
+    // The last word first: see `rewrite`.
+    let words: Vec<_> = words.zip(REMEMBERED).collect();
+    for (at, new) in words.into_iter().rev() {
         let field = Field::new(at, Size::W);
         ip.load(a, R2, field);
         checksum::without_word(a, DIFFERENCE, R2);

@@ -8,6 +8,7 @@
 //! What a change needs to know of a packet beyond that it matched, its rule implies:
 //! `policy::change`.
 
+mod address;
 mod balance;
 mod checksum;
 mod outlet;
@@ -21,7 +22,7 @@ mod vlan;
 
 use std::fmt::{self, Display, Formatter};
 
-use palisade_asm::{Assembler, Label, MapId, Note};
+use palisade_asm::{Assembler, ByteOrder, Label, MapId, Note};
 
 use crate::emit::next::WayOut;
 use crate::plan::{Asked, Plan};
@@ -110,18 +111,25 @@ impl Block {
 
     /// Emits what is asked before it is known whether the packet is changed; `pass` and `drop` are
     /// the ends of those that are not, their rows in `ROW`.
-    pub fn ask(&self, a: &mut Assembler, [pass, drop]: [Label; 2]) {
+    pub fn ask(&self, a: &mut Assembler, order: ByteOrder, [pass, drop]: [Label; 2]) {
         if asks(&self.change) {
             a.note(Note::new("look up the way")).place(self.label);
-            route::ask(a, self.class, route::Ways { found: self.changing, pass, drop });
+            let ways = route::Ways { found: self.changing, pass, drop };
+            route::ask(a, order, self.class, ways);
         }
+    }
+
+    /// Whether it asks how many packets its row has.
+    pub fn turns(&self) -> bool {
+        self.change.turns() > 1
     }
 
     fn packets(&self) -> transport::Packets<'_> {
         transport::Packets { class: self.class, lanes: &self.lanes }
     }
 
-    /// Emits the change and the end of the program behind it; R0 is where the packet was counted.
+    /// Emits the change and the end of the program behind it; R0 is how many packets
+    /// the row has, where [`turns`](Self::turns) is true.
     pub fn emit(&self, a: &mut Assembler, plan: &Plan<'_>, maps: OutletMaps, way_out: WayOut) {
         let target = plan.target;
         let broken = a.label("broken");

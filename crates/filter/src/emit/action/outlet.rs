@@ -7,16 +7,14 @@
 
 use palisade_asm::{Assembler, Cond, Helper, Label, MapId, R0, R1, R2, R3, Size};
 
+use super::address::to_station;
 use crate::emit::frame::{CTX, ctx};
 use crate::emit::next::WayOut;
-use crate::emit::packet::{Field, frame_again};
+use crate::emit::packet::frame_again;
 use crate::plan::Target;
 use crate::policy::{Redirect, Verdict};
-use crate::value::Mac;
 
 const ADDRESS: i16 = 6;
-const HIGH: Field = Field::new(0, Size::W);
-const LOW: Field = Field::new(4, Size::H);
 
 /// Sends the frame out through what the map has under a key; the end of the program.
 pub fn redirect(
@@ -27,7 +25,8 @@ pub fn redirect(
     broken: Label,
 ) {
     if let Some(mac) = redirect.mac {
-        to_station(a, target, mac, broken);
+        let frame = frame_again(a, ADDRESS, broken);
+        to_station(a, target.order, frame, mac);
     }
     a.load_map(R1, devices).mov(R2, key).mov(R3, Verdict::Aborted.code());
     a.call(Helper::REDIRECT_MAP).exit();
@@ -43,14 +42,4 @@ pub fn deliver(a: &mut Assembler, sockets: MapId, fallback: Verdict, way_out: Wa
         a.jump_if(R0, Cond::Eq, fallback.code(), label);
     }
     a.exit();
-}
-
-/// The frame goes to one station.
-fn to_station(a: &mut Assembler, target: Target, Mac(mac): Mac, broken: Label) {
-    let frame = frame_again(a, ADDRESS, broken);
-    let [a0, a1, a2, a3, a4, a5] = mac;
-    let high = target.order.imm32([a0, a1, a2, a3]);
-    let low = target.order.imm16([a4, a5]);
-    frame.store(a, HIGH, high);
-    frame.store(a, LOW, low);
 }

@@ -5,8 +5,9 @@
 
 use std::net::IpAddr;
 
-use palisade_asm::{Assembler, ByteOrder, Label, R2, R3, R9, Reg, Size};
+use palisade_asm::{Assembler, Label, R2, R3, R9, Reg, Size};
 
+use super::address::octets;
 use super::checksum::{self, SUM, Terms};
 use super::transport::{Header, Packets};
 use crate::emit::frame::OFFSET;
@@ -69,7 +70,10 @@ fn addresses(a: &mut Assembler, target: Target, rewrite: &Rewrite, class: Class,
     let ip = header_again(a, target.access, OFFSET, size, broken);
     a.mov(OLD_ADDRESSES, 0);
     for (addr, at) in [(rewrite.src, source), (rewrite.dst, destination)] {
-        for (word, at) in words(addr).into_iter().zip((at..).step_by(4)) {
+        // The last word first, as everywhere in copies of headers: before 6.13, without CAP_PERFMON,
+        // nothing may be stored beside what was stored on a multiple of eight.
+        let words: Vec<_> = words(addr).into_iter().zip((at..).step_by(4)).collect();
+        for (word, at) in words.into_iter().rev() {
             let field = Field::new(at, Size::W);
             ip.load(a, R2, field);
             checksum::without_word(a, OLD_ADDRESSES, R2);
@@ -93,11 +97,7 @@ fn words(addr: Option<IpAddr>) -> Vec<[u8; 4]> {
 }
 
 fn bytes(addr: Option<IpAddr>) -> Vec<u8> {
-    match addr {
-        Some(IpAddr::V4(addr)) => addr.octets().to_vec(),
-        Some(IpAddr::V6(addr)) => addr.octets().to_vec(),
-        None => Vec::new(),
-    }
+    addr.map(octets).unwrap_or_default()
 }
 
 fn new_addresses(rewrite: &Rewrite) -> Vec<u8> {
@@ -107,10 +107,15 @@ fn new_addresses(rewrite: &Rewrite) -> Vec<u8> {
 /// Replaces the ports, and updates the checksum for them and for the addresses.
 fn ports_and_sum(a: &mut Assembler, target: Target, rewrite: &Rewrite, of: Header, broken: Label) {
     let ports = [(rewrite.sport, SOURCE_PORT, R2), (rewrite.dport, DESTINATION_PORT, R3)];
-    let replace_ports = |a: &mut Assembler, header| {
-        for (port, field, old) in ports {
+    let old_ports = |a: &mut Assembler, header: Readable| {
+        for (_, field, old) in ports.into_iter().filter(|(port, ..)| port.is_some()) {
+            header.load(a, old, field);
+        }
+    };
+    let new_ports = |a: &mut Assembler, header: Readable| {
+        for (port, field, _) in ports.into_iter().rev() {
             if let Some(port) = port {
-                replace(a, target.order, header, (field, old), port);
+                header.store(a, field, target.order.imm16(port.to_be_bytes()));
             }
         }
     };
@@ -130,17 +135,5 @@ fn ports_and_sum(a: &mut Assembler, target: Target, rewrite: &Rewrite, of: Heade
         checksum::with(a, target.order, &new);
         terms
     };
-    of.update(a, target, broken, replace_ports, add_up);
-}
-
-/// Replaces a port; the old one is in a register then.
-fn replace(
-    a: &mut Assembler,
-    order: ByteOrder,
-    header: Readable,
-    (field, old): (Field, Reg),
-    port: u16,
-) {
-    header.load(a, old, field);
-    header.store(a, field, order.imm16(port.to_be_bytes()));
+    of.update(a, target, broken, (old_ports, new_ports), add_up);
 }

@@ -4,7 +4,9 @@
 //! the stack, which knows how to answer or to wait for a neighbour, or dropped. Nothing of the packet
 //! is changed before that. The question has no ports, so that all pieces of a packet go one way.
 
-use palisade_asm::{Assembler, Cond, FP, Helper, Label, Mem, R0, R1, R2, R3, R4, Size, Swap};
+use palisade_asm::{
+    Assembler, ByteOrder, Cond, FP, Helper, Label, Mem, R0, R1, R2, R3, R4, Reg, Size, Swap,
+};
 
 use super::checksum::{self, SUM, Terms};
 use crate::emit::frame::{CTX, DSCP, DST, LENGTH, LOOKUP, ROW, SRC, UNROUTED, ctx};
@@ -31,6 +33,8 @@ mod lookup {
     pub const SERVICE: i16 = 12;
     pub const SRC: i16 = 16;
     pub const DST: i16 = 32;
+    /// What only the answer has.
+    pub const BEHIND: i16 = 48;
     /// Six bytes each: of the interface, and of the next host.
     pub const SOURCE_MAC: i16 = 52;
     pub const DESTINATION_MAC: i16 = 58;
@@ -56,39 +60,50 @@ fn question(at: i16) -> Mem {
 }
 
 /// Asks for the way of a packet whose row, if it is sent on, is in `ROW`.
-pub fn ask(a: &mut Assembler, class: Class, ways: Ways) {
+pub fn ask(a: &mut Assembler, order: ByteOrder, class: Class, ways: Ways) {
     let (fits, nowhere) = (a.label("fits"), a.label("nowhere"));
-    for word in (0..lookup::SIZE).step_by(8) {
-        a.store(Size::D, question(word), 0);
-    }
     let family = class.family().expect("a packet of IP");
-    a.store(
-        Size::B,
-        question(lookup::FAMILY),
-        match family {
-            Family::V4 => AF_INET,
-            Family::V6 => AF_INET6,
-        },
-    );
     LENGTH.load(a, R2);
     a.jump_if(R2, Cond::Le, LONGEST, fits).mov(R2, LONGEST).place(fits);
-    a.store(Size::H, question(lookup::LENGTH), R2);
+    // Eight bytes at a time: before 6.13, without CAP_PERFMON, nothing shorter may be stored over
+    // what rules have hit.
+    stand(a, order, R2, lookup::LENGTH, 2);
+    a.mov(R3, number(family));
+    stand(a, order, R3, lookup::FAMILY, 1);
+    a.or(R2, R3).store(Size::D, question(lookup::FAMILY), R2);
     DSCP.load(a, R2);
     match family {
-        Family::V4 => a.lsh(R2, 2).store(Size::B, question(lookup::SERVICE), R2),
-        Family::V6 => {
-            a.lsh(R2, 22).swap(Swap::Be32, R2).store(Size::W, question(lookup::SERVICE), R2)
+        Family::V4 => {
+            a.lsh(R2, 2);
+            stand(a, order, R2, lookup::SERVICE, 1);
         }
-    };
-    let size = i16::from(family.bits()) / 8;
-    for (place, to) in [(SRC, lookup::SRC), (DST, lookup::DST)] {
-        for at in (0..size).step_by(4) {
-            a.load(Size::W, R2, place.of(family).addr.at(at));
-            a.store(Size::W, question(to + at), R2);
+        Family::V6 => {
+            a.lsh(R2, 22).swap(Swap::Be32, R2);
+            stand(a, order, R2, lookup::SERVICE, 4);
         }
     }
     CTX.load(a, R1);
-    a.load(Size::W, R2, R1 + ctx::INTERFACE).store(Size::W, question(lookup::INTERFACE), R2);
+    a.load(Size::W, R3, R1 + ctx::INTERFACE);
+    stand(a, order, R3, lookup::INTERFACE, 4);
+    a.or(R2, R3).store(Size::D, question(lookup::INTERFACE), R2);
+    for (place, to) in [(SRC, lookup::SRC), (DST, lookup::DST)] {
+        let addr = place.of(family).addr;
+        match family {
+            Family::V4 => {
+                addr.load(a, R2);
+                stand(a, order, R2, to, 4);
+                a.store(Size::D, question(to), R2).store(Size::D, question(to + 8), 0);
+            }
+            Family::V6 => {
+                for half in [0, 8] {
+                    a.load(Size::D, R2, addr.at(half)).store(Size::D, question(to + half), R2);
+                }
+            }
+        }
+    }
+    for word in (lookup::BEHIND..lookup::SIZE).step_by(8) {
+        a.store(Size::D, question(word), 0);
+    }
     a.mov(R2, FP).add(R2, LOOKUP.off()).mov(R3, i32::from(lookup::SIZE)).mov(R4, 0);
     a.call(Helper::FIB_LOOKUP);
     a.jump_if(R0, Cond::Eq, 0, ways.found);
@@ -96,6 +111,24 @@ pub fn ask(a: &mut Assembler, class: Class, ways: Ways) {
     // Errors are below 0, which is far above.
     a.jump_if(R0, Cond::Le, PROHIBIT, nowhere).jump(ways.pass);
     a.place(nowhere).add(ROW, 1).jump(ways.drop);
+}
+
+/// Moves a number of so many bytes to where it stands at `at`, within eight bytes.
+fn stand(a: &mut Assembler, order: ByteOrder, number: Reg, at: i16, bytes: i16) {
+    let before = match order {
+        ByteOrder::Little => at % 8,
+        ByteOrder::Big => 8 - at % 8 - bytes,
+    };
+    if before > 0 {
+        a.lsh(number, i32::from(before) * 8);
+    }
+}
+
+const fn number(family: Family) -> i32 {
+    match family {
+        Family::V4 => AF_INET,
+        Family::V6 => AF_INET6,
+    }
 }
 
 /// Takes one hop off the packet, and sends it where the question's answer says.

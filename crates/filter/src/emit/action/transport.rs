@@ -81,19 +81,24 @@ impl Header {
         }
     }
 
-    /// Changes the header by `change`, and its checksum by what `add_up` adds to the sum.
+    /// Changes the header, and its checksum by what `add_up` adds to the sum. Of `read` and `write`,
+    /// the one reads what is replaced and the other replaces it: behind the checksum, for the place on
+    /// a multiple of eight comes last where the header is a copy.
     pub fn update(
         self,
         a: &mut Assembler,
         target: Target,
         broken: Label,
-        change: impl FnOnce(&mut Assembler, Readable),
+        (read, write): (
+            impl FnOnce(&mut Assembler, Readable),
+            impl FnOnce(&mut Assembler, Readable),
+        ),
         add_up: impl FnOnce(&mut Assembler) -> Terms,
     ) {
         let none = a.label("no checksum");
         let header = header_again(a, target.access, TRANSPORT, self.size, broken);
         header.load(a, SUM, self.checksum);
-        change(a, header);
+        read(a, header);
         if self.optional == Optional::Yes {
             a.jump_if(SUM, Cond::Eq, 0, none);
         }
@@ -107,6 +112,7 @@ impl Header {
         if self.optional == Optional::Yes {
             a.place(none);
         }
+        write(a, header);
         put_back(a, header, TRANSPORT, broken);
     }
 }

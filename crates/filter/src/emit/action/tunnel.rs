@@ -5,16 +5,15 @@
 //! header has no identification, as its packets are not to be fragmented (RFC 6864), and the type of
 //! service, or traffic class, of the inner one, with what says of congestion (RFC 6040).
 
-use std::net::IpAddr;
-
 use palisade_asm::{Assembler, Cond, Helper, Label, R0, R1, R2, R6, R9, Reg, Size, Swap};
 
+use super::address::{octets, to_station};
 use super::checksum::{self, SUM, Terms};
 use crate::emit::frame::{CTX, LENGTH};
 use crate::emit::packet::{Field, Readable, frame_again};
 use crate::plan::Target;
 use crate::policy::{Class, Tunnel};
-use crate::value::{Family, Mac};
+use crate::value::Family;
 
 /// The old destination and what is behind it, over a call.
 const OLD_DESTINATION: Reg = R6;
@@ -26,7 +25,6 @@ const ETHERNET: i16 = 14;
 const INNER_SERVICE: Field = Field::new(ETHERNET + 1, Size::B);
 const INNER_VERSION_AND_CLASS: Field = Field::new(ETHERNET, Size::H);
 
-const DESTINATION: [Field; 2] = [Field::new(0, Size::W), Field::new(4, Size::H)];
 const EIGHT_FROM_DESTINATION: Field = Field::new(0, Size::D);
 const EIGHT_FROM_SOURCE: Field = Field::new(6, Size::D);
 const ETHERTYPE: Field = Field::new(12, Size::H);
@@ -61,10 +59,7 @@ pub fn tunnel(a: &mut Assembler, target: Target, tunnel: &Tunnel, class: Class, 
 fn ethernet(a: &mut Assembler, target: Target, frame: Readable, tunnel: &Tunnel) {
     // Two bytes too many, in the place of the EtherType.
     frame.store(a, EIGHT_FROM_SOURCE, OLD_DESTINATION);
-    let Mac([b0, b1, b2, b3, b4, b5]) = tunnel.mac();
-    let [low, high] = DESTINATION;
-    frame.store(a, low, target.order.imm32([b0, b1, b2, b3]));
-    frame.store(a, high, target.order.imm16([b4, b5]));
+    to_station(a, target.order, frame, tunnel.mac());
     let ethertype = match tunnel.family() {
         Family::V4 => [0x08, 0x00],
         Family::V6 => [0x86, 0xdd],
@@ -114,12 +109,5 @@ fn ip6(a: &mut Assembler, target: Target, frame: Readable, tunnel: &Tunnel, clas
     let (words, _) = addresses.as_chunks();
     for (word, at) in words.iter().zip((8..).step_by(4)) {
         frame.store(a, outer(at, Size::W), target.order.imm32(*word));
-    }
-}
-
-fn octets(addr: IpAddr) -> Vec<u8> {
-    match addr {
-        IpAddr::V4(addr) => addr.octets().to_vec(),
-        IpAddr::V6(addr) => addr.octets().to_vec(),
     }
 }

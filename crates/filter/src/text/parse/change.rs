@@ -110,9 +110,11 @@ impl<'a> Reader<'a> {
 /// The terms of a rule with those that its action implies, each once.
 pub fn with_implied(change: &Change, own: &Match, span: Range<usize>) -> Result<Match, Diagnostic> {
     let implied = change.implied();
-    let own = own.terms().iter().filter(|term| !implied.contains(term)).cloned();
-    let terms: Vec<Term> = own.chain(implied.iter().cloned()).collect();
-    Match::new(terms).map_err(|_| {
+    let own = own.terms().iter().filter(|term| !implied.contains(term));
+    let contrary = own.clone().any(|own| implied.iter().any(|implied| own.excludes(implied)));
+    let terms: Vec<Term> = own.chain(&implied).cloned().collect();
+    let matching = Match::new(terms).ok().filter(|_| !contrary);
+    matching.ok_or_else(|| {
         let wrong = Diagnostic::new(span, format!("`{change}` is for no packet of these terms"));
         wrong.help(format!("it is for {}", change.about()))
     })

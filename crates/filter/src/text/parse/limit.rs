@@ -10,15 +10,17 @@ use crate::diag::Diagnostic;
 use crate::policy::{
     BITS, Class, Every, Limit, LimitKey, Match, Prefixes, Rate, Rule, Term, can_be,
 };
-use crate::text::STATEMENTS;
 use crate::value::{Family, decimal};
 
 /// What `per` may be followed by.
 const KEYS: &[&str] = &["src", "dst", "flow"];
 
-/// Statements that are no actions.
-const NO_ACTIONS: &[&str] =
-    &["set", "define", "keep", "default", "on", "option", "expect", "limit"];
+/// The words that begin an action, but for `vlan`, which may begin a term as well.
+#[rustfmt::skip] // A table.
+const ACTIONS: &[&str] = &[
+    "drop", "pass", "abort", "count", "event", "ban", "reflect", "reply", "rewrite", "balance",
+    "tunnel", "route", "redirect", "deliver",
+];
 
 /// A key as it is written, until it is known which families the rule is about.
 struct Key {
@@ -116,8 +118,7 @@ fn begins_an_action(words: &Words<'_>) -> Option<&'static str> {
     if let ("vlan", Some("push" | "pop")) = (next, ahead.peek()) {
         return Some("vlan");
     }
-    let actions = || STATEMENTS.iter().filter(|word| !NO_ACTIONS.contains(word));
-    actions().find(|word| **word == next).copied()
+    ACTIONS.iter().find(|word| **word == next).copied()
 }
 
 impl Key {

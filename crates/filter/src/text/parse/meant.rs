@@ -102,8 +102,3 @@ fn bare_value(word: &str) -> String {
         _ => format!("write what has this value: `dport {word}`, for one"),
     }
 }
-
-/// A statement or an action of a later version.
-pub fn not_yet(word: &str, span: Range<usize>) -> Diagnostic {
-    Diagnostic::new(span, format!("`{word}` is part of the language but not of this version"))
-}

@@ -26,7 +26,7 @@ mod words;
 use std::collections::HashMap;
 
 use define::Defines;
-use meant::{TERMS, meant, no_statement, not_yet, unknown};
+use meant::{TERMS, meant, no_statement, unknown};
 use names::Names;
 use words::{Refusal, Step, Words};
 
@@ -208,7 +208,7 @@ impl<'a> Reader<'a> {
         }
         let action = match self.change_called(word, words) {
             Some(change) => change.map(Action::Change),
-            None => Ok(action(word).ok_or_else(|| not_yet(word, place))?),
+            None => Ok(action(word).ok_or_else(|| no_statement(word, place))?),
         };
         let decides = matches!(action, Ok(Action::Drop | Action::Pass | Action::Abort));
         let report = if decides && words.take("event") { self.report(words) } else { Ok(None) };
