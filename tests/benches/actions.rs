@@ -58,6 +58,9 @@ struct Contender {
     rates: Vec<f64>,
 }
 
+/// A contender before its turns.
+type Line = (&'static str, &'static str, fn() -> Packet, End);
+
 fn query() -> Packet {
     eth() / ipv4() / udp(4000, 53) / pad_to(60)
 }
@@ -67,7 +70,7 @@ fn ping() -> Packet {
 }
 
 #[rustfmt::skip] // A table.
-const CONTENDERS: [(&str, &str, fn() -> Packet, End); 12] = [
+const CONTENDERS: [Line; 12] = [
     ("reflect", "reflect udp dport 53\ndefault pass", query, End::Back),
     ("reply", "reply icmp\ndefault pass", ping, End::Back),
     ("balance, by flow", "balance 203.0.113.7, 203.0.113.9 udp dport 53\ndefault pass", query, End::Back),

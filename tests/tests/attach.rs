@@ -110,7 +110,9 @@ fn auto_takes_native_mode_where_there_is_one_and_else_generic_and_says_why() {
             .collect();
         assert_eq!(modes, [json!(["lo", "generic"]), json!([NEAR, "native"])]);
         let error = lab.palisade(&["--policy-name", "b", "attach", "lo", "--mode", "native"]);
-        assert!(error.failed(3).contains("somebody else"));
+        let error = error.failed(3);
+        assert!(error.contains("carries the policy `main`"), "{error}");
+        assert!(error.contains("--behind main") && error.contains("--take-over"), "{error}");
     });
     Lab::run(|lab| {
         let error = lab.palisade(&["attach", "lo", "--mode", "native"]).failed(3);
@@ -149,7 +151,7 @@ fn the_json_of_attach_status_and_detach_has_the_documented_shape() {
         let said = lab.palisade(&["-j", "detach", NEAR]).json();
         let wanted = json!({
             "policy": "main", "detached": [NEAR], "remaining": [], "kept": false,
-            "behind": [], "remaining_behind": [],
+            "behind": [], "remaining_behind": [], "unreached": [],
         });
         assert_eq!(said, wanted);
     });
@@ -659,5 +661,28 @@ fn frames_of_other_protocols_meet_the_default() {
             &["--mode", mode],
         );
         assert_eq!(lab.through(&[lldp.build()]), [true], "{mode}");
+    });
+}
+
+#[test]
+fn of_interfaces_that_forward_nothing_a_policy_that_routes_says_so() {
+    Lab::run(|lab| {
+        let forward = |switches: [&str; 2]| {
+            for (family, switch) in ["ipv4", "ipv6"].iter().zip(switches) {
+                let path = format!("/proc/sys/net/{family}/conf/{NEAR}/forwarding");
+                std::fs::write(path, switch).expect("it is ours");
+            }
+        };
+        let said = |text: &str| lab.palisade_with(&["attach", NEAR, "-p", "-"], text).ok();
+        forward(["0", "0"]);
+        let told = said("route ip4\ndefault pass\n");
+        assert!(told.contains(&format!("forwarding is off on {NEAR}")), "{told}");
+        assert!(told.contains("net.ipv4.ip_forward=1"), "{told}");
+        assert!(!said("drop ip4\ndefault pass\n").contains("forwarding"));
+        for switches in [["1", "0"], ["0", "1"]] {
+            forward(switches);
+            let told = said(&format!("# {switches:?}\nroute ip4\ndefault pass\n"));
+            assert!(!told.contains("forwarding"), "{switches:?}: {told}");
+        }
     });
 }

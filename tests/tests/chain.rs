@@ -6,8 +6,10 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::time::Duration;
 
+use palisade_filter::Buffers;
 use palisade_tests::lab::{Lab, NEAR, Output};
 use palisade_tests::packet::{eth, ipv4, udp};
+use palisade_tests::privilege::Kernel;
 use palisade_tests::struck::{FAIL, KILL, points, strace, struck, tree};
 use serde_json::{Value, json};
 
@@ -141,6 +143,9 @@ fn the_same_command_again_changes_nothing_and_one_with_another_file_that_alone()
         assert_eq!([&now[0], &now[2]], [&before[0], &before[2]]);
         assert!(now[1] != before[1]);
         assert_eq!(judged(lab), BY_NEW);
+        // One that is shorter leaves the rest standing.
+        chain(lab, files, &["a", "b"]).ok();
+        assert_eq!((programs(), judged(lab)), (now, BY_NEW));
         attested(lab, &["a", "b", "c"]);
     });
 }
@@ -298,6 +303,7 @@ fn one_that_is_taken_out_leaves_no_gap() {
         assert!(kept.contains("not of this policy"), "{kept}");
         let said = of(lab, "b", &["detach", "--all"]).ok();
         assert!(said.contains("policy `b` taken from behind policy `a`"), "{said}");
+        assert!(!said.contains("NOTHING IS FILTERED"), "{said}");
         assert_eq!(judged(lab), [false, true, false, true, true]);
         assert_eq!(status(lab, "c")["behind"], json!(["a"]));
         assert!(!Path::new("/sys/fs/bpf/palisade/b").exists());
@@ -309,6 +315,44 @@ fn one_that_is_taken_out_leaves_no_gap() {
         assert_eq!(judged(lab), [false, true, false, true, true]);
         of(lab, "a", &["detach", "--all"]).ok();
         assert_eq!(judged(lab), [true; 5]);
+    });
+}
+
+#[test]
+fn behind_a_policy_that_is_attached_nowhere_nothing_is_filtered_and_that_is_said() {
+    with_chain(|lab, files| {
+        let said = of(lab, "a", &["detach", "--all", "--keep"]).ok();
+        assert_eq!(judged(lab), [true; 5]);
+        for policy in ["b", "c"] {
+            assert!(said.contains(&format!("to policy `{policy}` any more")), "{said}");
+            let said = of(lab, policy, &["status"]).ok();
+            assert!(said.contains("NOTHING IS FILTERED") && said.contains("behind"), "{said}");
+            assert_eq!(status(lab, policy)["reached"], false);
+            let said = of(lab, policy, &["attest"]).failed(1);
+            assert!(said.contains("nothing is filtered"), "{said}");
+        }
+        let said = of(lab, "b", &["attach", "-p", &files.path("new"), "--behind", "a"]).ok();
+        assert!(said.contains("NOTHING IS FILTERED"), "{said}");
+        of(lab, "a", &["attach", NEAR]).ok();
+        assert_eq!((judged(lab), &status(lab, "c")["reached"]), (BY_NEW, &json!(true)));
+        attested(lab, &["a", "b", "c"]);
+    });
+}
+
+#[test]
+fn behind_what_only_a_return_leads_to_nothing_is_filtered_and_that_is_said() {
+    with_chain(|lab, files| {
+        let pin = "/sys/fs/bpf/palisade/c/prog";
+        of(lab, "a", &["attach", NEAR, "-p", &files.path("new"), "--next", pin]).ok();
+        assert_eq!(judged(lab), [true, true, false, true, false]);
+        let said = of(lab, "b", &["status"]).ok();
+        assert!(said.contains("NOTHING IS FILTERED"), "{said}");
+        assert_eq!(status(lab, "b")["behind"], json!([]));
+        of(lab, "b", &["attest"]).failed(1);
+        attested(lab, &["a", "c"]);
+        of(lab, "a", &["rollback"]).ok();
+        assert_eq!(judged(lab), BY_ALL);
+        attested(lab, &["a", "b", "c"]);
     });
 }
 
@@ -372,6 +416,28 @@ fn rings_chains_without_end_and_places_that_are_taken_are_refused() {
 }
 
 #[test]
+fn a_policy_that_does_not_come_behind_another_leaves_that_one_as_it_was() {
+    Lab::run(|lab| {
+        let files = Files::new();
+        of(lab, "main", &["attach", NEAR, "-p", &files.path("a")]).ok();
+        let (pins, program) = (tree(), status(lab, "main")["program"].clone());
+        fs::write(files.path("away"), "redirect nowhere0 ip4\ndefault pass\n").expect("written");
+        let said = of(lab, "m", &["attach", "-p", &files.path("away"), "--behind", "main"]);
+        let said = said.failed(2);
+        assert!(said.contains("nowhere0"), "{said}");
+        assert_eq!((tree(), &status(lab, "main")["program"]), (pins.clone(), &program));
+        // Where that shows only once there is a slot, the slot goes again.
+        let said = of(lab, "m", &["attach", NEAR, "-p", &files.path("b"), "--behind", "main"]);
+        said.failed(3);
+        assert_eq!((tree(), &status(lab, "main")["next"]), (pins, &Value::Null));
+        attested(lab, &["main"]);
+        of(lab, "main", &["rollback"]).failed(1);
+        of(lab, "m", &["attach", "-p", &files.path("b"), "--behind", "main"]).ok();
+        assert_eq!(judged(lab), [false, false, true, true, true]);
+    });
+}
+
+#[test]
 fn a_chain_is_16_policies_long_and_no_longer() {
     Lab::run(|lab| {
         let files = Files::new();
@@ -380,12 +446,39 @@ fn a_chain_is_16_policies_long_and_no_longer() {
             files.write(name, port);
         }
         let names: Vec<&str> = names.iter().map(String::as_str).collect();
+        let before = tree();
         let said = chain(lab, &files, &names).failed(2);
         assert!(said.contains("17 policies long"), "{said}");
-        let ports: Vec<Vec<u8>> = (2000..2017).map(frame).collect();
-        let through = lab.through(&ports);
-        assert_eq!(through.iter().filter(|through| !**through).count(), 16);
-        assert!(through[16]);
+        assert_eq!(tree(), before);
+        chain(lab, &files, &names[..16]).ok();
+        let ports: Vec<Vec<u8>> = (2000..2016).map(frame).collect();
+        assert_eq!(lab.through(&ports), [false; 16]);
+        let said = of(lab, "p16", &["attach", "-p", &files.path("p16"), "--behind", "p15"]);
+        assert!(said.failed(2).contains("17 policies long"));
+    });
+}
+
+#[test]
+fn a_chain_of_which_one_will_not_do_is_not_begun() {
+    Lab::run(|lab| {
+        let files = Files::new();
+        fs::write(files.path("wrong"), "drop upd\ndefault pass\n").expect("written");
+        fs::write(files.path("away"), "redirect nowhere0 ip4\ndefault pass\n").expect("written");
+        let refused = |names: &[&str], code: i32, word: &str| {
+            let before = tree();
+            let said = chain(lab, &files, names).failed(code);
+            assert!(said.contains(word), "{names:?}: {said}");
+            assert_eq!(tree(), before, "{names:?}");
+        };
+        refused(&["a", "missing"], 2, "missing.pal");
+        refused(&["a", "wrong"], 2, "upd");
+        refused(&["a", "b", "away"], 2, "nowhere0");
+        chain(lab, &files, &["a", "b"]).ok();
+        refused(&["new", "b", "a"], 2, "round");
+        refused(&["new", "a", "c"], 3, "another program stands there");
+        assert_eq!(judged(lab), [false, false, true, true, true]);
+        attested(lab, &["a", "b"]);
+        chain(lab, &files, &["a", "b", "c"]).ok();
     });
 }
 
@@ -451,5 +544,66 @@ fn an_exchange_that_fails_leaves_the_old_one_in_the_slot_and_on_the_interface() 
             attested(lab, &["a", "b", "c"]);
         }
         assert!(olds > 0 && news > 0, "{olds} times the old, {news} the new");
+    });
+}
+
+#[test]
+fn whoever_names_no_policy_of_a_chain_is_told_which_there_are() {
+    with_chain(|lab, files| {
+        for args in [&["status"][..], &["next", "clear"], &["detach", NEAR], &["attest"]] {
+            let said = lab.palisade(args).failed(2);
+            assert!(said.contains("`a`, `b`, `c`") && said.contains("--policy-name a"), "{said}");
+            assert!(!said.contains("palisade attach"), "{said}");
+        }
+        let said = of(lab, "d", &["attach", NEAR, "-p", &files.path("new")]).failed(3);
+        assert!(said.contains("carries the policy `a`") && said.contains("--behind a"), "{said}");
+        of(lab, "b", &["mode", "shadow"]).ok();
+        let shown = lab.palisade(&["chain", NEAR]).ok();
+        let told = |args| of(lab, "b", args).ok();
+        for said in
+            [shown, told(&["status"]), told(&["attest"]), told(&["attach", "--behind", "a"])]
+        {
+            assert!(said.contains("`palisade --policy-name b mode enforce`"), "{said}");
+        }
+        let said = lab.palisade(&["attach", "-p", &files.path("a"), "--behind", "main"]).failed(2);
+        assert!(said.contains("round") && said.contains("--policy-name NAME"), "{said}");
+        for args in [&["chain", NEAR][..], &["receive", NEAR]] {
+            let said = of(lab, "b", args).failed(2);
+            assert!(said.contains("`--policy-name` says nothing here"), "{said}");
+        }
+    });
+}
+
+#[test]
+fn policies_that_take_frames_otherwise_are_named_with_the_command_that_loads_them_alike() {
+    let Some(kernel) = Kernel::or_skip() else { return };
+    if kernel.best().buffers == Buffers::Single {
+        return;
+    }
+    Lab::run(|lab| {
+        let files = Files::new();
+        of(lab, "a", &["attach", NEAR, "-p", &files.path("a")]).ok();
+        let (b, pins) = (files.path("b"), tree());
+        let behind = ["attach", "-p", &b, "--behind", "a"];
+        let single = [&behind[..], &["--next", "none", "--one-buffer"]].concat();
+        let said = of(lab, "b", &single).failed(3);
+        assert!(said.contains("policy `a` cannot hand on to policy `b`"), "{said}");
+        assert_eq!(tree(), pins);
+        // The command that it names.
+        let alike = "palisade --policy-name a next set none --one-buffer";
+        assert!(said.contains(alike), "{said}");
+        of(lab, "a", &["next", "set", "none", "--one-buffer"]).ok();
+        of(lab, "b", &single).ok();
+        assert_eq!(judged(lab), [false, false, true, true, true]);
+        let pins = tree();
+        let said = of(lab, "b", &["next", "clear", "--slot"]).failed(3);
+        assert!(said.contains("policy `a` is loaded for frames in one buffer"), "{said}");
+        let said = of(lab, "c", &behind).failed(3);
+        assert!(said.contains("another program stands there"), "{said}");
+        let said = of(lab, "c", &[&behind[..], &["--take-over"]].concat()).failed(3);
+        assert!(said.contains("--next none --one-buffer"), "{said}");
+        chain(lab, &files, &["a", "b"]).ok();
+        assert_eq!((judged(lab), tree()), ([false, false, true, true, true], pins));
+        attested(lab, &["a", "b"]);
     });
 }

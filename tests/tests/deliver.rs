@@ -306,3 +306,32 @@ fn who_receives_goes_on_from_policy_to_policy_as_long_as_it_delivers() {
         assert!(told.contains("carries the policy `main`, which delivers nothing"), "{told}");
     });
 }
+
+#[test]
+fn who_receives_gets_what_a_policy_behind_another_delivers() {
+    Lab::run(|lab| {
+        let of = |policy: &str, args: &[&str], text: &str| {
+            lab.palisade_with(&[&["--policy-name", policy][..], args].concat(), text).ok()
+        };
+        let edge = "drop udp dport 9\ndefault pass\n";
+        of("edge", &["attach", NEAR, "-p", "-"], edge);
+        let none = "default pass\n";
+        of("echo", &["attach", "-p", "-", "--behind", "edge"], none);
+        let told = lab.palisade(&["receive", NEAR]).failed(3);
+        assert!(told.contains("`edge`, `echo`, none of which delivers"), "{told}");
+        of("echo", &["apply", "-"], "deliver udp\ndefault pass\n");
+        let at_work = Receiving::begin(lab, &[]);
+        assert_eq!(at_work.begin["policy"], "echo", "{}", at_work.begin);
+        lab.send(&echo("one").build());
+        lab.send(&(eth() / ipv4() / udp(4000, 9) / b"not past the edge").build());
+        of("edge", &["apply", "-"], "# another\ndrop udp dport 9\ndefault pass\n");
+        // It looks once a second whether packets still come from there.
+        std::thread::sleep(Duration::from_millis(1500));
+        lab.send(&echo("two").build());
+        of("edge", &["next", "clear"], "");
+        let (output, totals) = at_work.end();
+        assert_eq!(output.code, Some(3), "{}", output.stderr);
+        assert!(output.stderr.contains("delivers to this command no more"), "{}", output.stderr);
+        assert_eq!(totals["packets"], 2, "{totals}");
+    });
+}

@@ -141,7 +141,7 @@ fn what_passes_goes_on_to_the_pinned_program_and_is_counted_as_pass() {
     with_other(|lab, other| {
         for mode in ["native", "generic"] {
             let said = attach(lab, POLICY, &["--mode", mode, "--next", PIN]).ok();
-            assert!(said.contains("what passes goes to program"), "{said}");
+            assert!(said.contains("what policy `main` passes goes to program"), "{said}");
             assert_eq!(judged(lab, other), BY_BOTH, "{mode}");
             let status = lab.palisade(&["-j", "status"]).json();
             assert_eq!(status["next"]["program"]["id"], other.id());

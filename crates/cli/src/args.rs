@@ -18,6 +18,7 @@ use palisade_filter::value::Timeout;
 use palisade_filter::{Item, Name};
 use palisade_loader::xdp::Mode;
 
+use crate::failure::{Failure, Outcome};
 use crate::running::next::Named;
 
 pub use bench::{Bench, Peer, Subject};
@@ -67,6 +68,16 @@ pub struct Global {
     /// Print errors only
     #[arg(short, long, global = true)]
     pub quiet: bool,
+}
+
+impl Global {
+    /// Refuses a policy's name to a command that finds its policies by something else.
+    pub fn refuse_name(&self, by: &str) -> Outcome {
+        if self.policy_name.as_str() == USUAL {
+            return Ok(());
+        }
+        Err(Failure::usage("`--policy-name` says nothing here").note("help", by))
+    }
 }
 
 /// The commands.
@@ -160,9 +171,11 @@ pub enum Command {
     Load(Load),
     /// Take the packets of an interface around the stack into memory: count, capture or send them back
     ///
-    /// Through AF_XDP sockets, one for each queue. What comes to their queues does not reach the
-    /// stack; other queues are left to it. The interface must carry no XDP program. The program that
-    /// brings the packets is taken off when the command ends, however it ends.
+    /// Through AF_XDP sockets, one for each queue. Where packets go through a policy with `deliver`, the
+    /// command gets what that one delivers, and the rest goes where the policy says. Where the interface
+    /// carries no XDP program, one of the command's own brings what comes to the queues, which does not
+    /// reach the stack then; other queues are left to it. It is taken off when the command ends, however
+    /// it ends. Any other XDP program is left alone, and the command refused. See docs/receive.md.
     Receive(Receive),
     /// See it work: a private network namespace, an attacker, a friend; nothing of this host is touched
     Try,
@@ -184,6 +197,9 @@ pub enum Command {
 
 /// `attach`.
 #[derive(Args, Debug)]
+#[command(
+    override_usage = "palisade attach [OPTIONS] <DEV>...\n       palisade --policy-name <NAME> attach [OPTIONS] --behind <POLICY> [DEV]..."
+)]
 pub struct Attach {
     /// The interfaces
     #[arg(required_unless_present = "behind", value_name = "DEV")]

@@ -16,12 +16,15 @@ impl Action {
         Self(fs::read_to_string(folder().join("fail2ban.conf")).expect("an example can be read"))
     }
 
-    /// The value of a key with its further lines, which begin with a blank.
+    /// The value of a key with its further lines, which begin with a blank. What follows a blank and a
+    /// semicolon is a comment there, on every line.
     fn value(&self, key: &str) -> String {
         let mut lines = self.0.lines().skip_while(|line| line.split(" =").next() != Some(key));
         let first = lines.next().and_then(|line| line.split_once('=')).expect("the key is there").1;
         let more = lines.take_while(|line| line.starts_with(' '));
-        [first].into_iter().chain(more).collect::<Vec<_>>().join("\n").trim().to_owned()
+        let lines = [first].into_iter().chain(more);
+        let plain = lines.map(|line| line.split(" ;").next().unwrap_or_default());
+        plain.collect::<Vec<_>>().join("\n").trim().to_owned()
     }
 
     /// Runs what a key says, as fail2ban does: tags are replaced, then the shell is asked.

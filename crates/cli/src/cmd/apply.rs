@@ -1,7 +1,7 @@
 //! `apply`: another policy takes the place of the one in force, at once or on trial.
 
-use palisade_filter::Mode;
 use palisade_filter::value::Timeout;
+use palisade_filter::{Mode, Name};
 use serde_json::{Map, Value, json};
 
 use super::attach::say_mode;
@@ -17,6 +17,7 @@ use crate::running::install::{Prepared, Wanted};
 use crate::running::publish::{self, Writing};
 use crate::running::set::Declared;
 use crate::running::trial::Trial;
+use crate::running::typed::typed;
 
 /// Reads, checks, and puts in force; or says what that would change.
 pub fn run(global: &Global, args: &Apply, out: &mut Output) -> Outcome {
@@ -42,7 +43,10 @@ pub fn run(global: &Global, args: &Apply, out: &mut Output) -> Outcome {
         && prepared.trial_anew().is_none()
     {
         let left = left.as_secs();
-        notes.push(format!("it is on trial for {left} s more: `palisade confirm` keeps it"));
+        notes.push(format!(
+            "it is on trial for {left} s more: `{}` keeps it",
+            typed(&at.name, "confirm")
+        ));
     }
     let mut change = Change::of(&prepared, notes, args)?;
     if args.dry_run {
@@ -104,8 +108,8 @@ impl Change {
             let changes =
                 if self.trial.is_some() { "only its trial changes" } else { "nothing changes" };
             out.say(format_args!("policy `{name}` is that already; {changes}"))?;
-            self.say_trial(out)?;
-            return say_mode(mode, out);
+            self.say_trial(name, out)?;
+            return say_mode(name, mode, out);
         }
         let is = if self.dry_run { "would be replaced" } else { "replaced" };
         let places = self.replaced.places();
@@ -124,15 +128,16 @@ impl Change {
                 if self.dry_run { "would go" } else { "is gone" }
             ))?;
         }
-        self.say_trial(out)?;
-        say_mode(mode, out)
+        self.say_trial(name, out)?;
+        say_mode(name, mode, out)
     }
 
-    fn say_trial(&self, out: &mut Output) -> Outcome {
+    fn say_trial(&self, policy: &Name, out: &mut Output) -> Outcome {
         let Some(time) = self.trial else { return Ok(()) };
         let is = if self.dry_run { "would be" } else { "is" };
         out.say(format_args!(
-            "it {is} on trial for {time}: `palisade confirm` keeps it, else the kernel goes back by itself"
+            "it {is} on trial for {time}: `{}` keeps it, else the kernel goes back by itself",
+            typed(policy, "confirm")
         ))
     }
 

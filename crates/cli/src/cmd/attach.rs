@@ -12,6 +12,7 @@ use crate::judging::{Fit, Source};
 use crate::output::{Output, human};
 use crate::running::chain::{self, Aim};
 use crate::running::exchange::{Device, How, Place, Placed, Stranger};
+use crate::running::forwarding;
 use crate::running::fronts::next_of;
 use crate::running::guard;
 use crate::running::home::{PolicyDir, Running, program_id};
@@ -20,15 +21,22 @@ use crate::running::meta::Meta;
 use crate::running::next::{Behind, Frames, Seen};
 use crate::running::pins::META;
 use crate::running::publish;
+use crate::running::reach::{InFront, Reach};
+use crate::running::typed::typed;
 
 /// Compiles, loads and attaches. Without a file, the policy that is in force is meant; only where
 /// there is none, the built-in one.
 pub fn run(global: &Global, args: &Attach, out: &mut Output) -> Outcome {
+    let given = args.policy.as_deref().map(Fit::read).transpose()?;
+    attach(global, args, given, out)
+}
+
+/// The same with the policy of the file as it was read.
+pub fn attach(global: &Global, args: &Attach, given: Option<Fit>, out: &mut Output) -> Outcome {
     let devices = devices(args)?;
     let access = args.group.as_deref().map(group).transpose()?;
     let aim = args.next.as_ref().map(|next| Aim::at(next, &global.bpffs, &global.policy_name));
     let aim = aim.transpose()?;
-    let given = args.policy.as_deref().map(Fit::read).transpose()?;
     let (at, _lock) = publish::to_make(&global.bpffs, &global.policy_name)?;
     let frames = if args.one_buffer { Frames::OneBuffer } else { Frames::Any };
     let behind = match &aim {
@@ -87,10 +95,19 @@ fn put_in_force(
         }
         notes.push(cut.in_words());
     }
-    Ok(Done { installed: prepared.install()?, notes })
+    notes.extend(forwarding::note(&source.policy, devices));
+    // Only now is anything changed, and the policy in front first: it may be that it has no slot.
+    let slot = front.as_ref().map(|front| chain::make_slot(at, &front.policy)).transpose()?;
+    match prepared.install() {
+        Ok(installed) => Ok(Done { installed, notes }),
+        Err(failure) => Err(match slot.flatten() {
+            Some(made) => made.take_back(at, failure),
+            None => failure,
+        }),
+    }
 }
 
-/// The policy that it shall come behind, with a slot for it.
+/// The policy that it shall come behind, which packets would neither go round nor too far.
 fn front(at: &PolicyDir, behind: Behind<'_>, args: &Attach) -> Outcome<Option<Place>> {
     let next = match behind {
         Behind::Slot(program, _) => program.map(program_id).transpose()?,
@@ -103,7 +120,7 @@ fn front(at: &PolicyDir, behind: Behind<'_>, args: &Attach) -> Outcome<Option<Pl
     }
     let Some(policy) = &args.behind else { return Ok(None) };
     chain::refuse_endless(at, policy, (Some(&at.name), next))?;
-    chain::make_slot(at, policy)?;
+    chain::refuse_absent(at, policy)?;
     let stranger = if args.take_over { Stranger::Replace } else { Stranger::Respect };
     Ok(Some(Place { policy: policy.clone(), stranger }))
 }
@@ -119,7 +136,7 @@ fn in_force(at: &PolicyDir) -> Outcome<Source> {
 fn report(at: &PolicyDir, done: &Done, out: &mut Output) -> Outcome {
     let (policy, mode) = (at.name.as_str(), at.mode()?);
     let running = Running::get(at)?;
-    let fronts = running.fronts()?;
+    let fronts = running.in_front()?;
     let next = Seen::of(at, &running.program)?;
     let Done { installed, notes } = done;
     let devices: Vec<_> = installed
@@ -130,7 +147,7 @@ fn report(at: &PolicyDir, done: &Done, out: &mut Output) -> Outcome {
     let replaced = installed.replaced.names();
     let mut document = json!({
         "policy": policy, "mode": mode.word(), "interfaces": devices, "replaced": replaced,
-        "behind": fronts.iter().map(Name::as_str).collect::<Vec<_>>(),
+        "behind": fronts.iter().map(|front| front.policy.as_str()).collect::<Vec<_>>(),
         "next": next.json(),
     });
     if !notes.is_empty() {
@@ -158,21 +175,29 @@ fn report(at: &PolicyDir, done: &Done, out: &mut Output) -> Outcome {
             }
         }
     }
-    for front in fronts.iter().filter(|front| !installed.replaced.behind.contains(front)) {
-        out.say(format_args!("policy `{policy}` stands behind policy `{front}`"))?;
+    for InFront { policy: front, reach } in &fronts {
+        if !installed.replaced.behind.contains(front) {
+            out.say(format_args!("policy `{policy}` stands behind policy `{front}`"))?;
+        }
+        if *reach == Reach::Nowhere {
+            out.say(format_args!(
+                "no interface leads to policy `{front}`: NOTHING IS FILTERED behind it"
+            ))?;
+        }
     }
     if !matches!(next, Seen::Stack) {
-        out.say(format_args!("what passes goes to {}", next.words()))?;
+        out.say(format_args!("what policy `{policy}` passes goes to {}", next.words()))?;
     }
-    say_mode(mode, out)
+    say_mode(&at.name, mode, out)
 }
 
 /// Tells of a mode in which nothing is dropped.
-pub fn say_mode(mode: FilterMode, out: &mut Output) -> Outcome {
+pub fn say_mode(policy: &Name, mode: FilterMode, out: &mut Output) -> Outcome {
     match mode {
         FilterMode::Enforce => Ok(()),
         FilterMode::Shadow | FilterMode::Off => out.say(format_args!(
-            "mode {mode}: NOTHING IS DROPPED; `palisade mode enforce` changes that"
+            "mode {mode}: NOTHING IS DROPPED; `{}` changes that",
+            typed(policy, "mode enforce")
         )),
     }
 }

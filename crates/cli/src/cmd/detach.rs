@@ -14,6 +14,8 @@ use crate::running::fronts;
 use crate::running::home::{Carrier, carriers_of, describe_program, program_id};
 use crate::running::meta::Meta;
 use crate::running::object::Loaded;
+use crate::running::reach;
+use crate::running::typed::typed;
 
 /// Detaches, and removes the pins with the last interface unless they are to be kept.
 pub fn run(global: &Global, args: &Detach, out: &mut Output) -> Outcome {
@@ -27,6 +29,7 @@ pub fn run(global: &Global, args: &Detach, out: &mut Output) -> Outcome {
     let mut detached = Vec::new();
     let mut left = Vec::new();
     let (mut behind, mut stays): (Vec<Name>, Vec<Name>) = (Vec::new(), Vec::new());
+    let mut unreached: Vec<Name> = Vec::new();
     if let Some(program) = at.program()? {
         // A meta that cannot be read keeps nobody from detaching.
         if let Ok(meta) = Meta::open(&at.dir) {
@@ -49,11 +52,16 @@ pub fn run(global: &Global, args: &Detach, out: &mut Output) -> Outcome {
         }
         left.extend(carriers_of(id)?.into_iter().map(|carrier| carrier.link.name));
         stays = fronts::fronts(&at, &[id])?.into_iter().map(|front| front.policy).collect();
+        if left.is_empty() && behind.is_empty() {
+            // It is told; what cannot be told keeps nobody from detaching.
+            unreached = reach::unreached_behind(&at, &program).unwrap_or_default();
+        }
     }
     let kept = args.keep || !left.is_empty() || !stays.is_empty();
     out.json(&json!({
         "policy": at.name.as_str(), "detached": detached, "remaining": left, "kept": kept,
         "behind": names(&behind), "remaining_behind": names(&stays),
+        "unreached": names(&unreached),
     }))?;
     let name = at.name.clone();
     if !kept {
@@ -65,6 +73,12 @@ pub fn run(global: &Global, args: &Detach, out: &mut Output) -> Outcome {
         ))?;
     } else if left.is_empty() {
         out.say(format_args!("policy `{name}` is attached nowhere; its sets are kept"))?;
+    }
+    for policy in &unreached {
+        out.say(format_args!(
+            "no packet comes to policy `{policy}` any more, which came behind: NOTHING IS FILTERED by it; `{}` puts it there",
+            typed(policy, "attach DEV")
+        ))?;
     }
     Ok(())
 }

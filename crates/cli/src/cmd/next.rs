@@ -8,7 +8,6 @@ use crate::failure::Outcome;
 use crate::output::Output;
 use crate::running::chain::{self, Aim};
 use crate::running::home::{PolicyDir, Running, program_id};
-use crate::running::install::{Wanted, install};
 use crate::running::look::look;
 use crate::running::next::{Behind, Frames, Seen, Slot, no_slot};
 use crate::running::publish::{self, Writing};
@@ -33,7 +32,7 @@ pub fn run(global: &Global, args: &Next, out: &mut Output) -> Outcome {
                 Some(slot) if frames == Frames::Any || slot.buffers()? == Buffers::Single => {
                     slot.put(next)?;
                 }
-                _ => exchange(at, &running, Behind::Slot(next, frames))?,
+                _ => chain::compile_again(at, &running, Behind::Slot(next, frames))?,
             }
             report(at, undone.map(publish::tell_undone), out)
         }
@@ -45,19 +44,13 @@ pub fn run(global: &Global, args: &Next, out: &mut Output) -> Outcome {
                 return Err(no_slot(&at.name));
             };
             if *take_out {
-                exchange(at, &running, Behind::Stack)?;
+                chain::compile_again(at, &running, Behind::Stack)?;
             } else {
                 slot.clear()?;
             }
             report(at, undone.map(publish::tell_undone), out)
         }
     }
-}
-
-/// The same policy, compiled for what is to come behind it.
-fn exchange(at: &PolicyDir, running: &Running<'_>, behind: Behind<'_>) -> Outcome {
-    let wanted = Wanted { behind, ..Wanted::new(&running.meta.text, &running.policy) };
-    install(at, wanted).map(drop)
 }
 
 fn report(at: &PolicyDir, note: Option<String>, out: &mut Output) -> Outcome {

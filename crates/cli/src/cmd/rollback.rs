@@ -54,7 +54,7 @@ pub fn run(global: &Global, out: &mut Output) -> Outcome {
     if let Some(note) = note {
         out.say(format_args!("note: {note}"))?;
     }
-    say_mode(at.mode()?, out)
+    say_mode(name, at.mode()?, out)
 }
 
 /// What comes behind the program in force.

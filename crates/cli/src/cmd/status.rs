@@ -17,7 +17,9 @@ use crate::running::meta;
 use crate::running::next::Seen as Next;
 use crate::running::object::Loaded;
 use crate::running::outlets;
+use crate::running::reach::{InFront, Reach};
 use crate::running::trial::{Trial, wall_time};
+use crate::running::typed::typed;
 use object::Seen;
 
 /// Shows the policy, or what an interface carries.
@@ -107,7 +109,7 @@ struct Facts {
     trial: Option<Trial>,
     next: Next,
     interfaces: Vec<Carrier>,
-    fronts: Vec<Name>,
+    fronts: Vec<InFront>,
     sets: Vec<SetFacts>,
     /// Where packets are redirected to: names, and numbers where they are there.
     outlets: Vec<(String, Option<u32>)>,
@@ -146,7 +148,7 @@ impl Facts {
         };
         let next = Next::of(running.at, &running.program)?;
         let (mode, fronts, outlets) =
-            (running.at.mode()?, running.fronts()?, outlets::held(running)?);
+            (running.at.mode()?, running.in_front()?, outlets::held(running)?);
         Ok(Self { info, mode, trial, next, interfaces, fronts, sets, outlets, reading })
     }
 
@@ -181,13 +183,19 @@ impl Facts {
                 "instructions": self.info.instructions,
             },
             "interfaces": interfaces,
-            "behind": self.fronts.iter().map(Name::as_str).collect::<Vec<_>>(),
+            "behind": self.fronts.iter().map(|front| front.policy.as_str()).collect::<Vec<_>>(),
+            "reached": self.is_reached(),
             "next": self.next.json(),
             "sets": sets,
             "redirects": self.redirects(),
             "verdicts": verdicts_json(&by_verdict(running, &self.reading)),
             "would_drop": count_json(would_drop(&self.reading)),
         })
+    }
+
+    /// Whether any packet comes there.
+    fn is_reached(&self) -> bool {
+        !self.interfaces.is_empty() || self.fronts.iter().any(|front| front.reach == Reach::Reached)
     }
 
     fn redirects(&self) -> Value {
@@ -199,10 +207,11 @@ impl Facts {
         let Facts { info, mode, .. } = self;
         out.say(format_args!("policy `{}`, mode {mode}", running.at.name))?;
         if *mode != Mode::Enforce {
-            out.say("NOTHING IS DROPPED; `palisade mode enforce` changes that")?;
+            let enforce = typed(&running.at.name, "mode enforce");
+            out.say(format_args!("NOTHING IS DROPPED; `{enforce}` changes that"))?;
         }
         if let Some(trial) = self.trial {
-            out.say(trial_text(trial))?;
+            out.say(trial_text(&running.at.name, trial))?;
         }
         out.say(format_args!(
             "program {} «{}», tag {}, {} instructions",
@@ -211,7 +220,7 @@ impl Facts {
             info.tag,
             info.instructions
         ))?;
-        if self.interfaces.is_empty() && self.fronts.is_empty() {
+        if !self.is_reached() {
             out.say("attached nowhere: NOTHING IS FILTERED")?;
         }
         for Carrier { link, mode } in &self.interfaces {
@@ -222,8 +231,12 @@ impl Facts {
                 mode
             ))?;
         }
-        for front in &self.fronts {
-            out.say(format_args!("  behind policy `{front}`, which hands on what it passes"))?;
+        for InFront { policy, reach } in &self.fronts {
+            let which = match reach {
+                Reach::Reached => "which hands on what it passes",
+                Reach::Nowhere => "to which no interface leads",
+            };
+            out.say(format_args!("  behind policy `{policy}`, {which}"))?;
         }
         if !matches!(self.next, Next::Stack) {
             out.say(format_args!("next: {}", self.next.words()))?;
@@ -253,7 +266,8 @@ impl Facts {
             match number {
                 Some(number) => out.say(format_args!("  {name} (ifindex {number})"))?,
                 None => out.say(format_args!(
-                    "  {name}: NOT THERE, what goes there is lost; `palisade apply` looks for it again"
+                    "  {name}: NOT THERE, what goes there is lost; `{}` looks for it again",
+                    typed(&running.at.name, "apply")
                 ))?,
             }
         }
@@ -309,11 +323,12 @@ fn trial_json(trial: Trial) -> Value {
     }
 }
 
-fn trial_text(trial: Trial) -> String {
+fn trial_text(policy: &Name, trial: Trial) -> String {
     match trial {
         Trial::On { left } => format!(
-            "ON TRIAL for {} s more: `palisade confirm` keeps it, else the kernel goes back by itself",
-            left.as_secs()
+            "ON TRIAL for {} s more: `{}` keeps it, else the kernel goes back by itself",
+            left.as_secs(),
+            typed(policy, "confirm")
         ),
         Trial::Confirmed => {
             "its trial is confirmed; its program still asks for the time".to_owned()

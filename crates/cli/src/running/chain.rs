@@ -10,8 +10,9 @@ use palisade_filter::Name;
 use palisade_loader::{Locked, Program};
 
 use super::before;
+use super::exchange::Stranger;
 use super::fronts::{closed, fronts, next_of, none, policy_behind, program_of};
-use super::home::{PolicyDir, Running, program_id};
+use super::home::{PolicyDir, Running, describe_program, program_id};
 use super::install::{self, Wanted};
 use super::next::{Behind, Frames, Named, Slot};
 use super::publish;
@@ -20,20 +21,57 @@ use crate::failure::{Failure, Outcome};
 /// The most policies in a chain. A kernel calls 32 tails for a packet, and one on trial takes two.
 const MOST: usize = 16;
 
-/// Gives the policy of a name a slot, if it has none, by an exchange of its program.
-pub fn make_slot(at: &PolicyDir, policy: &Name) -> Outcome {
-    if *policy == at.name || at.find_beside(policy)?.is_none() {
-        return Err(none(policy));
+/// Refuses a policy to come behind that is not in force.
+pub fn refuse_absent(at: &PolicyDir, policy: &Name) -> Outcome {
+    match at.find_beside(policy)? {
+        Some(_) if *policy != at.name => Ok(()),
+        _ => Err(none(policy)),
     }
+}
+
+/// Gives the policy of a name a slot by an exchange of its program; `None` if it has one.
+pub fn make_slot(at: &PolicyDir, policy: &Name) -> Outcome<Option<Made>> {
+    refuse_absent(at, policy)?;
     let (other, _lock) = publish::to_write(at.bpffs(), policy)?;
     let running = Running::get(&other)?;
     running.meta.of_this_namespace(policy)?;
     if Slot::find(&other, &running.program)?.is_some() {
-        return Ok(());
+        return Ok(None);
     }
-    let (text, policy) = (&running.meta.text, &running.policy);
-    let wanted = Wanted { behind: Behind::Slot(None, Frames::Any), ..Wanted::new(text, policy) };
-    install::install(&other, wanted).map(drop)
+    compile_again(&other, &running, Behind::Slot(None, Frames::Any))?;
+    Ok(Some(Made(policy.clone())))
+}
+
+/// The same policy, compiled for what is to come behind it.
+pub fn compile_again(at: &PolicyDir, running: &Running<'_>, behind: Behind<'_>) -> Outcome {
+    let wanted = Wanted { behind, ..Wanted::new(&running.meta.text, &running.policy) };
+    install::install(at, wanted).map(drop)
+}
+
+/// A slot that a policy of that name got for the sake of one that is to come behind it.
+pub struct Made(Name);
+
+impl Made {
+    /// Takes the slot out again, for which there is no use; the failure says so if that fails too.
+    pub fn take_back(&self, at: &PolicyDir, failure: Failure) -> Failure {
+        match self.take_out(at) {
+            Ok(()) => failure,
+            Err(also) => {
+                let why = also.headline();
+                failure.note("found", format!("policy `{}` keeps an empty slot: {why}", self.0))
+            }
+        }
+    }
+
+    fn take_out(&self, at: &PolicyDir) -> Outcome {
+        let (other, _lock) = publish::to_write(at.bpffs(), &self.0)?;
+        let running = Running::get(&other)?;
+        match Slot::find(&other, &running.program)? {
+            // Nobody else has found a use for it meanwhile.
+            Some(slot) if slot.holds()?.is_none() => compile_again(&other, &running, Behind::Stack),
+            Some(_) | None => Ok(()),
+        }
+    }
 }
 
 /// A policy's directory, to write, while no other command exchanges what comes behind it: `detach`
@@ -179,19 +217,83 @@ pub fn refuse_endless(
     if policy.is_none() && next.is_none() {
         return Ok(());
     }
-    let links = links(at)?;
-    let behind: Vec<&Name> = policy.into_iter().chain(behind(&links, next)).collect();
+    endless(&links(at)?, front, (policy, next))
+}
+
+/// The same among links that are known.
+fn endless(links: &[Link], front: &Name, (policy, next): (Option<&Name>, Option<u32>)) -> Outcome {
+    let behind: Vec<&Name> = policy.into_iter().chain(behind(links, next)).collect();
     if behind.contains(&front) {
         let between = behind.into_iter().take_while(|name| *name != front);
         let way = [front].into_iter().chain(between).chain([front]);
         let way: Vec<String> = way.map(|name| format!("`{name}`")).collect();
+        let help = match policy {
+            Some(policy) if policy == front => {
+                "`--policy-name NAME` gives the one that is to come behind a name of its own"
+            }
+            _ => "name another program",
+        };
         return Err(Failure::usage(format!("packets would go round: {}", way.join(", then ")))
-            .note("help", "name another program"));
+            .note("help", help));
     }
-    let length = up_to(&links, front) + behind.len();
+    let length = up_to(links, front) + behind.len();
     if length > MOST {
         return Err(Failure::usage(format!("the chain would be {length} policies long"))
             .note("help", format!("the kernel does not hand a packet on any number of times: {MOST} policies are the most")));
     }
     Ok(())
+}
+
+/// Refuses to put policies of these names one behind the other where a step would be refused for where
+/// policies stand now: told before the first step.
+pub fn refuse_chain(bpffs: &Path, names: &[Name], stranger: Stranger) -> Outcome {
+    let mut links = Vec::new();
+    for at in PolicyDir::all(bpffs).unwrap_or_default() {
+        if !at.is_object() {
+            links.extend(Link::of(at));
+        } else if names.contains(&at.name) {
+            at.refuse_object()?;
+        }
+    }
+    for (name, number) in names.iter().zip((0..u32::MAX).rev()) {
+        match links.iter_mut().find(|link| link.name == *name) {
+            // The kernel counts up, and has not come that far.
+            Some(link) if link.programs.is_empty() => link.programs.push(number),
+            Some(_) => {}
+            None => {
+                links.push(Link { name: name.clone(), programs: vec![number], next: None });
+            }
+        }
+    }
+    for pair in names.windows(2) {
+        let [front, policy] = pair else { continue };
+        step(&mut links, front, policy, stranger)?;
+    }
+    Ok(())
+}
+
+/// One policy put behind another.
+fn step(links: &mut [Link], front: &Name, policy: &Name, stranger: Stranger) -> Outcome {
+    let Some(own) = links.iter().find(|link| link.name == *policy) else { return Ok(()) };
+    endless(links, front, (Some(policy), own.next))?;
+    let programs = own.programs.clone();
+    let Some(front) = links.iter_mut().find(|link| link.name == *front) else { return Ok(()) };
+    match front.next {
+        Some(id) if stranger == Stranger::Respect && !programs.contains(&id) => {
+            let why = format!("policy `{policy}` cannot stand behind policy `{}`", front.name);
+            Err(taken(id).because(why))
+        }
+        _ => {
+            front.next = programs.first().copied();
+            Ok(())
+        }
+    }
+}
+
+/// The refusal to put a policy where that program stands.
+pub fn taken(id: u32) -> Failure {
+    Failure::refused("another program stands there").note("found", describe_program(id)).note(
+        "help",
+        "`--take-over` replaces it; `palisade next set` lets a policy come behind this one",
+    )
 }

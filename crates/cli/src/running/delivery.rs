@@ -1,10 +1,13 @@
-//! A policy that delivers packets to whoever receives: found by the interface that carries it.
+//! A policy that delivers packets to whoever receives: found by the interface that carries it, or
+//! that carries one that hands on to it.
 //!
 //! Its map of sockets goes on from policy to policy, as long as each of them delivers. A socket is
 //! taken out of it by the kernel when it is closed, however its process ends; what comes to its queue
 //! meets the default of the policy from then on.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::thread::sleep;
+use std::time::Duration;
 
 use palisade_filter::Name;
 use palisade_filter::plan::SOCKETS;
@@ -12,11 +15,16 @@ use palisade_loader::xdp::{self, Mode};
 use palisade_loader::xsk::Socket;
 use palisade_loader::{Errno, Link, LinkError, MapHandle, Program};
 
+use super::fronts::{next_of, policy_behind};
 use super::home::{PolicyDir, Running, map_ids};
 use crate::failure::{Failure, Outcome};
 use crate::output::human;
 
-/// A policy that an interface carries, and that delivers.
+/// How often a policy is looked for that was not found, and how long after the time before.
+const TRIES: u32 = 4;
+const PAUSE: Duration = Duration::from_millis(10);
+
+/// A policy that delivers, which an interface carries or one that does hands on to.
 pub struct Delivery {
     /// What it is called.
     pub policy: Name,
@@ -27,30 +35,34 @@ pub struct Delivery {
     id: u32,
     /// How many queues it knows.
     queues: u32,
+    /// Where its pins are.
+    bpffs: PathBuf,
 }
 
 impl Delivery {
-    /// The policy on an interface; none if it carries no policy. One that does not deliver is an
-    /// error.
+    /// The first policy that delivers, of those that packets of an interface go through; none if the
+    /// interface carries no policy. It is an error where none of them delivers.
     pub fn on(bpffs: &Path, link: &Link) -> Outcome<Option<Self>> {
-        // Where no pins can be looked at, the program is anybody's.
-        let all = PolicyDir::all(bpffs).unwrap_or_default();
-        for at in all.into_iter().filter(|at| !at.is_object()) {
-            let at = at.in_force()?;
-            let Some(running) = Running::open(&at)? else { continue };
-            let carriers = running.interfaces()?;
-            let Some(carrier) = carriers.iter().find(|one| one.link.index == link.index) else {
-                continue;
-            };
-            if !running.policy.delivers() {
-                return Err(delivers_nothing(&at.name, link));
+        let Some((first, mode)) = carried(bpffs, link)? else { return Ok(None) };
+        let mut passed: Vec<Name> = Vec::new();
+        let mut at = Some(first);
+        while let Some(here) = at {
+            let Some(running) = Running::open(&here)? else { break };
+            if running.policy.delivers() {
+                let sockets = here.map_of(&running.program, SOCKETS)?;
+                let info = sockets.info()?;
+                let (id, queues, bpffs) = (info.id, info.shape.max_entries, bpffs.to_owned());
+                return Ok(Some(Self { policy: here.name, mode, sockets, id, queues, bpffs }));
             }
-            let sockets = at.map_of(&running.program, SOCKETS)?;
-            let (info, policy, mode) = (sockets.info()?, at.name.clone(), carrier.mode);
-            let (id, queues) = (info.id, info.shape.max_entries);
-            return Ok(Some(Self { policy, mode, sockets, id, queues }));
+            let next = next_of(&here, &running.program)?;
+            passed.push(here.name.clone());
+            at = match next.and_then(|next| policy_behind(&here, next)) {
+                Some(name) if !passed.contains(&name) => PolicyDir::find(bpffs, &name)?,
+                Some(_) | None => None,
+            };
+            at = at.map(PolicyDir::in_force).transpose()?;
         }
-        Ok(None)
+        Err(delivers_nothing(&passed, link))
     }
 
     /// Puts a socket where packets of its queue are brought to.
@@ -72,6 +84,20 @@ impl Delivery {
         let _ = self.sockets.clear_socket(socket.queue());
     }
 
+    /// Whether the policy is still one that packets of the interface go through. Programs may be
+    /// exchanged while it is looked for, so it has to be missed some times.
+    fn is_behind(&self, link: &Link) -> Outcome<bool> {
+        for _ in 0..TRIES {
+            if let Ok(Some(found)) = Self::on(&self.bpffs, link)
+                && found.id == self.id
+            {
+                return Ok(true);
+            }
+            sleep(PAUSE);
+        }
+        Ok(false)
+    }
+
     /// Whether the interface still carries a program that brings packets to these sockets.
     pub fn is_in_place(&self, link: &Link) -> Outcome<bool> {
         let attached = match xdp::query(link.index) {
@@ -80,7 +106,8 @@ impl Delivery {
         };
         let Some(attached) = attached else { return Ok(false) };
         match Program::by_id(attached.program_id) {
-            Ok(program) => Ok(map_ids(&program)?.contains(&self.id)),
+            Ok(program) if map_ids(&program)?.contains(&self.id) => Ok(true),
+            Ok(_) => self.is_behind(link),
             // It was exchanged in between; the next look sees by what.
             Err(Errno::ENOENT) => Ok(true),
             // Whoever may not ask is not told that it has ended.
@@ -92,8 +119,41 @@ impl Delivery {
     }
 }
 
-fn delivers_nothing(policy: &Name, link: &Link) -> Failure {
-    let name = human::printable(&link.name);
-    Failure::refused(format!("{name} carries the policy `{policy}`, which delivers nothing"))
-        .note("help", "write `deliver` into it, see docs/receive.md; or take it off first")
+/// The policy that an interface carries, and in which mode.
+fn carried(bpffs: &Path, link: &Link) -> Outcome<Option<(PolicyDir, Mode)>> {
+    // Where no pins can be looked at, the program is anybody's.
+    let all = PolicyDir::all(bpffs).unwrap_or_default();
+    for at in all.into_iter().filter(|at| !at.is_object()) {
+        let at = at.in_force()?;
+        let carriers = match Running::open(&at)? {
+            Some(running) => running.interfaces()?,
+            None => continue,
+        };
+        if let Some(carrier) = carriers.iter().find(|one| one.link.index == link.index) {
+            let mode = carrier.mode;
+            return Ok(Some((at, mode)));
+        }
+    }
+    Ok(None)
+}
+
+/// None of these policies, each behind the one before it, delivers.
+fn delivers_nothing(passed: &[Name], link: &Link) -> Failure {
+    let device = human::printable(&link.name);
+    let first = passed.first().map_or("", Name::as_str);
+    let headline = match passed.len() {
+        0 | 1 => format!("{device} carries the policy `{first}`, which delivers nothing"),
+        _ => {
+            let names: Vec<String> = passed.iter().map(|name| format!("`{name}`")).collect();
+            format!(
+                "packets of {device} go through the policies {}, none of which delivers",
+                names.join(", ")
+            )
+        }
+    };
+    let help = match passed.len() {
+        0 | 1 => "write `deliver` into it, see docs/receive.md; or take it off first",
+        _ => "write `deliver` into one of them, see docs/receive.md; or take them off first",
+    };
+    Failure::refused(headline).note("help", help)
 }

@@ -8,11 +8,13 @@
 use std::collections::BTreeMap;
 
 use palisade_filter::Name;
-use palisade_loader::xdp::{self, AttachError, Expect, Mode, Reason};
+use palisade_loader::xdp::{self, AttachError, Attached, Expect, Mode, Reason};
 use palisade_loader::{Link, Locked, Program};
 
+use super::chain;
 use super::fronts::{self, Front, program_of};
 use super::home::{Carrier, PolicyDir, carriers_of, describe_program, program_id};
+use super::typed::typed;
 use crate::failure::{Failure, Outcome};
 use crate::output::human;
 
@@ -165,7 +167,7 @@ impl<'a> Change<'a> {
         // Whoever had a lock may have changed a slot until it was given back.
         for front in fronts::fronts(self.at, &[id])? {
             self.lock(&front)?;
-            front.slot.set(self.new)?;
+            front.slot.set_policy(self.new, &self.at.name, &front.policy)?;
             let (policy, before) = (front.policy.clone(), old.try_clone().map_err(lost)?);
             self.undo.push(Undo::Slot { front, before: Some(before) });
             if !behind.contains(&policy) {
@@ -201,14 +203,12 @@ impl<'a> Change<'a> {
         let before = match front.slot.holds()? {
             Some(id) if id == program_id(self.new)? => return Ok(()),
             Some(id) if place.stranger == Stranger::Respect => {
-                return Err(Failure::refused("another program stands there")
-                    .note("found", describe_program(id))
-                    .note("help", "`--take-over` replaces it; `palisade next set` lets a policy come behind this one"));
+                return Err(chain::taken(id));
             }
             Some(id) => Some(program_of(self.at, id)?),
             None => None,
         };
-        front.slot.set(self.new)?;
+        front.slot.set_policy(self.new, &self.at.name, &front.policy)?;
         self.undo.push(Undo::Slot { front, before });
         Ok(())
     }
@@ -238,17 +238,7 @@ impl<'a> Change<'a> {
                 return Ok(Placed { name, mode: attached.mode, how: How::Already });
             }
             Some(attached) if *stranger == Stranger::Respect => {
-                return Err(Failure::refused(format!(
-                    "{name} carries an XDP program of somebody else"
-                ))
-                .note(
-                    "found",
-                    format!("{} in {} mode", describe_program(attached.program_id), attached.mode),
-                )
-                .note(
-                    "help",
-                    "`--take-over` replaces it; whoever put it there will not be asked",
-                ));
+                return Err(self.carries(&name, attached)?);
             }
             Some(attached) => Some(There {
                 mode: attached.mode,
@@ -279,6 +269,33 @@ impl<'a> Change<'a> {
             }
         }
         Err(Failure::bug("there was no mode to try"))
+    }
+
+    /// An interface carries another program, of another policy or of somebody else.
+    fn carries(&self, device: &str, attached: Attached) -> Outcome<Failure> {
+        let shown = human::printable(device);
+        // An object cannot come behind a policy.
+        let policy = match self.at.is_object() {
+            true => None,
+            false => chain::policy_of(self.at.bpffs(), attached.program_id)?,
+        };
+        let headline = match &policy {
+            Some(policy) => format!("{shown} carries the policy `{policy}`"),
+            None => format!("{shown} carries an XDP program of somebody else"),
+        };
+        let found = format!("{} in {} mode", describe_program(attached.program_id), attached.mode);
+        let failure = Failure::refused(headline).note("found", found);
+        Ok(match policy.filter(|policy| *policy != self.at.name) {
+            Some(policy) => {
+                let apply = typed(&policy, "apply FILE.pal");
+                let off = typed(&policy, &format!("detach {shown}"));
+                failure
+                    .note("help", format!("`{apply}` gives that one another text; `--behind {policy}` with a `--policy-name` of its own lets this one come behind it"))
+                    .note("help", format!("`{off}` takes it off; `--take-over` replaces it without a gap"))
+            }
+            None => failure
+                .note("help", "`--take-over` replaces it; whoever put it there will not be asked"),
+        })
     }
 
     fn exchange(&self, link: &Link, mode: Mode, found: Option<&There>) -> Result<(), AttachError> {

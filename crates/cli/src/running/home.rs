@@ -21,8 +21,10 @@ use super::meta::Meta;
 use super::object;
 use super::outlets::Outlets;
 use super::pins::{HOME, MAPS, META, ON_THE_WAY, PROGRAM};
+use super::reach::{self, InFront};
 use super::set::OpenSet;
 use super::trial::{Deadline, Found, Trial};
+use super::typed::typed;
 use crate::failure::{Failure, Outcome};
 
 /// What to do about pins that do not belong together.
@@ -59,12 +61,7 @@ impl PolicyDir {
 
     /// The same; an error if there is none, or a loaded object in its place.
     pub fn found(bpffs: &Path, name: &Name) -> Outcome<Self> {
-        let found = Self::find(bpffs, name)?.ok_or_else(|| {
-            Failure::usage(format!("no policy `{name}` is in force")).note(
-                "help",
-                "`palisade attach DEV` puts the built-in one there, `-p FILE.pal` another",
-            )
-        })?;
+        let found = Self::find(bpffs, name)?.ok_or_else(|| absent(bpffs, name))?;
         found.refuse_object()?;
         Ok(found)
     }
@@ -293,6 +290,14 @@ impl PolicyDir {
         Ok(programs)
     }
 
+    /// The numbers of the program in force, of the one on trial that hands on to it, and of those that
+    /// are about to take its place.
+    pub fn numbers(&self, program: &Program) -> Outcome<Vec<u32>> {
+        let undone = self.undone.iter().map(|undone| &undone.program);
+        let on_the_way = self.on_the_way()?;
+        undone.chain(&on_the_way).chain([program]).map(program_id).collect()
+    }
+
     /// Lets a group reach the directory. The directory of all policies is open to the group that
     /// was let in last.
     pub fn share(&self, access: Access) -> Outcome {
@@ -349,7 +354,8 @@ impl<'a> Running<'a> {
         carriers_of_any(&self.numbers()?)
     }
 
-    /// The policies in whose slots the program stands, or one of those beside it.
+    /// The policies in whose slots the program stands, or one of those beside it: also in a slot that
+    /// only a return of the policy in front leads to.
     pub fn fronts(&self) -> Outcome<Vec<Name>> {
         let mut names: Vec<Name> = Vec::new();
         for front in fronts::fronts(self.at, &self.numbers()?)? {
@@ -360,13 +366,16 @@ impl<'a> Running<'a> {
         Ok(names)
     }
 
-    /// The numbers of the program, of the one on trial that hands on to it, and of those that are
-    /// about to take its place.
+    /// The policies in force that hand on to it.
+    pub fn in_front(&self) -> Outcome<Vec<InFront>> {
+        let fronts = reach::fronts_in_force(self.at, &self.numbers()?)?;
+        let told =
+            |front: reach::Front| Ok(InFront { reach: front.reach()?, policy: front.at.name });
+        fronts.into_iter().map(told).collect()
+    }
+
     fn numbers(&self) -> Outcome<Vec<u32>> {
-        let undone = self.at.undone.iter().map(|undone| &undone.program);
-        let on_the_way = self.at.on_the_way()?;
-        let programs = undone.chain(&on_the_way).chain([&self.program]);
-        programs.map(program_id).collect()
+        self.at.numbers(&self.program)
     }
 
     /// Whether it redirects to these interfaces, if they are told.
@@ -405,6 +414,29 @@ impl<'a> Running<'a> {
     }
 }
 
+/// The failure of whoever means a policy that is not there.
+fn absent(bpffs: &Path, name: &Name) -> Failure {
+    let failure = Failure::usage(format!("no policy `{name}` is in force"));
+    let others = PolicyDir::all(bpffs).unwrap_or_default();
+    let others: Vec<Name> =
+        others.into_iter().filter(|at| !at.is_object()).map(|at| at.name).collect();
+    match others.first() {
+        None => {
+            let attach = typed(name, "attach DEV");
+            failure.note(
+                "help",
+                format!("`{attach}` puts the built-in one there, `-p FILE.pal` another"),
+            )
+        }
+        Some(first) => {
+            let names: Vec<String> = others.iter().map(|name| format!("`{name}`")).collect();
+            failure
+                .note("found", format!("there is {}", names.join(", ")))
+                .note("help", format!("say which is meant, as with `--policy-name {first}`"))
+        }
+    }
+}
+
 /// The names of the sets whose maps are pinned in a directory.
 pub fn set_names(maps: &PinDir) -> Outcome<Vec<Name>> {
     let mut names: Vec<Name> = maps.names()?.iter().filter_map(|name| name.parse().ok()).collect();
@@ -440,7 +472,7 @@ pub fn carriers_of(id: u32) -> Outcome<Vec<Carrier>> {
 }
 
 /// The interfaces that carry a program of those numbers, each once.
-fn carriers_of_any(ids: &[u32]) -> Outcome<Vec<Carrier>> {
+pub(super) fn carriers_of_any(ids: &[u32]) -> Outcome<Vec<Carrier>> {
     let carrier = |link: Link| {
         let mode = link.xdp.and_then(|xdp| ids.iter().find_map(|id| xdp.mode_of(*id)))?;
         Some(Carrier { link, mode })

@@ -28,6 +28,7 @@ use super::outlets::Outlets;
 use super::publish::{self, Pins, Staged};
 use super::repro::Refusal;
 use super::trial::{Deadline, Found, Trial};
+use super::typed::typed;
 use crate::failure::{Failure, Outcome};
 use crate::judging::Lists;
 use crate::machine;
@@ -423,7 +424,11 @@ fn again(
     if on_trial {
         return Err(Failure::refused(format!("the policy `{}` is on trial", at.name)).note(
             "help",
-            "`palisade confirm` keeps it, `palisade rollback` goes back; then again",
+            format!(
+                "`{}` keeps it, `{}` goes back; then again",
+                typed(&at.name, "confirm"),
+                typed(&at.name, "rollback")
+            ),
         ));
     }
     let compiled = match trial {

@@ -18,6 +18,7 @@ use serde_json::{Value, json};
 
 use super::fronts::policy_behind;
 use super::home::{PolicyDir, describe_program, map_ids, program_id};
+use super::typed::typed;
 use crate::failure::{Failure, Outcome};
 use crate::machine;
 
@@ -179,6 +180,61 @@ impl Slot {
         })
     }
 
+    /// Puts the program of a policy into the slot of the policy `front`, whose slot this is.
+    pub fn set_policy(&self, program: &Program, policy: &Name, front: &Name) -> Outcome {
+        self.programs.set_program(0, program).map_err(|error| match error.errno() {
+            Some(Errno::EINVAL) => self.unlike_policy(program, policy, front),
+            _ => error.into(),
+        })
+    }
+
+    /// The kernel does not let the policy `front` call that program of another policy.
+    fn unlike_policy(&self, program: &Program, policy: &Name, front: &Name) -> Failure {
+        let buffers = self.buffers().map_or(machine::buffers(), machine::loaded_for);
+        let unlike = program.unlike(buffers);
+        let failure = Failure::refused(format!(
+            "policy `{front}` cannot hand on to policy `{policy}`: the kernel refuses the tail call"
+        ));
+        let (why, helps) = match unlike {
+            Unlike::Buffers(loader::Buffers::Multi) => (
+                format!(
+                    "policy `{front}` is loaded for frames in one buffer (`--one-buffer`), policy `{policy}` would be for those in several"
+                ),
+                [
+                    format!(
+                        "load it alike: `{}`, or where it is in force already `{}`",
+                        typed(
+                            policy,
+                            &format!(
+                                "attach -p FILE.pal --behind {front} --next none --one-buffer"
+                            )
+                        ),
+                        typed(policy, "next set none --one-buffer")
+                    ),
+                    format!(
+                        "or `{}` and then again, which loads policy `{front}` for all frames",
+                        typed(front, "next clear --slot")
+                    ),
+                ],
+            ),
+            Unlike::Buffers(loader::Buffers::Single) => (
+                format!(
+                    "policy `{policy}` would be loaded for frames in one buffer (`--one-buffer`), policy `{front}` is for those in several"
+                ),
+                [
+                    "leave `--one-buffer` out, if it is not for what comes behind".to_owned(),
+                    format!(
+                        "or load the other alike: `{}`",
+                        typed(front, "next set none --one-buffer")
+                    ),
+                ],
+            ),
+            _ => return self.unlike(program).because(failure.headline()),
+        };
+        let failure = failure.note("why", why).note("kernel", Errno::EINVAL.to_string());
+        helps.into_iter().fold(failure, |failure, help| failure.note("help", help))
+    }
+
     /// For which frames the programs are loaded that use it.
     pub fn buffers(&self) -> Outcome<Buffers> {
         if machine::target()?.buffers == Buffers::Single {
@@ -296,5 +352,5 @@ fn known(id: u32) -> Option<(String, String)> {
 /// The failure of whoever needs a slot.
 pub fn no_slot(name: &Name) -> Failure {
     Failure::no(format!("nothing comes behind the policy `{name}`: what passes goes to the stack"))
-        .note("help", "`palisade next set PIN` puts a program there")
+        .note("help", format!("`{}` puts a program there", typed(name, "next set PIN")))
 }

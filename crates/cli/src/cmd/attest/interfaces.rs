@@ -4,13 +4,23 @@ use palisade_loader::{Link, MapHandle, Program, link};
 
 use super::Found;
 use super::report::{Check, Report};
-use crate::running::fronts::{self, Front};
+use crate::failure::Outcome;
 use crate::running::home::{describe_program, program_id};
 use crate::running::pins::MAPS;
+use crate::running::reach::{self, Front, Reach};
 
 /// Why a program stands where another one is to stand.
 const UNDONE: &str = "a trial has ended unconfirmed, and its program hands on to the one that is attested; the next command that edits puts that in its place";
 const COMING: &str = "a change of the policy is under way, or was cut short";
+
+/// Whether packets come to a policy from the slots of others alone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum FromSlots {
+    /// No interface carries it.
+    Only,
+    /// An interface does.
+    Besides,
+}
 
 impl Found<'_> {
     /// Compares the program of one interface, or of all that carry the policy, with the pinned one.
@@ -36,7 +46,8 @@ impl Found<'_> {
         };
         let checks: Vec<Check> =
             links.iter().filter_map(|link| self.carried(link, info.id)).collect();
-        let fronts = self.fronts(info.id);
+        let fronts = self
+            .fronts(info.id, if checks.is_empty() { FromSlots::Only } else { FromSlots::Besides });
         if checks.is_empty() && fronts.is_empty() {
             report.push(Check::differs(
                 "interfaces",
@@ -49,23 +60,37 @@ impl Found<'_> {
         report.extend(links.iter().filter_map(|link| self.astray(link, &maps, info.id)));
     }
 
-    /// The slots of other policies that hold the program, or one that leads to it or is about to take
+    /// The slots of policies in force that hold the program, or one that leads to it or is about to take
     /// its place.
-    fn fronts(&self, id: u32) -> Vec<Check> {
+    fn fronts(&self, id: u32, from: FromSlots) -> Vec<Check> {
         let undone = self.at.undone_program();
         let coming = self.at.on_the_way().unwrap_or_default();
         let coming = coming.iter().filter_map(|program| program_id(program).ok());
         let beside: Vec<u32> = undone.into_iter().chain(coming).collect();
-        let found = match fronts::fronts(self.at, &[&[id], beside.as_slice()].concat()) {
+        let found = reach::fronts_in_force(self.at, &[&[id], beside.as_slice()].concat());
+        let found = found.and_then(|found| {
+            let with_reach = |front: Front| Ok((front.reach()?, front));
+            found.into_iter().map(with_reach).collect::<Outcome<Vec<_>>>()
+        });
+        let found = match found {
             Ok(found) => found,
             Err(failure) => return vec![Check::untold("slots", failure.headline())],
         };
-        let check = |front: Front| {
-            let what = format!("behind policy {}", front.policy);
+        let reached = found.iter().any(|(reach, _)| *reach == Reach::Reached);
+        let check = |(reach, front): (Reach, Front)| {
+            let what = format!("behind policy {}", front.at.name);
             match front.slot.holds() {
-                Ok(Some(held)) if held == id => {
-                    Check::ok(what, format_args!("program {id}, in its slot"))
-                }
+                Ok(Some(held)) if held == id => match reach {
+                    Reach::Nowhere if from == FromSlots::Only && !reached => Check::differs(
+                        what,
+                        "no interface leads to that policy: nothing is filtered",
+                    ),
+                    Reach::Nowhere => Check::ok(
+                        what,
+                        format_args!("program {id}, in its slot, to which no interface leads"),
+                    ),
+                    Reach::Reached => Check::ok(what, format_args!("program {id}, in its slot")),
+                },
                 Ok(held) => {
                     let why = if held.is_some() && held == undone { UNDONE } else { COMING };
                     let held = held.map_or("nothing".to_owned(), describe_program);

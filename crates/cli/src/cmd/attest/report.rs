@@ -13,6 +13,7 @@ use crate::failure::{Failure, Outcome};
 use crate::machine::target_text;
 use crate::output::{Output, human};
 use crate::running::compiled::Compiled;
+use crate::running::typed::typed;
 
 /// What came of a check.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -208,7 +209,8 @@ impl Report {
         }
         if let Some(mode) = self.mode.filter(|mode| *mode != Mode::Enforce) {
             out.say(format_args!(
-                "mode {mode}: NOTHING IS DROPPED; `palisade mode enforce` changes that"
+                "mode {mode}: NOTHING IS DROPPED; `{}` changes that",
+                typed(&self.policy, "mode enforce")
             ))?;
         }
         if self.verdict() == Answer::Ok {

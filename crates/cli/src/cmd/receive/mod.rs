@@ -46,6 +46,7 @@ const PATIENCE: Duration = Duration::from_secs(1);
 
 /// Receives until told to stop, or so many packets.
 pub fn run(global: &Global, args: &Receive, out: &mut Output) -> Outcome {
+    global.refuse_name("the policy that delivers is found by the interface; leave it out")?;
     let link = link::by_name(&args.device)?;
     let delivery = if link.xdp.is_some() { Delivery::on(&global.bpffs, &link)? } else { None };
     if delivery.is_none() {

@@ -238,6 +238,13 @@ fn bits(text: &str) -> Option<Option<u64>> {
     Some(decimal(digits).and_then(|number| u64::from(number).checked_mul(*unit)))
 }
 
+/// Whether a burst that could not be read is a number, with or without a unit of bits.
+fn is_too_large(text: &str) -> bool {
+    let digits = BITS.iter().find_map(|(unit, _)| text.strip_suffix(unit)).unwrap_or(text);
+    digits.starts_with(|c: char| ('1'..='9').contains(&c))
+        && digits.bytes().all(|byte| byte.is_ascii_digit())
+}
+
 /// A number of packets, or of bits, as the rate is.
 fn burst(rate: Rate, word: &Word<'_>) -> Result<u64, Diagnostic> {
     let wrong = |what: String| Diagnostic::new(word.span.clone(), what);
@@ -252,6 +259,14 @@ fn burst(rate: Rate, word: &Word<'_>) -> Result<u64, Diagnostic> {
             return Err(wrong.help("write a number of bits, as `1mbit`"));
         }
     };
+    if found.is_none() && is_too_large(word.text) {
+        let (unit, most) = match rate {
+            Rate::Packets { .. } => ("", rate.most_burst().min(u32::MAX.into())),
+            Rate::Bits(_) => ("bit", rate.most_burst()),
+        };
+        return Err(wrong(format!("`{}` is too large a burst", word.text))
+            .help(format!("at this rate, {most}{unit} are the most")));
+    }
     let least = rate.least_burst();
     match (found.filter(|burst| *burst >= least), rate) {
         (Some(burst), _) => Ok(burst),

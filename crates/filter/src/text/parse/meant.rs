@@ -75,6 +75,9 @@ pub fn no_term(word: &str, span: Range<usize>) -> Diagnostic {
         ")" => wrong.help("no parenthesis is open here"),
         "}" => wrong.help("no brace is open here"),
         "-" => wrong.help("a range is written without blanks: `a-b`"),
+        "limit" => {
+            wrong.help("the one limit of a rule stands before its action: `limit 10/s drop udp`")
+        }
         "as" => wrong.help("a rule's name is the last of it: `drop udp as NAME`"),
         word if TCP_FLAGS.iter().any(|(flag, _)| *flag == word) => {
             wrong.help(format!("flags are joined by commas: `flags syn,{word}`"))
