@@ -38,7 +38,7 @@ use flat::{Counting, Part, Room};
 pub const HITS_SIZE: u32 = 16;
 /// Bytes of an entry of a `mac` or `host` set: its counters, its [`Stamp`], until when it matches and when it
 /// itself ends, each a `u64` of the machine. The last two are times of `CLOCK_MONOTONIC` in
-/// nanoseconds, 0 for never, and the same. The program writes the counters alone.
+/// nanoseconds, 0 for never, and the same. The program writes the counters, and a ban the end and the stamp.
 pub const ENTRY_SIZE: u32 = HITS_SIZE + 3 * 8;
 /// Bytes of an entry of a `net` set; see [`flat`].
 pub const NET_ENTRY_SIZE: u32 = flat::ENTRY_WORDS as u32 * 8;
