@@ -120,9 +120,10 @@ fn flood(kernel: &Kernel, text: &str, threads: usize) -> Flood {
         engine.program().test_run(&run).expect("it runs");
         begun
     };
+    // Between two calls the kernel waits for others, some ten milliseconds: a call is to be longer.
     let one = || {
         while start.elapsed() < Duration::from_secs(1) {
-            send(10_000);
+            send(400_000);
         }
         send(400_000)
     };

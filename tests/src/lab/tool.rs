@@ -90,11 +90,7 @@ fn build() -> PathBuf {
     // A test runs from `TARGET/PROFILE/deps/name`.
     let test = std::env::current_exe().expect("a test knows where it is");
     let profile_dir = test.ancestors().nth(2).expect("it lies in a target directory");
-    let mut target_dir = profile_dir.parent().expect("it lies in a target directory");
-    // Built for a named target, which the one to come has from the environment too, it is a level deeper.
-    if std::env::var_os("CARGO_BUILD_TARGET").is_some_and(|triple| target_dir.ends_with(triple)) {
-        target_dir = target_dir.parent().expect("it lies in a target directory");
-    }
+    let target_dir = profile_dir.parent().expect("it lies in a target directory");
     let profile = match profile_dir.file_name().and_then(|name| name.to_str()) {
         Some("debug") => "dev",
         Some(other) => other,
