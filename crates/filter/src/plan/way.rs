@@ -48,13 +48,13 @@ impl Step {
 
     /// Whether it looks at all that tells packets apart.
     pub fn tells(&self) -> bool {
-        self.report.is_some() || tells_flows(self.limit.as_ref())
+        tells(self.report, self.limit.as_ref())
     }
 }
 
-/// Whether a limit is by flow.
-fn tells_flows(limit: Option<&Limit>) -> bool {
-    limit.is_some_and(|limit| limit.key() == LimitKey::Flow)
+/// Whether a report, or the key of a flow, tells of the transport header.
+fn tells(report: Option<Report>, limit: Option<&Limit>) -> bool {
+    report.is_some() || limit.is_some_and(|limit| limit.key() == LimitKey::Flow)
 }
 
 /// Whether packets get past the last step of a way.
@@ -110,10 +110,8 @@ impl<'a> Reach<'a> {
             let first = truths.next();
             first == Some(Truth::Depends) || truths.any(|truth| Some(truth) != first)
         };
-        let tells = |rule: &Rule| rule.report.is_some() || tells_flows(rule.limit.as_ref());
-        // A report tells of the transport header, and so does the key of a flow.
         if policy.fragment().is_some()
-            || self.rules.iter().any(|(_, rule)| tells(rule))
+            || self.rules.iter().any(|(_, rule)| tells(rule.report, rule.limit.as_ref()))
             || any(&|test| test.looks_at_layer4(self.class) && undecided(test))
         {
             Depth::Layer4

@@ -11,8 +11,8 @@ use palisade_asm::{Assembler, Cond, Label, R0, R2, R3, R6, R9, Reg, Size, Swap};
 
 use super::address::{octets, to_station};
 use super::checksum::{self, SUM, Terms};
+use super::network::{IP4_CHECKSUM, Network};
 use super::reflect;
-use super::rewrite::{IP4_CHECKSUM, Network};
 use super::transport::Packets;
 use crate::emit::frame::{
     AddressPlace, DPORT, DST, FRAGMENT, OFFSET, PROTOCOL, REMEMBERED, SPORT, SRC,

@@ -11,6 +11,7 @@
 mod address;
 mod balance;
 mod checksum;
+mod network;
 mod outlet;
 mod reflect;
 mod reply;

@@ -6,34 +6,36 @@
 use palisade_asm::{Assembler, Label, R1, R2, R3, R4, Size};
 
 use super::checksum::{self, SUM, Terms};
+use super::network::{IP4, IP4_CHECKSUM, IP6, Network};
 use super::reflect;
 use crate::emit::frame::{OFFSET, TRANSPORT};
 use crate::emit::packet::{Field, Readable, header_again, put_back};
 use crate::plan::Target;
 use crate::policy::{Class, Protocol, REPLY_HOPS};
 
-const IP4: i16 = 20;
-const HOPS_AND_PROTOCOL: Field = Field::new(8, Size::H);
-const IP4_HOPS: Field = Field::new(8, Size::B);
-const IP4_CHECKSUM: Field = Field::new(10, Size::H);
-const IP4_SOURCE: Field = Field::new(12, Size::W);
-const IP4_DESTINATION: Field = Field::new(16, Size::W);
+const HOPS_AND_PROTOCOL: Field = Field::new(IP4.hops, Size::H);
+const IP4_HOPS: Field = Field::new(IP4.hops, Size::B);
+const IP4_SOURCE: Field = Field::new(IP4.source, Size::W);
+const IP4_DESTINATION: Field = Field::new(IP4.destination, Size::W);
 
-const IP6: i16 = 40;
-const IP6_HOPS: Field = Field::new(7, Size::B);
-const IP6_SOURCE: [Field; 2] = [Field::new(8, Size::D), Field::new(16, Size::D)];
-const IP6_DESTINATION: [Field; 2] = [Field::new(24, Size::D), Field::new(32, Size::D)];
+const IP6_HOPS: Field = Field::new(IP6.hops, Size::B);
+const IP6_SOURCE: [Field; 2] = halves(IP6.source);
+const IP6_DESTINATION: [Field; 2] = halves(IP6.destination);
 
 const ICMP: i16 = 8;
 const TYPE: Field = Field::new(0, Size::B);
 const TYPE_AND_CODE: Field = Field::new(0, Size::H);
 const CHECKSUM: Field = Field::new(2, Size::H);
 
+const fn halves(at: i16) -> [Field; 2] {
+    [Field::new(at, Size::D), Field::new(at + 8, Size::D)]
+}
+
 /// Makes the request a reply.
 pub fn reply(a: &mut Assembler, target: Target, class: Class, broken: Label) {
     reflect::reflect(a, broken);
-    let (size, kind) = if class == Class::Ip6 { (IP6, 129) } else { (IP4, 0) };
-    let ip = header_again(a, target.access, OFFSET, size, broken);
+    let kind = if class == Class::Ip6 { 129 } else { 0 };
+    let ip = header_again(a, target.access, OFFSET, Network::of(class).size, broken);
     match class {
         Class::Ip6 => ip6(a, ip),
         Class::Ip4 | Class::Arp | Class::Other => ip4(a, target, ip),

@@ -1,7 +1,4 @@
 //! `rewrite`: addresses and ports are replaced, and every checksum that is over them.
-//!
-//! The checksums of TCP, UDP and ICMPv6 are over the addresses too; that of ICMP is not. UDP without a
-//! checksum stays without.
 
 use std::net::IpAddr;
 
@@ -9,6 +6,7 @@ use palisade_asm::{Assembler, Label, R2, R3, R9, Reg, Size};
 
 use super::address::octets;
 use super::checksum::{self, SUM, Terms};
+use super::network::{IP4_CHECKSUM, Network};
 use super::transport::{Header, Packets};
 use crate::emit::frame::OFFSET;
 use crate::emit::packet::{Field, Readable, header_again, put_back};
@@ -20,35 +18,6 @@ const OLD_ADDRESSES: Reg = R9;
 
 const SOURCE_PORT: Field = Field::new(0, Size::H);
 const DESTINATION_PORT: Field = Field::new(2, Size::H);
-
-/// The IP header of a family.
-pub struct Network {
-    /// How long it is, without options.
-    pub size: i16,
-    source: i16,
-    /// Where the destination address is.
-    pub destination: i16,
-}
-
-impl Network {
-    /// That of a class.
-    pub const fn of(class: Class) -> Self {
-        match class {
-            Class::Ip6 => Self { size: 40, source: 8, destination: 24 },
-            Class::Ip4 | Class::Arp | Class::Other => {
-                Self { size: 20, source: 12, destination: 16 }
-            }
-        }
-    }
-
-    /// How long an address is.
-    pub const fn address(&self) -> i16 {
-        self.destination - self.source
-    }
-}
-
-/// The checksum of the IPv4 header.
-pub const IP4_CHECKSUM: Field = Field::new(10, Size::H);
 
 /// Replaces what is to be replaced.
 pub fn rewrite(
@@ -66,7 +35,7 @@ pub fn rewrite(
 
 /// Replaces the addresses, and keeps what is to be known of the old ones.
 fn addresses(a: &mut Assembler, target: Target, rewrite: &Rewrite, class: Class, broken: Label) {
-    let Network { size, source, destination } = Network::of(class);
+    let Network { size, source, destination, .. } = Network::of(class);
     let ip = header_again(a, target.access, OFFSET, size, broken);
     a.mov(OLD_ADDRESSES, 0);
     for (addr, at) in [(rewrite.src, source), (rewrite.dst, destination)] {

@@ -9,6 +9,7 @@ use palisade_asm::{
 };
 
 use super::checksum::{self, SUM, Terms};
+use super::network::{IP4, IP4_CHECKSUM_AT, IP6, Network};
 use crate::emit::frame::{CTX, DSCP, DST, LENGTH, LOOKUP, ROW, SRC, UNROUTED, ctx};
 use crate::emit::packet::{Field, frame_again};
 use crate::policy::Class;
@@ -47,13 +48,12 @@ const AF_INET6: i32 = 10;
 /// The longest packet that the question has room for.
 const LONGEST: i32 = 0xffff;
 
+/// Packets that are routed have no tags: the IP header begins behind the Ethernet header.
 const ETHERNET: i16 = 14;
-const IP4: i16 = 20;
-const IP4_HOPS: Field = Field::new(ETHERNET + 8, Size::B);
-const IP4_HOPS_AND_PROTOCOL: Field = Field::new(ETHERNET + 8, Size::H);
-const IP4_CHECKSUM: Field = Field::new(ETHERNET + 10, Size::H);
-const IP6: i16 = 40;
-const IP6_HOPS: Field = Field::new(ETHERNET + 7, Size::B);
+const IP4_HOPS: Field = Field::new(ETHERNET + IP4.hops, Size::B);
+const IP4_HOPS_AND_PROTOCOL: Field = Field::new(ETHERNET + IP4.hops, Size::H);
+const IP4_CHECKSUM: Field = Field::new(ETHERNET + IP4_CHECKSUM_AT, Size::H);
+const IP6_HOPS: Field = Field::new(ETHERNET + IP6.hops, Size::B);
 
 fn question(at: i16) -> Mem {
     LOOKUP.at(at)
@@ -133,8 +133,7 @@ const fn number(family: Family) -> i32 {
 
 /// Takes one hop off the packet, and sends it where the question's answer says.
 pub fn route(a: &mut Assembler, class: Class, broken: Label) {
-    let size = if class == Class::Ip6 { IP6 } else { IP4 };
-    let frame = frame_again(a, ETHERNET + size, broken);
+    let frame = frame_again(a, ETHERNET + Network::of(class).size, broken);
     let addresses = [(lookup::DESTINATION_MAC, 0), (lookup::SOURCE_MAC, 6)];
     for (from, to) in addresses {
         for at in (0..6).step_by(2) {

@@ -9,6 +9,7 @@ use palisade_asm::{Assembler, Cond, Helper, Label, R0, R1, R2, R6, R9, Reg, Size
 
 use super::address::{octets, to_station};
 use super::checksum::{self, SUM, Terms};
+use super::network::IP4;
 use crate::emit::frame::{CTX, LENGTH};
 use crate::emit::packet::{Field, Readable, frame_again};
 use crate::plan::Target;
@@ -75,8 +76,6 @@ const fn protocol(class: Class) -> u8 {
     }
 }
 
-const IP4: i16 = 20;
-
 fn ip4(a: &mut Assembler, target: Target, frame: Readable, tunnel: &Tunnel, class: Class) {
     let addresses = [octets(tunnel.src()), octets(tunnel.dst())].concat();
     let fixed = [[0x45, 0], [0, 0], [0, 0], [0x40, 0], [Tunnel::HOPS, protocol(class)], [0, 0]];
@@ -88,7 +87,7 @@ fn ip4(a: &mut Assembler, target: Target, frame: Readable, tunnel: &Tunnel, clas
     }
     frame.store(a, outer(1, Size::B), SERVICE);
     LENGTH.load(a, R2);
-    a.add(R2, i32::from(IP4)).mov(SUM, R2).add(SUM, SERVICE).add(SUM, sum);
+    a.add(R2, i32::from(IP4.size)).mov(SUM, R2).add(SUM, SERVICE).add(SUM, sum);
     a.swap(Swap::Be16, R2);
     frame.store(a, outer(2, Size::H), R2);
     checksum::finish(a, Terms::Halves);
