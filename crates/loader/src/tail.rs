@@ -7,21 +7,19 @@
 //! it: who relies on one has it pinned.
 
 use std::fmt;
-use std::os::fd::{AsFd, AsRawFd};
+use std::os::fd::AsFd;
 
 use palisade_asm::{Assembler, Helper, Image, Isa, MapDecl, MapFlags, MapKind, R0, R2, R3};
 
 use crate::Errno;
-use crate::map::{MapError, MapHandle, MapOp};
+use crate::map::{MapError, MapHandle};
 use crate::program::{AttachType, Buffers, Program};
-use crate::sys::Update;
 
 impl MapHandle {
     /// Puts a program into a slot of this array of programs, where `bpf_tail_call` finds it.
     #[doc(alias = "BPF_MAP_TYPE_PROG_ARRAY")]
     pub fn set_program(&self, slot: u32, program: &Program) -> Result<(), MapError> {
-        let (key, value) = (slot.to_ne_bytes(), program.as_fd().as_raw_fd().to_ne_bytes());
-        self.map().update(&key, &value, Update::Any).map_err(|errno| self.not_written(errno))
+        self.set_descriptor(slot, program.as_fd())
     }
 
     /// Whether a program that is loaded for `buffers` as [`Program::load`] does may use this array of
@@ -44,11 +42,7 @@ impl MapHandle {
 
     /// Takes the program out of a slot; whether there was one.
     pub fn clear_program(&self, slot: u32) -> Result<bool, MapError> {
-        match self.map().delete(&slot.to_ne_bytes()) {
-            Ok(()) => Ok(true),
-            Err(Errno::ENOENT) => Ok(false),
-            Err(errno) => Err(self.refused(MapOp::Remove, errno)),
-        }
+        self.clear_descriptor(slot)
     }
 }
 

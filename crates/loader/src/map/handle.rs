@@ -3,7 +3,7 @@
 //! A handle knows the sizes of its map from the kernel and what a refusal means for its kind; a
 //! full map is an error that says how full. It reads no element: that takes types.
 
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 
 use palisade_asm::btf::{MapBtf, MapLayout};
 use palisade_asm::{ByteOrder, MapDecl, MapFlags, MapKind};
@@ -261,6 +261,25 @@ impl MapHandle {
 
     pub(crate) fn map(&self) -> &MapFd {
         &self.map
+    }
+
+    /// Puts what a descriptor stands for, a program or a socket, into a place of this map.
+    pub(crate) fn set_descriptor(
+        &self,
+        place: u32,
+        object: BorrowedFd<'_>,
+    ) -> Result<(), MapError> {
+        let (key, value) = (place.to_ne_bytes(), object.as_raw_fd().to_ne_bytes());
+        self.map.update(&key, &value, Update::Any).map_err(|errno| self.not_written(errno))
+    }
+
+    /// Takes out what a place of this map holds by a descriptor; whether there was something.
+    pub(crate) fn clear_descriptor(&self, place: u32) -> Result<bool, MapError> {
+        match self.map.delete(&place.to_ne_bytes()) {
+            Ok(()) => Ok(true),
+            Err(Errno::ENOENT) => Ok(false),
+            Err(errno) => Err(self.refused(MapOp::Remove, errno)),
+        }
     }
 
     pub(crate) fn refused(&self, op: MapOp, errno: Errno) -> MapError {

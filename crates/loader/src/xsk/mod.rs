@@ -44,11 +44,9 @@ pub use umem::{FrameSize, Umem};
 
 pub use crate::sys::xsk::{Fault, Frame, Packet, Ring, Statistics, Transfer};
 
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
-use crate::Errno;
-use crate::map::{MapError, MapHandle, MapOp};
-use crate::sys::Update;
+use crate::map::{MapError, MapHandle};
 
 /// An AF_XDP socket, bound or not.
 pub trait AfXdp: AsFd {}
@@ -80,15 +78,11 @@ impl MapHandle {
     /// it is closed.
     #[doc(alias = "BPF_MAP_TYPE_XSKMAP")]
     pub fn set_socket(&self, place: u32, socket: &impl AfXdp) -> Result<(), MapError> {
-        let (key, value) = (place.to_ne_bytes(), socket.as_fd().as_raw_fd().to_ne_bytes());
-        self.map().update(&key, &value, Update::Any).map_err(|errno| self.not_written(errno))
+        self.set_descriptor(place, socket.as_fd())
     }
 
-    /// Takes out what socket there is at a place of this map of sockets.
-    pub fn clear_socket(&self, place: u32) -> Result<(), MapError> {
-        match self.map().delete(&place.to_ne_bytes()) {
-            Ok(()) | Err(Errno::ENOENT) => Ok(()),
-            Err(errno) => Err(self.refused(MapOp::Remove, errno)),
-        }
+    /// Takes the socket out of a place of this map of sockets; whether there was one.
+    pub fn clear_socket(&self, place: u32) -> Result<bool, MapError> {
+        self.clear_descriptor(place)
     }
 }
