@@ -135,8 +135,9 @@ fn found(global: &Global, device: &str) -> Outcome<(Mode, Vec<Value>, Vec<String
         };
         id = behind;
     }
-    chain.push(Seen::by_number(id).json());
-    words.push(Seen::by_number(id).words());
+    let behind = Seen::by_number(id);
+    chain.push(behind.json());
+    words.push(behind.words());
     Ok((attached.mode, chain, words))
 }
 

@@ -15,7 +15,7 @@ use palisade_loader::xdp::{self, Mode};
 use palisade_loader::xsk::Socket;
 use palisade_loader::{Errno, Link, LinkError, MapHandle, Program};
 
-use super::fronts::{next_of, policy_behind};
+use super::fronts::next_in_force;
 use super::home::{PolicyDir, Running, map_ids};
 use crate::failure::{Failure, Outcome};
 use crate::output::human;
@@ -54,13 +54,9 @@ impl Delivery {
                 let (id, queues, bpffs) = (info.id, info.shape.max_entries, bpffs.to_owned());
                 return Ok(Some(Self { policy: here.name, mode, sockets, id, queues, bpffs }));
             }
-            let next = next_of(&here, &running.program)?;
+            let next = next_in_force(&here, &running.program)?;
             passed.push(here.name.clone());
-            at = match next.and_then(|next| policy_behind(&here, next)) {
-                Some(name) if !passed.contains(&name) => PolicyDir::find(bpffs, &name)?,
-                Some(_) | None => None,
-            };
-            at = at.map(PolicyDir::in_force).transpose()?;
+            at = next.filter(|next| !passed.contains(&next.name));
         }
         Err(delivers_nothing(&passed, link))
     }

@@ -149,6 +149,13 @@ pub fn policy_behind(at: &PolicyDir, id: u32) -> Option<Name> {
     })
 }
 
+/// The policy in the slot of a policy's program, as it is in force.
+pub fn next_in_force(at: &PolicyDir, program: &Program) -> Outcome<Option<PolicyDir>> {
+    let name = next_of(at, program)?.and_then(|id| policy_behind(at, id));
+    let next = name.map(|name| at.find_beside(&name)).transpose()?.flatten();
+    next.map(PolicyDir::in_force).transpose()
+}
+
 /// A program by its number: of a policy, for whoever may open its pins; else of anybody.
 pub fn program_of(at: &PolicyDir, id: u32) -> Outcome<Program> {
     if let Some(other) = policy_behind(at, id).map(|name| at.find_beside(&name)).transpose()?

@@ -7,7 +7,7 @@
 use palisade_filter::Name;
 use palisade_loader::Program;
 
-use super::fronts::{closed, next_of, policy_behind};
+use super::fronts::{closed, next_in_force};
 use super::home::{PolicyDir, carriers_of_any};
 use super::next::Slot;
 use super::pins::PROGRAM;
@@ -74,16 +74,14 @@ impl Front {
 /// the same.
 pub fn unreached_behind(at: &PolicyDir, program: &Program) -> Outcome<Vec<Name>> {
     let mut names: Vec<Name> = Vec::new();
-    let mut next = next_of(at, program)?;
-    while let Some(name) = next.and_then(|id| policy_behind(at, id)) {
-        let other = at.find_beside(&name)?.map(PolicyDir::in_force).transpose()?;
-        let Some(other) = other.filter(|_| !names.contains(&name)) else { break };
+    let mut next = next_in_force(at, program)?;
+    while let Some(other) = next.filter(|other| !names.contains(&other.name)) {
         let Some(program) = other.program()? else { break };
         if reach(&other, &other.numbers(&program)?, &mut Vec::new())? == Reach::Reached {
             break;
         }
-        names.push(name);
-        next = next_of(&other, &program)?;
+        next = next_in_force(&other, &program)?;
+        names.push(other.name);
     }
     Ok(names)
 }

@@ -3,7 +3,8 @@
 //! Where the interface carries a policy that delivers, the sockets are put into its map, and taken out
 //! of it by the kernel when this process ends. Else a program of its own brings the packets.
 //!
-//! It never replaces a program, and leaves none behind: its own program is held by a link, which the kernel gives up with this process, however it ends. Sockets come first and
+//! It never replaces a program, and leaves none behind: its own program is held by a link, which the
+//! kernel gives up with this process, however it ends. Sockets come first and
 //! the program last, so that no packet is brought to where nobody is. When it ends in good order, the
 //! program goes first, and what it had brought by then is still taken.
 
