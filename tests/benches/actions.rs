@@ -136,7 +136,7 @@ impl<'a> Place<'a> {
     /// Lets a policy have its turn; its frames a second.
     fn turn(&self, contender: &Contender) -> Outcome<f64> {
         let Contender { policy, frame, end, .. } = contender;
-        self.lab.palisade_with(&["attach", NEAR, "-p", "-"], policy).ok();
+        self.lab.attach(policy);
         let frame = frame().build();
         let generator = generator(self.lab.far_index(), &frame)?;
         self.send(&generator, &frame, FRAMES / 20)?;

@@ -6,6 +6,7 @@
 //! of it ends with the thread, however the test ends: that it does is seen to ([`leak`]).
 
 mod host;
+mod receiving;
 mod tool;
 mod wire;
 
@@ -21,6 +22,7 @@ use crate::packet::{FROM4, FROM6, HERE, Mac, THERE, TO4, TO6};
 use crate::privilege::{self, Reason};
 
 pub use host::{FENCE, Host};
+pub use receiving::Receiving;
 pub use tool::{Output, binary};
 pub use wire::{Sender, Tap, Udp};
 

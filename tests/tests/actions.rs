@@ -275,7 +275,7 @@ fn a_frame_in_several_buffers_gets_its_tag_too() {
 /// Attaches a policy to the near end, and one that passes all to the far end: what an interface of
 /// this kind sends back, only a peer takes that has a program of its own.
 fn attach(lab: &Lab, policy: &str) {
-    lab.palisade_with(&["attach", NEAR, "-p", "-"], policy).ok();
+    lab.attach(policy);
     patch_far(lab, "default pass\n");
 }
 

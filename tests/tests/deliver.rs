@@ -1,13 +1,10 @@
 //! `deliver` on packets: which socket gets them, and what becomes of those whose queue has none.
 
 use std::collections::BTreeSet;
-use std::io::{BufRead, BufReader, Read};
 use std::path::Path;
-use std::process::{Child, ChildStdout, Stdio};
 use std::time::{Duration, Instant};
 
-use nix::sys::signal::{Signal, kill};
-use nix::unistd::Pid;
+use nix::sys::signal::Signal;
 use palisade_filter::oracle::{Declared, Reading, outlet};
 use palisade_filter::policy::Outlet;
 use palisade_filter::rehearsal::Rehearsal;
@@ -16,11 +13,10 @@ use palisade_loader::netns::VethOptions;
 use palisade_loader::xsk::Unbound;
 use palisade_tests::engine::Engine;
 use palisade_tests::judges::Judges;
-use palisade_tests::lab::{FAR_MAC, Lab, NEAR, NEAR_MAC, Output, Tap};
+use palisade_tests::lab::{FAR_MAC, Lab, NEAR, NEAR_MAC, Receiving};
 use palisade_tests::packet::{ARP_REQUEST, Packet, arp, eth, ipv4, ipv6, udp};
 use palisade_tests::privilege::Kernel;
 use palisade_tests::random::Made;
-use serde_json::Value;
 
 const PATIENCE: Duration = Duration::from_secs(5);
 const QUIET: Duration = Duration::from_millis(300);
@@ -128,62 +124,6 @@ fn without_a_socket_what_passes_goes_on_to_the_program_behind() {
     }
 }
 
-/// The command at work.
-struct Receiving {
-    child: Child,
-    lines: BufReader<ChildStdout>,
-    begin: Value,
-}
-
-impl Receiving {
-    fn begin(lab: &Lab, args: &[&str]) -> Self {
-        let mut command = lab.command(&[&["-j", "receive", NEAR], args].concat());
-        let mut child =
-            command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("runs");
-        let mut lines = BufReader::new(child.stdout.take().expect("a pipe"));
-        let mut line = String::new();
-        lines.read_line(&mut line).expect("a line");
-        if line.is_empty() {
-            panic!("it does not begin: {:?}", child.wait_with_output());
-        }
-        let begin = serde_json::from_str(&line).expect("JSON");
-        Self { child, lines, begin }
-    }
-
-    fn signal(&self, signal: Signal) {
-        kill(Pid::from_raw(self.child.id().cast_signed()), signal).expect("it is alive");
-    }
-
-    /// Waits for its end: how it ended, and the totals.
-    fn end(mut self) -> (Output, Value) {
-        let mut rest = String::new();
-        self.lines.read_to_string(&mut rest).expect("UTF-8");
-        let output = self.child.wait_with_output().expect("it ends");
-        let stderr = String::from_utf8(output.stderr).expect("UTF-8");
-        let last = rest.lines().last().map(|line| serde_json::from_str(line).expect("JSON"));
-        let code = output.status.code();
-        (Output { code, stdout: rest, stderr }, last.unwrap_or_default())
-    }
-
-    /// Interrupts it; the totals.
-    fn interrupt(self) -> Value {
-        self.signal(Signal::SIGINT);
-        let (output, totals) = self.end();
-        assert_eq!(output.code, Some(0), "{}", output.stderr);
-        totals
-    }
-}
-
-fn attach(lab: &Lab, policy: &str) {
-    lab.palisade_with(&["attach", NEAR, "-p", "-"], policy).ok();
-}
-
-fn arrives(tap: &Tap, frame: &[u8], within: Duration) -> bool {
-    let end = Instant::now() + within;
-    std::iter::from_fn(|| tap.next(end.saturating_duration_since(Instant::now())))
-        .any(|seen| seen == frame)
-}
-
 fn redirected(lab: &Lab) -> u64 {
     let status = lab.palisade(&["-j", "status"]).json();
     status["verdicts"]["redirect"]["packets"].as_u64().expect("a number")
@@ -197,23 +137,23 @@ fn what_is_delivered_comes_back_from_whoever_receives_and_the_rest_passes() {
         lab.palisade(&["attach", NEAR, "-p", &policy]).ok();
         let (tap, far, frame) = (lab.tap(), lab.far_tap_on("pal1"), echo("hello?").build());
         lab.send(&frame);
-        assert!(arrives(&tap, &frame, PATIENCE), "nobody receives: the stack does");
+        assert!(tap.arrives(&frame, PATIENCE), "nobody receives: the stack does");
 
         let at_work = Receiving::begin(lab, &["--echo"]);
         assert_eq!(at_work.begin["policy"], "main", "{}", at_work.begin);
         let back = eth().src(NEAR_MAC).dst(FAR_MAC) / ipv4() / udp(4000, 7) / b"hello?";
         lab.send(&frame);
-        assert!(arrives(&far, &back.build(), PATIENCE), "its addresses exchanged");
-        assert!(!arrives(&tap, &frame, QUIET), "the stack does not see it");
+        assert!(far.arrives(&back.build(), PATIENCE), "its addresses exchanged");
+        assert!(!tap.arrives(&frame, QUIET), "the stack does not see it");
         let other = (eth() / ipv4() / udp(4000, 53) / b"not for the socket").build();
         lab.send(&other);
-        assert!(arrives(&tap, &other, PATIENCE), "the rest passes");
+        assert!(tap.arrives(&other, PATIENCE), "the rest passes");
         lab.palisade(&["attest"]).ok();
         let totals = at_work.interrupt();
         assert_eq!((&totals["packets"], &totals["queues"][0]["sent"]), (&1.into(), &1.into()));
 
         lab.send(&frame);
-        assert!(arrives(&tap, &frame, PATIENCE), "the stack again");
+        assert!(tap.arrives(&frame, PATIENCE), "the stack again");
         assert_eq!(redirected(lab), 3, "each in the row of its rule, whoever gets it");
         assert!(lab.palisade(&["status"]).ok().contains("policy `main`"));
     });
@@ -224,22 +164,22 @@ fn when_who_receives_is_killed_packets_meet_the_default() {
     for (default, passes) in [("pass", true), ("drop", false)] {
         Lab::run(|lab| {
             let rule = format!("pass not udp\ndeliver udp dport 7 as echo\ndefault {default}\n");
-            attach(lab, &rule);
+            lab.attach(&rule);
             let at_work = Receiving::begin(lab, &[]);
             let frame = echo("a last word").build();
             lab.send(&frame);
             let tap = lab.tap();
-            assert!(!arrives(&tap, &frame, QUIET));
+            assert!(!tap.arrives(&frame, QUIET));
             at_work.signal(Signal::SIGKILL);
             at_work.end();
             lab.send(&frame);
-            assert_eq!(arrives(&tap, &frame, if passes { PATIENCE } else { QUIET }), passes);
+            assert_eq!(tap.arrives(&frame, if passes { PATIENCE } else { QUIET }), passes);
             assert_eq!(redirected(lab), 2);
             // And somebody else can receive.
             let totals = {
                 let again = Receiving::begin(lab, &["--count", "1"]);
                 lab.send(&frame);
-                again.end().1
+                again.totals()
             };
             assert_eq!(totals["packets"], 1, "{totals}");
         });
@@ -249,7 +189,7 @@ fn when_who_receives_is_killed_packets_meet_the_default() {
 #[test]
 fn packets_of_one_queue_are_delivered_and_those_of_the_other_are_not() {
     Lab::run_with(TWO_QUEUES, |lab| {
-        attach(lab, "deliver 1 udp dport 7 as second\ndrop udp dport 7 as first\ndefault pass\n");
+        lab.attach("deliver 1 udp dport 7 as second\ndrop udp dport 7 as first\ndefault pass\n");
         let both = Receiving::begin(lab, &[]);
         let queues: BTreeSet<u64> = both.begin["queues"]
             .as_array()
@@ -284,7 +224,7 @@ fn packets_of_one_queue_are_delivered_and_those_of_the_other_are_not() {
 #[test]
 fn who_receives_goes_on_from_policy_to_policy_as_long_as_it_delivers() {
     Lab::run(|lab| {
-        attach(lab, "deliver udp dport 7\ndefault pass\n");
+        lab.attach("deliver udp dport 7\ndefault pass\n");
         let at_work = Receiving::begin(lab, &[]);
         let busy = lab.palisade(&["receive", NEAR]).failed(3);
         assert!(busy.contains("EBUSY"), "{busy}");
@@ -299,6 +239,7 @@ fn who_receives_goes_on_from_policy_to_policy_as_long_as_it_delivers() {
         lab.palisade(&["attest"]).ok();
         lab.palisade_with(&["apply", "-"], "default pass\n").ok();
         let (output, totals) = at_work.end();
+        let totals = totals.expect("totals");
         assert_eq!(output.code, Some(3), "{}", output.stderr);
         assert!(output.stderr.contains("delivers to this command no more"), "{}", output.stderr);
         assert_eq!(totals["packets"], 4, "{totals}");
@@ -330,6 +271,7 @@ fn who_receives_gets_what_a_policy_behind_another_delivers() {
         lab.send(&echo("two").build());
         of("edge", &["next", "clear"], "");
         let (output, totals) = at_work.end();
+        let totals = totals.expect("totals");
         assert_eq!(output.code, Some(3), "{}", output.stderr);
         assert!(output.stderr.contains("delivers to this command no more"), "{}", output.stderr);
         assert_eq!(totals["packets"], 2, "{totals}");

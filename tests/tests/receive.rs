@@ -3,18 +3,15 @@
 
 use std::collections::BTreeSet;
 use std::fs;
-use std::io::{BufRead, BufReader, Read};
-use std::process::{Child, ChildStdout, Stdio};
 use std::time::{Duration, Instant};
 
-use nix::sys::signal::{Signal, kill};
-use nix::unistd::Pid;
+use nix::sys::signal::Signal;
 use palisade_filter::capture::{Captured, Reader};
 use palisade_loader::netns::VethOptions;
 use palisade_loader::xsk::{Binding, FrameSize, Slots, Socket, Transfer, Umem};
 use palisade_loader::{ObjectId, ObjectKind, xdp};
 use palisade_tests::dir::Dir;
-use palisade_tests::lab::{FAR_MAC, Lab, NEAR, NEAR_MAC, Output};
+use palisade_tests::lab::{FAR_MAC, Lab, NEAR, NEAR_MAC, Output, Receiving};
 use palisade_tests::nobody;
 use palisade_tests::packet::{eth, ipv4, udp};
 use serde_json::Value;
@@ -24,56 +21,6 @@ const OURS: u16 = 0x88b5;
 /// How long frames that were sent may take to be where they go.
 const SOON: Duration = Duration::from_millis(300);
 const TWO_QUEUES: VethOptions = VethOptions { mtu: 1500, tx_queues: 2, rx_queues: 2 };
-
-/// The command at work.
-struct Receiving {
-    child: Child,
-    lines: BufReader<ChildStdout>,
-    begin: Value,
-}
-
-impl Receiving {
-    /// Begins to receive on the near end; when this returns, the program is attached.
-    fn begin(lab: &Lab, args: &[&str]) -> Self {
-        let mut command = lab.command(&[&["-j", "receive", NEAR], args].concat());
-        let mut child =
-            command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("runs");
-        let mut lines = BufReader::new(child.stdout.take().expect("a pipe"));
-        let mut line = String::new();
-        lines.read_line(&mut line).expect("a line");
-        if line.is_empty() {
-            panic!("it does not begin: {:?}", child.wait_with_output());
-        }
-        let begin = serde_json::from_str(&line).expect("JSON");
-        Self { child, lines, begin }
-    }
-
-    fn pid(&self) -> Pid {
-        Pid::from_raw(self.child.id().cast_signed())
-    }
-
-    /// Interrupts it; the totals.
-    fn interrupt(self) -> Value {
-        kill(self.pid(), Signal::SIGINT).expect("it is alive");
-        self.end()
-    }
-
-    /// Waits for its own end; the totals.
-    fn end(self) -> Value {
-        let (output, rest) = self.output();
-        assert_eq!(output.code, Some(0), "{}", output.stderr);
-        let last = rest.lines().last().expect("totals");
-        serde_json::from_str(last).expect("JSON")
-    }
-
-    fn output(mut self) -> (Output, String) {
-        let mut rest = String::new();
-        self.lines.read_to_string(&mut rest).expect("UTF-8");
-        let output = self.child.wait_with_output().expect("it ends");
-        let stderr = String::from_utf8(output.stderr).expect("UTF-8");
-        (Output { code: output.status.code(), stdout: rest.clone(), stderr }, rest)
-    }
-}
 
 /// Frames of every length that an interface takes, whose bytes have no order.
 fn frames(count: usize) -> Vec<Vec<u8>> {
@@ -257,7 +204,7 @@ fn it_ends_by_itself_after_so_many_packets() {
         let at_work = Receiving::begin(lab, &["--count", "100", "--echo", "--pcap", &path]);
         let (sender, frames) = (lab.sender(), frames(300));
         frames.iter().for_each(|frame| sender.send(frame));
-        let totals = at_work.end();
+        let totals = at_work.totals();
         assert_eq!(totals["packets"], 100);
         let mut reader = Reader::new(fs::File::open(&path).expect("the capture")).expect("one");
         let mut taken = Vec::new();
@@ -294,9 +241,7 @@ fn a_line_a_second_tells_what_came() {
         let mut at_work = Receiving::begin(lab, &[]);
         let sender = lab.sender();
         frames(100).iter().for_each(|frame| sender.send(frame));
-        let mut line = String::new();
-        at_work.lines.read_line(&mut line).expect("a line");
-        let told: Value = serde_json::from_str(&line).expect("JSON");
+        let told = at_work.told();
         let seconds = told["interval"].as_f64().expect("a number");
         assert!((0.9..5.0).contains(&seconds), "{told}");
         let (packets, pps) = (of_queue(&told, 0, "packets"), of_queue(&told, 0, "pps"));
@@ -310,12 +255,12 @@ fn a_line_a_second_tells_what_came() {
 #[test]
 fn a_kill_leaves_nothing_behind() {
     Lab::run(|lab| {
-        let mut at_work = Receiving::begin(lab, &["--echo"]);
+        let at_work = Receiving::begin(lab, &["--echo"]);
         let sender = lab.sender();
         frames(50).iter().for_each(|frame| sender.send(frame));
         let id = attached(lab).expect("a program").program_id;
-        at_work.child.kill().expect("it is alive");
-        at_work.child.wait().expect("it ends");
+        at_work.signal(Signal::SIGKILL);
+        at_work.end();
         let start = Instant::now();
         let program = ObjectId { kind: ObjectKind::Program, id };
         while attached(lab).is_some() || program.is_alive().expect("asked") {
@@ -355,7 +300,8 @@ fn an_interface_that_goes_ends_it_with_the_reason() {
     Lab::run(|lab| {
         let at_work = Receiving::begin(lab, &[]);
         lab.here().delete(lab.near_index()).expect("removed");
-        let (output, rest) = at_work.output();
+        let (output, _) = at_work.end();
+        let rest = &output.stdout;
         assert!(rest.contains("\"kernel\""), "totals come all the same: {rest}");
         let said = output.failed(3);
         assert!(said.contains("is gone"), "{said}");

@@ -11,7 +11,7 @@ use palisade_filter::Verdict;
 use palisade_loader::link;
 use palisade_loader::netdev::{TakesFrames, takes_frames};
 use palisade_tests::judges::Judges;
-use palisade_tests::lab::{Lab, NEAR, Tap};
+use palisade_tests::lab::{Lab, NEAR};
 use palisade_tests::packet::{
     ARP_REQUEST, BROADCAST, Mac, Packet, arp, eth, icmp6, ipv4, ipv6, tcp, udp, vlan,
 };
@@ -25,17 +25,6 @@ const FRAMES: usize = 50;
 
 const LEFT: Mac = [2, 0, 0x5e, 0x10, 0, 1];
 const RIGHT: Mac = [2, 0, 0x5e, 0x10, 0, 2];
-
-fn attach(lab: &Lab, policy: &str) {
-    lab.palisade_with(&["attach", NEAR, "-p", "-"], policy).ok();
-}
-
-/// Whether these very bytes come within a time.
-fn arrives(tap: &Tap, frame: &[u8], within: Duration) -> bool {
-    let end = Instant::now() + within;
-    std::iter::from_fn(|| tap.next(end.saturating_duration_since(Instant::now())))
-        .any(|seen| seen == frame)
-}
 
 fn says(text: &str) -> Packet {
     eth() / ipv4() / udp(4000, 53) / text.as_bytes()
@@ -97,12 +86,12 @@ fn frames_between_two_interfaces_leave_both_ways_for_the_station_there() {
                 let before = body(eth().src(source).dst(BROADCAST)).build();
                 sender.send(&before);
                 let after = body(eth().src(source).dst(station)).build();
-                assert!(arrives(&tap, &after, PATIENCE), "{from}: {before:02x?}");
+                assert!(tap.arrives(&after, PATIENCE), "{from}: {before:02x?}");
             }
             // Somebody else's frame goes to the stack.
             let stranger = (eth().src([2, 9, 9, 9, 9, 9]) / ipv4() / udp(1, 2)).build();
             sender.send(&stranger);
-            assert!(!arrives(&tap, &stranger, QUIET), "{from}");
+            assert!(!tap.arrives(&stranger, QUIET), "{from}");
         }
         assert_eq!(row(lab, "redirect"), 6);
         assert!(row(lab, "pass") >= 2);
@@ -111,7 +100,7 @@ fn frames_between_two_interfaces_leave_both_ways_for_the_station_there() {
         let (sender, tap) = (lab.sender_on("far-left"), lab.far_tap_on("far-right"));
         let frame = (eth().src(LEFT).dst(RIGHT) / ipv4() / udp(1, 2)).build();
         sender.send(&frame);
-        assert!(!arrives(&tap, &frame, QUIET), "nothing leaves in shadow");
+        assert!(!tap.arrives(&frame, QUIET), "nothing leaves in shadow");
         lab.palisade(&["detach", "--all"]).ok();
     });
 }
@@ -124,7 +113,7 @@ fn an_interface_that_is_not_there_is_an_error_and_the_filter_stays() {
         let told = lab.palisade_with(&["attach", NEAR, "-p", "-"], lost).failed(2);
         assert!(told.contains("there is no interface `nowhere`; line 1 redirects to it"), "{told}");
         assert!(lab.palisade(&["status"]).code != Some(0), "nothing is in force");
-        attach(lab, "drop udp dport 9\ndefault pass\n");
+        lab.attach("drop udp dport 9\ndefault pass\n");
         for args in
             [&["apply", "-"][..], &["apply", "--dry-run", "-"], &["attach", NEAR, "-p", "-"]]
         {
@@ -151,7 +140,7 @@ fn an_interface_that_takes_no_frames_is_an_error_but_in_generic_mode() {
                 return leave_out(&Reason::Machine { name: "xdp-features", said });
             }
         }
-        attach(lab, "default pass\n");
+        lab.attach("default pass\n");
         let told = lab.palisade_with(&["apply", "-"], text).failed(3);
         assert!(told.contains("out takes no frames from another interface; line 1"), "{told}");
         assert!(told.contains("ethtool -K PEER gro on"), "{told}");
@@ -161,14 +150,14 @@ fn an_interface_that_takes_no_frames_is_an_error_but_in_generic_mode() {
         let tap = lab.far_tap_on("far-out");
         let frame = says("by the stack's own hands").build();
         lab.send(&frame);
-        assert!(arrives(&tap, &frame, PATIENCE));
+        assert!(tap.arrives(&frame, PATIENCE));
         lab.palisade(&["detach", "--all"]).ok();
 
         lab.in_far(|| link::gather_received("far-out")).expect("a veth can");
         assert_eq!(takes_frames(index), Ok(TakesFrames::Yes));
-        attach(lab, text);
+        lab.attach(text);
         lab.send(&frame);
-        assert!(arrives(&tap, &frame, PATIENCE));
+        assert!(tap.arrives(&frame, PATIENCE));
         lab.palisade(&["detach", "--all"]).ok();
     });
 }
@@ -201,7 +190,7 @@ fn until_counted(lab: &Lab, event: &str, action: &str, least: u64, send: impl Fn
 fn what_goes_to_a_vanished_interface_is_lost_and_told_of() {
     Lab::run(|lab| {
         let out = lab.wire("out", "far-out");
-        attach(lab, "redirect out udp dport 53 as away\ndefault pass\n");
+        lab.attach("redirect out udp dport 53 as away\ndefault pass\n");
         let frame = says("anybody there?").build();
         lab.here().set_down(out).expect("down");
         let (sender, errors) = (lab.sender(), "xdp_redirect_err");
@@ -221,7 +210,7 @@ fn an_interface_that_comes_back_is_found_by_the_next_apply() {
     Lab::run(|lab| {
         let policy = "redirect out udp dport 53 as away\ndefault pass\n";
         let first = lab.wire("out", "far-out");
-        attach(lab, policy);
+        lab.attach(policy);
         let frame = says("here again").build();
         lab.here().delete(first).expect("it is ours");
         let told = lab.palisade_with(&["apply", "-"], policy).failed(2);
@@ -231,11 +220,11 @@ fn an_interface_that_comes_back_is_found_by_the_next_apply() {
         assert_ne!(first, second);
         let tap = lab.far_tap_on("far-out");
         lab.send(&frame);
-        assert!(!arrives(&tap, &frame, QUIET), "nobody has looked it up yet");
+        assert!(!tap.arrives(&frame, QUIET), "nobody has looked it up yet");
         let said = lab.palisade_with(&["apply", "-"], policy).ok();
         assert!(said.contains("replaced on pal0"), "{said}");
         lab.send(&frame);
-        assert!(arrives(&tap, &frame, PATIENCE));
+        assert!(tap.arrives(&frame, PATIENCE));
         assert_eq!(row(lab, "redirect"), 2, "the counters go on");
         let said = lab.palisade_with(&["apply", "-"], policy).ok();
         assert!(said.contains("nothing changes"), "{said}");
@@ -250,7 +239,7 @@ fn a_return_looks_for_the_interfaces_of_the_policy_before() {
     Lab::run(|lab| {
         let policy = "set block net\ndrop src in block\nredirect out udp dport 53\ndefault pass\n";
         let out = lab.wire("out", "far-out");
-        attach(lab, policy);
+        lab.attach(policy);
         lab.palisade_with(&["apply", "-"], "set block net\ndrop src in block\ndefault pass\n").ok();
         lab.here().delete(out).expect("it is ours");
         let told = lab.palisade(&["rollback"]).failed(2);
@@ -261,7 +250,7 @@ fn a_return_looks_for_the_interfaces_of_the_policy_before() {
         lab.palisade(&["rollback"]).ok();
         let (tap, frame) = (lab.far_tap_on("far-out"), says("back").build());
         lab.send(&frame);
-        assert!(arrives(&tap, &frame, PATIENCE));
+        assert!(tap.arrives(&frame, PATIENCE));
         lab.palisade(&["attest"]).ok();
     });
 }
@@ -270,7 +259,7 @@ fn a_return_looks_for_the_interfaces_of_the_policy_before() {
 fn sets_are_edited_and_grow_while_an_interface_is_gone() {
     Lab::run(|lab| {
         let out = lab.wire("out", "far-out");
-        attach(lab, "set block net\ndrop src in block\nredirect out udp dport 53\ndefault pass\n");
+        lab.attach("set block net\ndrop src in block\nredirect out udp dport 53\ndefault pass\n");
         lab.here().delete(out).expect("it is ours");
         let list: String = (0..3000).map(|n| format!("203.{}.{}.1\n", n / 250, n % 250)).collect();
         let file = std::env::temp_dir().join(format!("palisade-redirect-{}", std::process::id()));
@@ -288,18 +277,18 @@ fn sets_are_edited_and_grow_while_an_interface_is_gone() {
 fn a_trial_redirects_and_what_was_before_is_back_behind_it() {
     Lab::run(|lab| {
         lab.wire("out", "far-out");
-        attach(lab, "default pass\n");
+        lab.attach("default pass\n");
         let policy = "redirect out udp dport 53\ndefault pass\n";
         lab.palisade_with(&["apply", "--confirm", "60s", "-"], policy).ok();
         let (tap, frame) = (lab.far_tap_on("far-out"), says("on trial").build());
         lab.send(&frame);
-        assert!(arrives(&tap, &frame, PATIENCE));
+        assert!(tap.arrives(&frame, PATIENCE));
         lab.palisade(&["confirm"]).ok();
         lab.send(&frame);
-        assert!(arrives(&tap, &frame, PATIENCE));
+        assert!(tap.arrives(&frame, PATIENCE));
         lab.palisade(&["attest"]).ok();
         lab.palisade(&["rollback"]).ok();
         lab.send(&frame);
-        assert!(!arrives(&tap, &frame, QUIET));
+        assert!(!tap.arrives(&frame, QUIET));
     });
 }

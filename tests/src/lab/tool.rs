@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::OnceLock;
 
-use super::Lab;
+use super::{Lab, NEAR};
 
 /// How a run of the tool ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -69,6 +69,11 @@ impl Lab {
     /// Runs the tool with a text on its standard input.
     pub fn palisade_with(&self, args: &[&str], input: &str) -> Output {
         Output::of(&mut self.command(args), input.as_bytes())
+    }
+
+    /// Attaches a policy to the near end.
+    pub fn attach(&self, policy: &str) {
+        self.palisade_with(&["attach", NEAR, "-p", "-"], policy).ok();
     }
 
     /// The tool as a command that runs in the lab's namespaces when this thread starts it.

@@ -117,6 +117,13 @@ impl Tap {
         Some(frame)
     }
 
+    /// Whether these very bytes come within a time.
+    pub fn arrives(&self, frame: &[u8], within: Duration) -> bool {
+        let end = Instant::now() + within;
+        std::iter::from_fn(|| self.next(end.saturating_duration_since(Instant::now())))
+            .any(|seen| seen == frame)
+    }
+
     /// How many frames of these bytes come until it is quiet for so long.
     pub fn count(&self, frame: &[u8], quiet: Duration) -> usize {
         std::iter::from_fn(|| self.next(quiet)).filter(|seen| seen == frame).count()

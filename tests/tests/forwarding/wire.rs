@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use nix::sched::{CpuSet, sched_getaffinity, sched_setaffinity};
 use nix::unistd::Pid;
-use palisade_tests::lab::{FAR, Lab, NEAR, Tap};
+use palisade_tests::lab::{FAR, Lab, Tap};
 use palisade_tests::packet::Packet;
 
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -21,7 +21,7 @@ impl<'a> Wire<'a> {
     /// of this kind sends back, only a peer takes that has a program of its own. From here on this
     /// thread stays on its CPU, so that the filter runs on one.
     pub fn with(lab: &'a Lab, policy: &str) -> Self {
-        lab.palisade_with(&["attach", NEAR, "-p", "-"], policy).ok();
+        lab.attach(policy);
         lab.in_far(|| {
             let args = ["--policy-name", "far", "attach", FAR, "-p", "-"];
             lab.palisade_with(&args, "default pass\n").ok();
