@@ -7,6 +7,7 @@
 
 mod behind;
 mod events;
+mod receiver;
 mod sets;
 
 use behind::Behind;
@@ -20,11 +21,12 @@ use palisade_filter::rehearsal::Told;
 use palisade_filter::{
     Artifact, Buffers, Neighbours, Policy, Row, Target, Tenure, Verdict, compile_as, parse,
 };
-use palisade_loader::xsk::Unbound;
 use palisade_loader::{
     Insert, LoadError, LoadOptions, Map, MapHandle, ObjectId, ObjectKind, PerCpu, PerCpuMap,
     Program, TestRun, Ticks, Wire,
 };
+pub use receiver::Receiver;
+use receiver::Sockets;
 use sets::Sets;
 pub use sets::Stay;
 
@@ -51,8 +53,8 @@ pub struct Engine {
     sets: Sets,
     events: Option<Events>,
     /// What is in the map of sockets under the queue of a test run.
-    socket: Option<Unbound>,
     behind: Option<Behind>,
+    sockets: Option<Sockets>,
     /// Last, so that all else has been given up when it looks.
     _watch: Watch,
 }
@@ -96,8 +98,9 @@ impl Engine {
         let seen = vec![none; artifact.rows.len() * 2];
         let (sets, events) = (Sets::default(), Events::of(&maps));
         let behind = Behind::of(&maps, buffers);
+        let sockets = policy.delivers().then(|| Sockets::of(map_named(&maps, SOCKETS)));
         let _watch = Watch::new(objects(&program, &maps));
-        let mut engine = Self {
+        let engine = Self {
             policy,
             artifact,
             image,
@@ -107,13 +110,12 @@ impl Engine {
             seen,
             sets,
             events,
-            socket: None,
             behind,
+            sockets,
             _watch,
         };
         engine.set_clock();
         engine.fill_outlets();
-        engine.set_socket(Unbound::new().ok());
         for filling in &engine.artifact.fillings {
             engine.maps[filling.map].fill(&filling.entries).unwrap_or_else(|e| panic!("{e}"));
         }
@@ -248,17 +250,11 @@ impl Engine {
         }
     }
 
-    /// Puts a socket, or none, where packets of the first queue are delivered.
-    pub fn set_socket(&mut self, socket: Option<Unbound>) {
-        if !self.policy.delivers() {
-            return;
+    /// Says whether somebody receives what is delivered from the first queue.
+    pub fn set_receiver(&self, receiver: Receiver) {
+        if let Some(sockets) = &self.sockets {
+            sockets.set(receiver);
         }
-        if let Some(socket) = &socket {
-            let map = map_named(&self.maps, SOCKETS);
-            map.set_socket(0, socket).unwrap_or_else(|error| panic!("{error}"));
-        }
-        // The one before is closed, and is in the map no more.
-        self.socket = socket;
     }
 
     fn map<K: Wire, V: Wire>(&self, name: &str) -> Map<K, V> {

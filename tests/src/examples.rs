@@ -14,6 +14,12 @@ examples! {
     "web-server"
 }
 
+/// The text of an example.
+pub fn text(name: &str) -> &'static str {
+    let found = EXAMPLES.iter().find(|(own, _)| *own == name);
+    found.unwrap_or_else(|| panic!("there is no example `{name}`")).1
+}
+
 /// Their names.
 pub fn names() -> impl Iterator<Item = &'static str> {
     EXAMPLES.iter().map(|(name, _)| *name)

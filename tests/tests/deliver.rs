@@ -1,7 +1,6 @@
 //! `deliver` on packets: which socket gets them, and what becomes of those whose queue has none.
 
 use std::collections::BTreeSet;
-use std::path::Path;
 use std::time::{Duration, Instant};
 
 use nix::sys::signal::Signal;
@@ -10,8 +9,8 @@ use palisade_filter::policy::Outlet;
 use palisade_filter::rehearsal::Rehearsal;
 use palisade_filter::{Neighbours, Next, Tenure, Verdict, compile, parse};
 use palisade_loader::netns::VethOptions;
-use palisade_loader::xsk::Unbound;
-use palisade_tests::engine::Engine;
+use palisade_tests::engine::{Engine, Receiver};
+use palisade_tests::examples::text;
 use palisade_tests::judges::Judges;
 use palisade_tests::lab::{FAR_MAC, Lab, NEAR, NEAR_MAC, Receiving};
 use palisade_tests::packet::{ARP_REQUEST, Packet, arp, eth, ipv4, ipv6, udp};
@@ -93,9 +92,10 @@ fn without_a_socket_the_kernel_does_what_the_default_says() {
         for target in kernel.two() {
             let mut engine = Engine::load(&kernel, &text, target);
             let frame = echo("is anybody there?").build();
-            for there in [true, false, true, false] {
-                engine.set_socket(there.then(|| Unbound::new().expect("a socket")));
+            for receiver in [Receiver::There, Receiver::Absent].repeat(2) {
+                engine.set_receiver(receiver);
                 let done = engine.run(&frame).expect("counted in one row");
+                let there = receiver == Receiver::There;
                 let wanted = if there { Verdict::Redirect } else { fallback };
                 assert_eq!((done.verdict, done.row.line), (wanted, Some(1)), "{target:?}");
             }
@@ -113,10 +113,11 @@ fn without_a_socket_what_passes_goes_on_to_the_program_behind() {
             let engine = Engine::try_load_beside(&kernel, &text, target, neighbours);
             let mut engine = engine.unwrap_or_else(|error| panic!("{error}"));
             let frame = echo("and behind?").build();
-            for there in [true, false] {
-                engine.set_socket(there.then(|| Unbound::new().expect("a socket")));
+            for receiver in [Receiver::There, Receiver::Absent] {
+                engine.set_receiver(receiver);
                 // The program behind has to have seen the packet, where it passes.
                 let done = engine.run(&frame).unwrap_or_else(|fault| panic!("{fault}"));
+                let there = receiver == Receiver::There;
                 let wanted = if there { Verdict::Redirect } else { fallback };
                 assert_eq!(done.verdict, wanted, "{target:?}");
             }
@@ -131,10 +132,8 @@ fn redirected(lab: &Lab) -> u64 {
 
 #[test]
 fn what_is_delivered_comes_back_from_whoever_receives_and_the_rest_passes() {
-    let policy = Path::new(env!("CARGO_MANIFEST_DIR")).join("../examples/af-xdp-echo.pal");
-    let policy = policy.display().to_string();
     Lab::run(|lab| {
-        lab.palisade(&["attach", NEAR, "-p", &policy]).ok();
+        lab.attach(text("af-xdp-echo"));
         let (tap, far, frame) = (lab.tap(), lab.far_tap_on("pal1"), echo("hello?").build());
         lab.send(&frame);
         assert!(tap.arrives(&frame, PATIENCE), "nobody receives: the stack does");

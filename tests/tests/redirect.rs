@@ -3,13 +3,13 @@
 
 use std::fs;
 use std::io::{BufRead, BufReader};
-use std::path::Path;
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 
 use palisade_filter::Verdict;
 use palisade_loader::link;
 use palisade_loader::netdev::{TakesFrames, takes_frames};
+use palisade_tests::examples::text;
 use palisade_tests::judges::Judges;
 use palisade_tests::lab::{Lab, NEAR};
 use palisade_tests::packet::{
@@ -68,12 +68,10 @@ fn a_frame_is_sent_as_it_came_or_to_a_station_by_every_judge() {
 
 #[test]
 fn frames_between_two_interfaces_leave_both_ways_for_the_station_there() {
-    let policy = Path::new(env!("CARGO_MANIFEST_DIR")).join("../examples/redirect.pal");
-    let policy = policy.display().to_string();
     Lab::run(|lab| {
         lab.wire("left", "far-left");
         lab.wire("right", "far-right");
-        lab.palisade(&["attach", "left", "right", "-p", &policy]).ok();
+        lab.palisade_with(&["attach", "left", "right", "-p", "-"], text("redirect")).ok();
         let ways = [("far-left", LEFT, "far-right", RIGHT), ("far-right", RIGHT, "far-left", LEFT)];
         for (from, source, to, station) in ways {
             let (sender, tap) = (lab.sender_on(from), lab.far_tap_on(to));

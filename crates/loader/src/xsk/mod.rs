@@ -44,40 +44,16 @@ pub use umem::{FrameSize, Umem};
 
 pub use crate::sys::xsk::{Fault, Frame, Packet, Ring, Statistics, Transfer};
 
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::fd::AsFd;
 
 use crate::map::{MapError, MapHandle};
-
-/// An AF_XDP socket, bound or not.
-pub trait AfXdp: AsFd {}
-
-impl AfXdp for Socket<'_> {}
-impl AfXdp for Unbound {}
-
-/// An AF_XDP socket that is bound to nothing: what a program redirects to it is lost. It stands for
-/// one where a program is only tried.
-#[derive(Debug)]
-pub struct Unbound(OwnedFd);
-
-impl Unbound {
-    /// Makes one.
-    pub fn new() -> Result<Self, XskError> {
-        crate::sys::xsk::socket().map(Self).map_err(|errno| XskError::Socket { errno })
-    }
-}
-
-impl AsFd for Unbound {
-    fn as_fd(&self) -> BorrowedFd<'_> {
-        self.0.as_fd()
-    }
-}
 
 impl MapHandle {
     /// Puts a socket into this map of sockets, where `bpf_redirect_map` finds it. A packet gets there
     /// only if it came to the queue that the socket is bound to. The kernel takes the socket out when
     /// it is closed.
     #[doc(alias = "BPF_MAP_TYPE_XSKMAP")]
-    pub fn set_socket(&self, place: u32, socket: &impl AfXdp) -> Result<(), MapError> {
+    pub fn set_socket(&self, place: u32, socket: &Socket<'_>) -> Result<(), MapError> {
         self.set_descriptor(place, socket.as_fd())
     }
 
