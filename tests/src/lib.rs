@@ -17,6 +17,7 @@ pub mod examples;
 pub mod filled;
 pub mod floor;
 pub mod fuzzed;
+pub mod hits;
 pub mod interpreted;
 pub mod judges;
 pub mod lab;

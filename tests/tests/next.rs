@@ -4,12 +4,11 @@
 use std::fs;
 use std::path::Path;
 
-use palisade_asm::{
-    Assembler, Cond, Isa, MapDecl, MapFlags, MapKind, R0, R1, R2, R3, R6, Size, Swap,
-};
+use palisade_asm::{Assembler, Cond, Isa, R0, R1, R2, R3, R6, Size, Swap};
 use palisade_filter::{Buffers, Mode, Neighbours, Next, Tenure, Verdict, parse};
 use palisade_loader::{self as loader, Insert, LoadOptions, Map, MapHandle, PinDir, Program};
 use palisade_tests::agree::Readings;
+use palisade_tests::hits;
 use palisade_tests::judges::routes;
 use palisade_tests::lab::{BPFFS, FENCE, Lab, NEAR, Output};
 use palisade_tests::packet::{eth, ipv4, udp};
@@ -47,32 +46,21 @@ impl Other {
     }
 
     fn dropping(port: u16, buffers: loader::Buffers) -> Self {
-        let hits = MapDecl {
-            name: "hits".to_owned(),
-            kind: MapKind::Array,
-            key_size: 4,
-            value_size: 8,
-            max_entries: 1,
-            flags: MapFlags::NONE,
-        };
+        let decl = hits::cell();
         let mut a = Assembler::new();
-        let map = a.map(hits.clone());
+        let map = a.map(decl.clone());
         let [pass, drop] = ["pass", "drop"].map(|name| a.label(name));
         a.load(Size::W, R6, R1 + 0).load(Size::W, R3, R1 + 4);
         a.mov(R1, R6).add(R1, 38).jump_if(R1, Cond::Gt, R3, pass);
         a.load(Size::H, R2, R6 + 34).swap(Swap::Be16, R2);
         a.jump_if(R2, Cond::Ne, i32::from(SOURCE), pass);
-        a.load_map_value(R1, map, 0).load(Size::D, R2, R1 + 0).add(R2, 1).store(
-            Size::D,
-            R1 + 0,
-            R2,
-        );
+        hits::count(&mut a, map);
         a.load(Size::H, R2, R6 + 36).swap(Swap::Be16, R2);
         a.jump_if(R2, Cond::Eq, i32::from(port), drop);
         a.place(pass).mov(R0, 2).exit();
         a.place(drop).mov(R0, 1).exit();
         let image = a.finish().expect("a program").encode(Isa::V3).expect("an image");
-        let map = MapHandle::create(&hits).expect("a map");
+        let map = MapHandle::create(&decl).expect("a map");
         let options = LoadOptions { name: "other", license: c"GPL", buffers };
         let maps = [map.try_clone().expect("a descriptor")];
         let program = Program::load(&image, &maps, &options).expect("the kernel takes it");

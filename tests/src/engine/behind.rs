@@ -1,11 +1,12 @@
 //! A program behind a policy's program in the kernel, which counts what it gets and lets it pass.
 
-use palisade_asm::{Assembler, Isa, MapDecl, MapFlags, MapKind, R0, R1, R2, Size};
+use palisade_asm::{Assembler, Isa, R0};
 use palisade_filter::Verdict;
 use palisade_filter::plan::SLOT;
 use palisade_loader::{Buffers, Insert, LoadOptions, Map, MapHandle, Program};
 
 use super::{Fault, map_named};
+use crate::hits;
 
 /// The program behind, in the slot.
 pub struct Behind {
@@ -19,21 +20,10 @@ impl Behind {
     pub fn of(maps: &[MapHandle], buffers: Buffers) -> Option<Self> {
         maps.iter().find(|map| map.name() == SLOT)?;
         let slot = map_named(maps, SLOT);
-        let decl = MapDecl {
-            name: "hits".to_owned(),
-            kind: MapKind::Array,
-            key_size: 4,
-            value_size: 8,
-            max_entries: 1,
-            flags: MapFlags::NONE,
-        };
+        let decl = hits::cell();
         let mut a = Assembler::new();
         let map = a.map(decl.clone());
-        a.load_map_value(R1, map, 0).load(Size::D, R2, R1 + 0).add(R2, 1).store(
-            Size::D,
-            R1 + 0,
-            R2,
-        );
+        hits::count(&mut a, map);
         a.mov(R0, Verdict::Pass.code()).exit();
         let image = a.finish().expect("a program").encode(Isa::V3).expect("an image");
         let hits = MapHandle::create(&decl).expect("a map");
