@@ -19,7 +19,7 @@ use crate::args::{Explain, Global, bytes_of_hex};
 use crate::failure::{Failure, Outcome};
 use crate::judging::{self, Capture, Judge, Judged};
 use crate::output::{Form, Output};
-use crate::running::home::Running;
+use crate::running::in_force::Running;
 use crate::running::look::look;
 pub use document::outlet_json;
 use entries::Rivals;
