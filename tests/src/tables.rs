@@ -5,7 +5,7 @@
 
 use std::net::IpAddr;
 
-use palisade_filter::structure::flat::slot::{Life, Lone, Word};
+use palisade_filter::structure::flat::slot::{Life, Lone, Rest, Word};
 use palisade_filter::structure::flat::{
     BUCKET_CELLS, FACTORS, FOLDS, HEAD_WORDS, Head, Id, Part, ROOT6_BITS, ROOT6_NODES, Room, SLOTS,
     Slot,
@@ -69,7 +69,7 @@ impl Tables {
             let longer: Vec<usize> = inside.iter().filter(meets).copied().collect();
             self.words[Part::Nodes.index()][first + slot] = match longer.as_slice() {
                 [] => Slot::Leaf(self.word(longest)).bits(),
-                [only] => self.lone(*only, longest.is_some()).bits(),
+                [only] => self.lone(*only, end, longest.is_some()).bits(),
                 _ => {
                     let node = self.room.roots() + self.nodes;
                     self.nodes += 1;
@@ -92,13 +92,21 @@ impl Tables {
         among.iter().filter(holds).max_by_key(|at| self.entries[**at].0.len()).copied()
     }
 
-    fn lone(&self, at: usize, covered: bool) -> Slot {
+    fn lone(&self, at: usize, end: u8, covered: bool) -> Slot {
         let (prefix, _) = &self.entries[at];
-        let (open, suffix) = match prefix.addr() {
-            IpAddr::V4(addr) => (32 - prefix.len(), addr.to_bits() & 0xf_ffff),
-            IpAddr::V6(_) => (0, 0),
+        // Of IPv6, a look-up holds 64 bits from the last four of the root on, and then the others.
+        let word_end = match prefix.family() {
+            Family::V6 if end < ROOT6_BITS + 60 => ROOT6_BITS + 60,
+            Family::V4 | Family::V6 => 128,
         };
-        Slot::Lone(Lone { word: self.word(Some(at)), covered, open, suffix })
+        let bit = |at: u8| at < word_end && aligned(prefix) >> (127 - at) & 1 == 1;
+        let bits = (end..end + 24).fold(0, |bits, at| bits << 1 | u32::from(bit(at)));
+        let rest = if prefix.len() <= (end + 24).min(word_end) {
+            Rest::Whole { bits, len: prefix.len() - end }
+        } else {
+            Rest::Part { bits, open: prefix.family().bits() - prefix.len() }
+        };
+        Slot::Lone(Lone { word: self.word(Some(at)), covered, rest })
     }
 
     fn word(&self, at: Option<usize>) -> Word {

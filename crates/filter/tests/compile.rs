@@ -294,15 +294,12 @@ fn cheap_tests_come_before_look_ups_and_hits_wait_for_the_whole_rule() {
               r0 = *(u64 *)(r10 -24)
               goto in set
             lone:
-              r1 = r0
-              r1 >>= 40
-              r2 = *(u32 *)(r10 -220)
-              r2 = be32 r2
-              r1 ^= r2
-              r1 &= 1048575
+              r1 = r8
+              r1 >>= 1
+              r1 ^= r0
               r2 = r0
               r2 >>= 32
-              r2 &= 31
+              r2 &= 63
               r1 >>= r2
               if r1 == 0x0 goto found
               if r0 & 0x20000000 goto covered

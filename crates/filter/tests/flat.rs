@@ -165,10 +165,7 @@ fn walk<C: Cells>(
             }
             Slot::Lone(lone) => {
                 let id = lone.word.id().expect("an entry").number();
-                lines.push(format!(
-                    "{} {} {} {:x}",
-                    names[&id], lone.covered, lone.open, lone.suffix
-                ));
+                lines.push(format!("{} {} {:?}", names[&id], lone.covered, lone.rest));
             }
             Slot::Node(node) => {
                 lines.push("node".to_owned());

@@ -16,7 +16,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use super::slot::{Life, Word};
 use super::{Cells, Head, Id, Part};
 use crate::structure::Stamp;
-use crate::value::{Family, Prefix};
+use crate::value::Prefix;
 
 /// Words of an entry.
 pub const ENTRY_WORDS: usize = 6;
@@ -170,16 +170,5 @@ pub(super) fn aligned(prefix: &Prefix) -> u128 {
     match prefix.addr() {
         IpAddr::V4(addr) => u128::from(addr.to_bits()) << 96,
         IpAddr::V6(addr) => addr.to_bits(),
-    }
-}
-
-/// The part of an IPv4 prefix that a lone slot keeps: open bits and the lowest of its address.
-pub(super) fn lone_parts(prefix: &Prefix) -> (u8, u32) {
-    match prefix.addr() {
-        IpAddr::V4(addr) => (
-            Family::V4.bits() - prefix.len(),
-            addr.to_bits() & ((1 << super::slot::SUFFIX_BITS) - 1),
-        ),
-        IpAddr::V6(_) => (0, 0),
     }
 }

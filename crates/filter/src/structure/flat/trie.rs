@@ -6,11 +6,11 @@
 
 use std::ops::Range;
 
-use super::entry::{Entry, aligned, lone_parts};
+use super::entry::{Entry, aligned, halves};
 use super::head::ENDING;
 use super::pool::Pool;
 use super::room::{ROOT6_BITS, ROOT6_NODES};
-use super::slot::{Lone, Slot, Word};
+use super::slot::{Lone, Rest, Slot, Word};
 use super::{Cells, Flat, Id, NoRoom, Part, SLOTS};
 use crate::structure::cover::later;
 use crate::value::{Family, Prefix};
@@ -21,6 +21,9 @@ const MOST_AROUND: usize = 129;
 const MOST_NODES_DEEP: u8 = (128 - ROOT6_BITS) / STRIDE;
 /// Bits that a node decides.
 const STRIDE: u8 = 4;
+/// The bit at which the first word ends that a look-up holds of an IPv6 address: the root takes the
+/// bits before its last four by itself, and the word begins with these.
+const WORD_END: u8 = ROOT6_BITS - STRIDE + 64;
 
 /// A slot, and the bit at which its region ends.
 #[derive(Clone, Copy)]
@@ -53,8 +56,8 @@ impl Left {
 
 /// Where a prefix stands among the slots.
 enum Reach {
-    /// It holds all of these regions.
-    Around(Range<usize>),
+    /// It holds all of these regions, which end at that bit.
+    Around(Range<usize>, u8),
     /// It lies inside a region that has no node.
     Inside(Place),
 }
@@ -123,7 +126,7 @@ impl<C: Cells> Flat<C> {
         loop {
             if prefix.len() <= place.end {
                 let count = 1 << (place.end - prefix.len());
-                return Reach::Around(place.word..place.word + count);
+                return Reach::Around(place.word..place.word + count, place.end);
             }
             match self.slot(place.word) {
                 Slot::Node(node) => {
@@ -136,15 +139,23 @@ impl<C: Cells> Flat<C> {
     }
 
     /// Shows every slot without a node among some and below.
-    fn ends(&self, slots: Range<usize>, left: &mut Left, visit: &mut impl FnMut(usize, Slot)) {
+    fn ends(
+        &self,
+        slots: Range<usize>,
+        end: u8,
+        left: &mut Left,
+        visit: &mut impl FnMut(Place, Slot),
+    ) {
         for word in slots {
             match self.slot(word) {
                 Slot::Node(node) if left.enter() => {
                     let first = node as usize * SLOTS;
-                    self.ends(first..first + SLOTS, left, visit);
+                    self.ends(first..first + SLOTS, end + STRIDE, left, visit);
                     left.leave();
                 }
-                slot @ (Slot::Node(_) | Slot::Leaf(_) | Slot::Lone(_)) => visit(word, slot),
+                slot @ (Slot::Node(_) | Slot::Leaf(_) | Slot::Lone(_)) => {
+                    visit(Place { word, end }, slot);
+                }
             }
         }
     }
@@ -154,12 +165,12 @@ impl<C: Cells> Flat<C> {
         Left { nodes: self.room.nodes, depth: MOST_NODES_DEEP }
     }
 
-    /// A slot with one entry alone inside.
-    fn lone(&self, id: Id) -> Slot {
+    /// A slot of a region that ends at that bit, with one entry alone inside.
+    fn lone(&self, id: Id, end: u8) -> Slot {
         let entry = self.entry(id);
-        let (open, suffix) = entry.prefix().map_or((0, 0), |prefix| lone_parts(&prefix));
+        let rest = entry.prefix().map_or(Rest::NONE, |prefix| rest(&prefix, end));
         let covered = entry.cover().id().is_some();
-        Slot::Lone(Lone { word: entry.word(), covered, open, suffix })
+        Slot::Lone(Lone { word: entry.word(), covered, rest })
     }
 
     /// Puts an entry that is made into the slots, or finishes that.
@@ -167,9 +178,9 @@ impl<C: Cells> Flat<C> {
         loop {
             let mut path = Vec::new();
             let place = match self.reach(prefix, &mut path) {
-                Reach::Around(slots) => {
-                    self.ends(slots, &mut self.left(), &mut |word, slot| {
-                        self.cover(word, slot, id, prefix.len());
+                Reach::Around(slots, end) => {
+                    self.ends(slots, end, &mut self.left(), &mut |place, slot| {
+                        self.cover(place, slot, id, prefix.len());
                     });
                     break;
                 }
@@ -184,12 +195,12 @@ impl<C: Cells> Flat<C> {
                         }
                     }
                     Some(_) | None => {
-                        self.set_slot(place.word, self.lone(id));
+                        self.set_slot(place.word, self.lone(id, place.end));
                         break;
                     }
                 },
                 Slot::Leaf(_) => {
-                    self.set_slot(place.word, self.lone(id));
+                    self.set_slot(place.word, self.lone(id, place.end));
                     break;
                 }
                 Slot::Node(_) => break,
@@ -214,7 +225,7 @@ impl<C: Cells> Flat<C> {
                 let count = 1 << (end - prefix.len());
                 (word..word + count).for_each(|word| self.set_slot(word, Slot::Leaf(entry.word())));
             } else {
-                self.set_slot(word, self.lone(lone));
+                self.set_slot(word, self.lone(lone, end));
             }
         }
         self.set_slot(place.word, Slot::Node(node));
@@ -222,7 +233,7 @@ impl<C: Cells> Flat<C> {
     }
 
     /// A slot of whose region an entry of that length holds all.
-    fn cover(&self, word: usize, slot: Slot, id: Id, len: u8) {
+    fn cover(&self, Place { word, end }: Place, slot: Slot, id: Id, len: u8) {
         match slot {
             Slot::Leaf(there) => match there.id() {
                 Some(inner) if inner != id && self.len_of(inner) > len => {
@@ -233,7 +244,7 @@ impl<C: Cells> Flat<C> {
             Slot::Lone(Lone { word: there, .. }) => {
                 if let Some(inner) = there.id() {
                     self.adopt(inner, id, len);
-                    self.set_slot(word, self.lone(inner));
+                    self.set_slot(word, self.lone(inner, end));
                 }
             }
             Slot::Node(_) => {}
@@ -255,20 +266,20 @@ impl<C: Cells> Flat<C> {
     pub(super) fn unlink(&self, id: Id, prefix: &Prefix) {
         let (mut path, cover) = (Vec::new(), self.entry(id).cover());
         match self.reach(prefix, &mut path) {
-            Reach::Around(slots) => {
-                self.ends(slots, &mut self.left(), &mut |word, slot| {
-                    self.uncover(word, slot, id, cover);
+            Reach::Around(slots, end) => {
+                self.ends(slots, end, &mut self.left(), &mut |place, slot| {
+                    self.uncover(place, slot, id, cover);
                 });
             }
             Reach::Inside(place) => {
-                self.uncover(place.word, self.slot(place.word), id, cover);
+                self.uncover(place, self.slot(place.word), id, cover);
             }
         }
         self.join(&path);
         self.settle(prefix);
     }
 
-    fn uncover(&self, word: usize, slot: Slot, id: Id, cover: Word) {
+    fn uncover(&self, Place { word, end }: Place, slot: Slot, id: Id, cover: Word) {
         match slot {
             Slot::Leaf(there) | Slot::Lone(Lone { word: there, .. }) if there.id() == Some(id) => {
                 self.set_slot(word, Slot::Leaf(cover));
@@ -277,7 +288,7 @@ impl<C: Cells> Flat<C> {
             Slot::Lone(Lone { word: there, .. }) => {
                 self.disown(there, id, cover);
                 if let Some(inner) = there.id() {
-                    self.set_slot(word, self.lone(inner));
+                    self.set_slot(word, self.lone(inner, end));
                 }
             }
             Slot::Node(_) => {}
@@ -320,7 +331,7 @@ impl<C: Cells> Flat<C> {
             }
             base = around.next().map_or(Word::NONE, |id| self.entry(id).word());
         }
-        Some(inside.map_or(Slot::Leaf(base), |id| self.lone(id)))
+        Some(inside.map_or(Slot::Leaf(base), |id| self.lone(id, end)))
     }
 
     /// Makes every entry inside a prefix, itself included, match as long as those around it do.
@@ -328,18 +339,18 @@ impl<C: Cells> Flat<C> {
         if self.cells.load(Part::Head, ENDING) == 0 {
             return;
         }
-        let mut visit = |word: usize, slot: Slot| {
+        let mut visit = |Place { word, end }: Place, slot: Slot| {
             let (Slot::Leaf(there) | Slot::Lone(Lone { word: there, .. })) = slot else { return };
             self.settle_around(there, prefix.len());
             if let Some(id) = there.id() {
                 let lone = matches!(slot, Slot::Lone(_));
                 let leaf = Slot::Leaf(self.entry(id).word());
-                self.set_slot(word, if lone { self.lone(id) } else { leaf });
+                self.set_slot(word, if lone { self.lone(id, end) } else { leaf });
             }
         };
         match self.reach(prefix, &mut Vec::new()) {
-            Reach::Around(slots) => self.ends(slots, &mut self.left(), &mut visit),
-            Reach::Inside(place) => visit(place.word, self.slot(place.word)),
+            Reach::Around(slots, end) => self.ends(slots, end, &mut self.left(), &mut visit),
+            Reach::Inside(place) => visit(place, self.slot(place.word)),
         }
     }
 
@@ -377,6 +388,17 @@ impl<C: Cells> Flat<C> {
             }
         }
     }
+}
+
+/// What the slot of a region that ends at that bit keeps of a prefix inside.
+fn rest(prefix: &Prefix, end: u8) -> Rest {
+    let held = match prefix.family() {
+        Family::V6 if end < WORD_END => (WORD_END - end).min(64),
+        Family::V4 | Family::V6 => 64,
+    };
+    let [behind, _] = halves(aligned(prefix).checked_shl(end.into()).unwrap_or(0));
+    let beyond = u64::MAX.checked_shr(held.into()).unwrap_or(0);
+    Rest::of(prefix, end, behind & !beyond, held)
 }
 
 /// Whether an entry's prefix holds an address.
