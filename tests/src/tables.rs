@@ -7,8 +7,7 @@ use std::net::IpAddr;
 
 use palisade_filter::structure::flat::slot::{Life, Lone, Rest, Word};
 use palisade_filter::structure::flat::{
-    BUCKET_CELLS, FACTORS, FOLDS, HEAD_WORDS, Head, Id, Part, ROOT6_BITS, ROOT6_NODES, Room, SLOTS,
-    Slot,
+    BUCKET_CELLS, FACTORS, FOLDS, HEAD_WORDS, Head, Id, Part, Room, SLOTS, Slot,
 };
 use palisade_filter::value::{Family, Prefix};
 
@@ -31,8 +30,8 @@ impl Tables {
         let mut new = Self { room, entries: entries.to_vec(), words, nodes: 0 };
         new.words[Part::Head.index()] = Head::first(room, max, SEED).to_vec();
         (0..entries.len()).for_each(|at| new.put_entry(at));
-        let root4 = (ROOT6_NODES as usize * SLOTS, room.root4_bits());
-        for (family, (first, bits)) in [(Family::V6, (0, ROOT6_BITS)), (Family::V4, root4)] {
+        let [bits4, bits6] = [Family::V4, Family::V6].map(|family| room.roots.bits(family));
+        for (family, first, bits) in [(Family::V4, 0, bits4), (Family::V6, 1 << bits4, bits6)] {
             let all: Vec<usize> =
                 (0..entries.len()).filter(|at| new.is_in_trie(*at, family)).collect();
             new.regions(first, 0, bits, 0, &all);
@@ -71,7 +70,7 @@ impl Tables {
                 [] => Slot::Leaf(self.word(longest)).bits(),
                 [only] => self.lone(*only, end, longest.is_some()).bits(),
                 _ => {
-                    let node = self.room.roots() + self.nodes;
+                    let node = self.room.roots.nodes() + self.nodes;
                     self.nodes += 1;
                     assert!(self.nodes <= self.room.nodes, "as many nodes as there are");
                     // What holds all of the region holds what is inside.
@@ -95,8 +94,9 @@ impl Tables {
     fn lone(&self, at: usize, end: u8, covered: bool) -> Slot {
         let (prefix, _) = &self.entries[at];
         // Of IPv6, a look-up holds 64 bits from the last four of the root on, and then the others.
+        let first_end = self.room.roots.bits(Family::V6) + 60;
         let word_end = match prefix.family() {
-            Family::V6 if end < ROOT6_BITS + 60 => ROOT6_BITS + 60,
+            Family::V6 if end < first_end => first_end,
             Family::V4 | Family::V6 => 128,
         };
         let bit = |at: u8| at < word_end && aligned(prefix) >> (127 - at) & 1 == 1;

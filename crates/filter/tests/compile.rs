@@ -168,7 +168,6 @@ fn cheap_tests_come_before_look_ups_and_hits_wait_for_the_whole_rule() {
               r1 = *(u64 *)(r1 +80)
               r0 = r8
               r0 >>= r1
-              r0 += 256
               r2 = 64
               r2 -= r1
               r8 <<= r2

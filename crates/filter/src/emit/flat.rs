@@ -21,7 +21,7 @@ use super::sets::{SetMaps, look_up, now};
 use super::verdict::add_to_counters;
 use crate::structure::NetPart;
 use crate::structure::flat::slot::{COVERED, ID_MASK, LONE, REACH_SHIFT, TIMED};
-use crate::structure::flat::{COVER, Part, ROOT6_NODES, Setting, UNTIL};
+use crate::structure::flat::{COVER, Part, Setting, UNTIL};
 
 /// The bits of the address that are still to choose slots, the next ones highest. No row is chosen yet
 /// that the register were needed for.
@@ -38,7 +38,7 @@ pub fn address4(a: &mut Assembler, control: MapId, set: &SetMaps, slot: AddressS
     address(a, slot, REST);
     a.load_map_value(R1, table.part(Part::Head), 0);
     a.load(Size::D, R1, R1 + Setting::Shift4.offset());
-    a.mov(R0, REST).rsh(R0, R1).add(R0, imm(ROOT6_NODES));
+    a.mov(R0, REST).rsh(R0, R1);
     a.mov(R2, 64).sub(R2, R1).lsh(REST, R2);
     (0..STEPS4).for_each(|_| table.step(a, Behind::Rest, miss, leaf));
     a.jump(miss);

@@ -11,7 +11,7 @@ use super::sets::SetMaps;
 use crate::structure::NetPart;
 use crate::structure::flat::slot::{COVERED, ID_MASK, LONE, PART, REACH_SHIFT, REST_SHIFT};
 use crate::structure::flat::{
-    ADDRESS_LOWER, ADDRESS_UPPER, BUCKET_CELLS, COVER, FACTORS, FOLDS, Part, ROOT6_BITS, Setting,
+    ADDRESS_LOWER, ADDRESS_UPPER, BUCKET_CELLS, COVER, FACTORS, FOLDS, Part, Setting,
 };
 
 /// The upper half of the address, all along.
@@ -103,10 +103,12 @@ fn hash(a: &mut Assembler, table: Table<'_>) {
 /// `miss`.
 fn net(a: &mut Assembler, table: Table<'_>, miss: Label, hit: Label) {
     let [leaf, lone, found] = ["leaf", "lone", "found"].map(|name| a.label(name));
-    let root = i32::from(ROOT6_BITS - 4);
-    a.mov(R0, UPPER).rsh(R0, 64 - root);
-    a.mov(REST, UPPER).lsh(REST, root).mov(R1, LOWER).rsh(R1, 64 - root).or(REST, R1);
-    a.mov(NEXT, LOWER).lsh(NEXT, root);
+    a.load_map_value(R1, table.part(Part::Head), 0);
+    a.load(Size::D, R0, R1 + Setting::Root6.offset());
+    a.load(Size::D, R1, R1 + Setting::Shift6.offset()).mov(R2, 64).sub(R2, R1);
+    a.mov(R3, UPPER).rsh(R3, R1).add(R0, R3);
+    a.mov(REST, UPPER).lsh(REST, R2).mov(R3, LOWER).rsh(R3, R1).or(REST, R3);
+    a.mov(NEXT, LOWER).lsh(NEXT, R2);
     for at in 1..=STEPS {
         let behind = if at == STEPS_OF_REST { Behind::In(NEXT) } else { Behind::Rest };
         table.step(a, behind, miss, leaf);

@@ -9,7 +9,7 @@ use std::ops::Range;
 use super::entry::{Entry, aligned, halves};
 use super::head::ENDING;
 use super::pool::Pool;
-use super::room::{ROOT6_BITS, ROOT6_NODES};
+use super::roots::LEAST;
 use super::slot::{Lone, Rest, Slot, Word};
 use super::{Cells, Flat, Id, NoRoom, Part, SLOTS};
 use crate::structure::cover::later;
@@ -18,12 +18,9 @@ use crate::value::{Family, Prefix};
 /// Prefixes that hold an address are no more than the bits of one, with the empty one.
 const MOST_AROUND: usize = 129;
 /// Nodes behind each other, from the smallest root on.
-const MOST_NODES_DEEP: u8 = (128 - ROOT6_BITS) / STRIDE;
+const MOST_NODES_DEEP: u8 = (128 - LEAST) / STRIDE;
 /// Bits that a node decides.
-const STRIDE: u8 = 4;
-/// The bit at which the first word ends that a look-up holds of an IPv6 address: the root takes the
-/// bits before its last four by itself, and the word begins with these.
-const WORD_END: u8 = ROOT6_BITS - STRIDE + 64;
+pub(super) const STRIDE: u8 = 4;
 
 /// A slot, and the bit at which its region ends.
 #[derive(Clone, Copy)]
@@ -83,10 +80,8 @@ impl<C: Cells> Flat<C> {
     }
 
     fn root(&self, family: Family, bits: u128) -> Place {
-        let (first, end) = match family {
-            Family::V4 => (ROOT6_NODES as usize * SLOTS, self.room.root4_bits()),
-            Family::V6 => (0, ROOT6_BITS),
-        };
+        let roots = self.room.roots;
+        let (first, end) = (roots.first(family) as usize * SLOTS, roots.bits(family));
         Place { word: first + (bits >> (128 - u32::from(end))) as usize, end }
     }
 
@@ -168,9 +163,23 @@ impl<C: Cells> Flat<C> {
     /// A slot of a region that ends at that bit, with one entry alone inside.
     fn lone(&self, id: Id, end: u8) -> Slot {
         let entry = self.entry(id);
-        let rest = entry.prefix().map_or(Rest::NONE, |prefix| rest(&prefix, end));
+        let rest = entry.prefix().map_or(Rest::NONE, |prefix| self.rest(&prefix, end));
         let covered = entry.cover().id().is_some();
         Slot::Lone(Lone { word: entry.word(), covered, rest })
+    }
+
+    /// What the slot of a region that ends at that bit keeps of a prefix inside.
+    fn rest(&self, prefix: &Prefix, end: u8) -> Rest {
+        // The root takes the bits before its last four by itself; the first word that a look-up holds
+        // of an IPv6 address begins with these.
+        let word_end = self.room.roots.bits(Family::V6) - STRIDE + 64;
+        let held = match prefix.family() {
+            Family::V6 if end < word_end => (word_end - end).min(64),
+            Family::V4 | Family::V6 => 64,
+        };
+        let [behind, _] = halves(aligned(prefix).checked_shl(end.into()).unwrap_or(0));
+        let beyond = u64::MAX.checked_shr(held.into()).unwrap_or(0);
+        Rest::of(prefix, end, behind & !beyond, held)
     }
 
     /// Puts an entry that is made into the slots, or finishes that.
@@ -309,7 +318,7 @@ impl<C: Cells> Flat<C> {
             let Slot::Node(node) = self.slot(place.word) else { return };
             let Some(slot) = self.joined(node, place.end) else { return };
             self.set_slot(place.word, slot);
-            Pool::Nodes.give(&self.cells, node);
+            Pool::Nodes.give(&self.cells, &self.room, node);
         }
     }
 
@@ -372,7 +381,7 @@ impl<C: Cells> Flat<C> {
 
     /// Shows every node that a root leads to.
     pub(super) fn nodes(&self, visit: &mut impl FnMut(u32)) {
-        let roots = 0..self.room.roots() as usize * SLOTS;
+        let roots = 0..self.room.roots.nodes() as usize * SLOTS;
         self.nodes_below(roots, &mut self.left(), visit);
     }
 
@@ -388,17 +397,6 @@ impl<C: Cells> Flat<C> {
             }
         }
     }
-}
-
-/// What the slot of a region that ends at that bit keeps of a prefix inside.
-fn rest(prefix: &Prefix, end: u8) -> Rest {
-    let held = match prefix.family() {
-        Family::V6 if end < WORD_END => (WORD_END - end).min(64),
-        Family::V4 | Family::V6 => 64,
-    };
-    let [behind, _] = halves(aligned(prefix).checked_shl(end.into()).unwrap_or(0));
-    let beyond = u64::MAX.checked_shr(held.into()).unwrap_or(0);
-    Rest::of(prefix, end, behind & !beyond, held)
 }
 
 /// Whether an entry's prefix holds an address.
