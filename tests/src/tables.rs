@@ -149,7 +149,7 @@ impl Tables {
         let open = u64::from(prefix.family().bits() - prefix.len());
         let last = u64::from(self.word(cover).bits()) | open << 32 | family << 40;
         let stamp = u64::from(prefix.len()) << 56;
-        let words = [self.until(at), upper, lower, end, stamp, last];
+        let words = [upper, lower, self.until(at), end, stamp, last];
         let first = (at + 1) * words.len();
         self.words[Part::Entries.index()][first..first + words.len()].copy_from_slice(&words);
         if host6 {

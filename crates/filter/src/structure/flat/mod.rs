@@ -168,8 +168,8 @@ fn entry_layout() -> Layout {
     Layout::fields(
         "entry",
         [
-            number("until"),
             ("address", Layout::words(2)),
+            number("until"),
             number("ends"),
             ("stamp", Stamp::layout()),
             ("place", place),
