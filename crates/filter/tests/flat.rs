@@ -207,7 +207,7 @@ fn after_every_edit_the_tables_are_what_the_entries_say() {
 }
 
 /// Prefixes of IPv4 and IPv6 for which the roots are of all sizes.
-const ROOTS: [(usize, usize); 3] = [(5000, 0), (0, 5000), (200_000, 200_000)];
+const ROOTS: [(usize, usize); 4] = [(5000, 0), (0, 5000), (600_000, 200_000), (200_000, 600_000)];
 
 #[test]
 fn a_larger_root_says_the_same() {

@@ -1,13 +1,14 @@
 //! How much room the maps of a `net` set have, and how much certain entries need.
 
+use std::ops::Range;
+
 use super::entry::aligned;
-use super::roots::LEAST;
 use super::trie::STRIDE;
 use super::{Part, Roots};
 use crate::policy::EntryCounters;
 use crate::value::{Family, Prefix};
 
-/// Bits that no address has more of: how deep a node may stand.
+/// Depths of regions with more than one prefix inside: fewer than an address has bits.
 const DEPTHS: usize = 128;
 /// Entries of a set that begins empty.
 const FIRST_ENTRIES: u32 = 1024;
@@ -170,15 +171,18 @@ impl Counting {
     }
 }
 
+impl Trie {
+    const EMPTY: Self = Self { prefixes: 0, regions: [0; DEPTHS] };
+}
+
 impl Need {
     /// What these prefixes need, which are in their order, each once.
     ///
     /// A node is needed for every region inside which two of them lie: those that are longer and
-    /// share its bits, which stand side by side among those that are longer.
+    /// share its bits, which stand side by side: what is shorter and begins alike comes before both.
     pub fn of<'a>(sorted: impl IntoIterator<Item = &'a Prefix>) -> Self {
-        let none = Trie { prefixes: 0, regions: [0; DEPTHS] };
-        let mut need = Self { entries: 0, hosts6: 0, tries: [none, none] };
-        let mut before = [Regions::default(), Regions::default()];
+        let mut need = Self { entries: 0, hosts6: 0, tries: [Trie::EMPTY; 2] };
+        let mut before = [Before::default(); 2];
         for prefix in sorted {
             need.entries += 1;
             let at = match (prefix.family(), prefix.is_host()) {
@@ -191,7 +195,9 @@ impl Need {
             };
             let trie = &mut need.tries[at];
             trie.prefixes += 1;
-            before[at].add(prefix, |depth| trie.regions[usize::from(depth)] += 1);
+            for depth in before[at].next(prefix) {
+                trie.regions[depth] += 1;
+            }
         }
         need
     }
@@ -207,28 +213,23 @@ impl Need {
     }
 }
 
-/// By depth, the last prefix that is longer, and whether its region has a node.
-#[derive(Default)]
-struct Regions {
-    last: [Option<(u128, bool)>; 30],
+/// The prefix before, and how many of the regions that it lies inside have had another one by then.
+#[derive(Clone, Copy, Default)]
+struct Before {
+    bits: u128,
+    len: u8,
+    shared: usize,
 }
 
-impl Regions {
-    /// One more prefix: each region that gets a node by it, by its depth.
-    fn add(&mut self, prefix: &Prefix, mut node: impl FnMut(u8)) {
-        let bits = aligned(prefix);
-        let depths = (LEAST..prefix.len()).step_by(STRIDE.into());
-        for (last, depth) in self.last.iter_mut().zip(depths) {
-            let region = bits >> (128 - u32::from(depth));
-            *last = match *last {
-                Some((same, has_node)) if same == region => {
-                    if !has_node {
-                        node(depth);
-                    }
-                    Some((region, true))
-                }
-                Some(_) | None => Some((region, false)),
-            };
-        }
+impl Before {
+    /// The depths of the regions in which this one is the second.
+    fn next(&mut self, prefix: &Prefix) -> Range<usize> {
+        let (bits, len) = (aligned(prefix), prefix.len());
+        let alike = (bits ^ self.bits).leading_zeros() as usize;
+        let inside = usize::from(len.min(self.len));
+        let shared = inside.min(alike + 1);
+        let new = self.shared..shared;
+        *self = Self { bits, len, shared };
+        new
     }
 }

@@ -10,7 +10,7 @@ use crate::value::Family;
 pub const LEAST: u8 = 12;
 /// The roots that there are, each with the prefixes of its family from which on it is taken. A larger
 /// one than the entries are worth would be in no cache.
-const BITS4: [(u8, usize); 3] = [(LEAST, 0), (16, 4096), (20, 131_072)];
+const BITS4: [(u8, usize); 4] = [(LEAST, 0), (16, 4096), (20, 131_072), (22, 524_288)];
 /// The same of IPv6, whose addresses in use have the same first bits: of a root most is never touched.
 const BITS6: [(u8, usize); 3] = [(LEAST, 0), (16, 1536), (20, 65_536)];
 
