@@ -97,7 +97,7 @@ pub const HALL: &[Exhibit] = &[
         bug: "Every rule looks into the first set",
         seen: "bpfilter d8e6d2bc",
         made: Program(TWO, &[
-            patch("4: ", &["r1 = map[b:fill]?"], &["r1 = map[a:fill]$1"]),
+            patch("4: ", &["r3 = map[b:fill]?"], &["r3 = map[a:fill]$1"]),
             patch("4: ", &["r1 = map[b:nodes]"], &["r1 = map[a:nodes]"]),
             patch("4: ", &["call look up in b"], &["call look up in a"]),
             patch("4: ", &["r1 = map[b]"], &["r1 = map[a]"]),
@@ -126,7 +126,7 @@ pub const HALL: &[Exhibit] = &[
     Exhibit {
         bug: "Of an IPv6 prefix the upper half alone is compared",
         seen: "a likely slip: the lower half is left out where it is fixed",
-        made: Program(NEAR6, &[patch("look up", &["if r3 >= 0x40 goto ?"], &["if r3 <= 0x80 goto $1"])]),
+        made: Program(NEAR6, &[patch("look up", &["r2 &= r4"], &["r2 = 0"])]),
     },
     Exhibit {
         bug: "Of an IPv6 prefix alone in its region the bits in the slot alone are compared",

@@ -36,8 +36,7 @@ pub fn address4(a: &mut Assembler, control: MapId, set: &SetMaps, slot: AddressS
     table.unless_empty(a, [NetPart::Host4, NetPart::Net4], miss);
 
     address(a, slot, REST);
-    a.load_map_value(R1, table.part(Part::Head), 0);
-    a.load(Size::D, R1, R1 + Setting::Shift4.offset());
+    a.load(Size::D, R1, R3 + Setting::Shift4.offset());
     a.mov(R0, REST).rsh(R0, R1);
     a.mov(R2, 64).sub(R2, R1).lsh(REST, R2);
     (0..STEPS4).for_each(|_| table.step(a, Behind::Rest, miss, leaf));
@@ -81,17 +80,16 @@ impl Table<'_> {
         self.set.part(part)
     }
 
-    /// Goes to `miss` if the set has nothing of either sort.
+    /// Goes to `miss` if the set has nothing of either sort; the head is in R3 behind it.
     pub fn unless_empty(self, a: &mut Assembler, [hosts, nets]: [NetPart; 2], miss: Label) {
-        self.count_of(a, hosts, R1);
-        self.count_of(a, nets, R2);
+        a.load_map_value(R3, self.part(Part::Head), 0);
+        a.load(Size::D, R1, R3 + fill(hosts)).load(Size::D, R2, R3 + fill(nets));
         a.or(R1, R2).jump_if(R1, Cond::Eq, 0, miss);
     }
 
     /// How many entries of a sort there are.
     pub fn count_of(self, a: &mut Assembler, part: NetPart, to: Reg) {
-        let offset = i16::try_from(part.index() * 8).expect("four words");
-        a.load_map_value(to, self.part(Part::Head), 0).load(Size::D, to, to + offset);
+        a.load_map_value(to, self.part(Part::Head), 0).load(Size::D, to, to + fill(part));
     }
 
     /// The pointer to the element of a part whose number is in R0; goes to `miss` if there is none.
@@ -176,6 +174,11 @@ pub fn differing(a: &mut Assembler) {
 pub fn within(a: &mut Assembler, found: Label) {
     a.mov(R2, R0).rsh(R2, i32::from(REACH_SHIFT)).and(R2, 63).rsh(R1, R2);
     a.jump_if(R1, Cond::Eq, 0, found);
+}
+
+/// Where the head counts the entries of a sort.
+fn fill(part: NetPart) -> i16 {
+    i16::try_from(part.index() * 8).expect("four words")
 }
 
 /// An IPv4 address as a number.
