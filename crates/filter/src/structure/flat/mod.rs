@@ -5,9 +5,9 @@
 //!
 //! - IPv4, single addresses and prefixes, is a trie. Its root has a slot for each value of the upper
 //!   12, 16, 20 or 22 bits, by how many there are; a node has sixteen, one for each value of the four
-//!   bits that follow. Behind 22 bits the last node decides two: its slots say the same by fours. A slot says what holds for its region ([`Slot`]): the longest prefix around
-//!   all of it, a single prefix inside, or the node with the rest. So a look-up ends at the first
-//!   slot that is no node.
+//!   bits that follow. Behind 22 bits the last node decides two: its slots say the same by fours. A
+//!   slot says what holds for its region ([`Slot`]): the longest prefix around all of it, a single
+//!   prefix inside, or the node with the rest. So a look-up ends at the first slot that is no node.
 //! - IPv6 prefixes are such a trie.
 //! - Single IPv6 addresses are in a hash table of buckets of eight; an address may be in either of
 //!   two, and its hash is keyed by a number that each set draws anew.
