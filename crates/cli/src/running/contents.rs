@@ -14,7 +14,8 @@ use palisade_filter::policy::Set;
 use palisade_filter::{Name, Policy};
 use palisade_loader::MapHandle;
 
-use super::home::{PolicyDir, Running};
+use super::home::PolicyDir;
+use super::in_force::Running;
 use super::set::{Carried, Declared, Entry, Named, OpenSet, full};
 use crate::failure::{Failure, Outcome};
 use crate::judging::Lists;
