@@ -4,6 +4,7 @@
 //! family has prefixes, so a set without IPv6 does not pay for it.
 
 use super::SLOTS;
+use super::trie::STRIDE;
 use crate::value::Family;
 
 /// Bits that the smallest root decides.
@@ -50,6 +51,12 @@ impl Roots {
             Family::V4 => 0,
             Family::V6 => nodes(self.v4),
         }
+    }
+
+    /// The bit at which the first word ends that a look-up holds of an IPv6 address: the root takes the
+    /// bits before its last four by itself, and the word begins with these.
+    pub const fn first_word6(self) -> u8 {
+        self.v6 - STRIDE + 64
     }
 
     /// The nodes that both take. Where that of IPv6 is the larger one, there is one node more, which

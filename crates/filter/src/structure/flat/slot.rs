@@ -1,7 +1,8 @@
 //! A slot of a node: what holds for the addresses of one region.
 
 use super::Id;
-use crate::value::Prefix;
+use super::entry::{aligned, halves};
+use crate::value::{Family, Prefix};
 
 /// What a slot says of its region.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -64,12 +65,12 @@ pub const PART: u32 = 1 << 30;
 /// Where it says how much of the prefix is compared: if it is there as a whole, the number of bits
 /// from the end of what is compared to the lowest of the slot; else those that the prefix leaves open.
 pub const REACH_SHIFT: u8 = 32;
+/// The mask of what stands there.
+const REACH: u8 = (1 << (REST_SHIFT - REACH_SHIFT)) - 1;
 /// Where the bits behind the region begin, which end below the highest bit of the slot.
 pub const REST_SHIFT: u8 = 39;
 /// As many bits as there is room for. No IPv4 prefix has more behind a root.
 pub const REST_BITS: u8 = 63 - REST_SHIFT;
-/// The mask of what stands there.
-const REACH: u8 = (1 << (REST_SHIFT - REACH_SHIFT)) - 1;
 /// Set in a node, whose number is the lower half.
 const NODE: u64 = 1 << 63;
 /// The mask of an entry's number, for the emitter.
@@ -119,14 +120,19 @@ impl Rest {
     /// Nothing.
     pub(super) const NONE: Self = Self::Whole { bits: 0, len: 0 };
 
-    /// That of a prefix, given its bits behind the region, the first one highest, as far as the word
-    /// goes that a look-up holds.
-    pub(super) fn of(prefix: &Prefix, end: u8, word: u64, held: u8) -> Self {
-        let (bits, len) = ((word >> (64 - REST_BITS)) as u32, prefix.len().saturating_sub(end));
-        if len <= held.min(REST_BITS) {
-            Self::Whole { bits, len }
-        } else {
-            Self::Part { bits, open: prefix.family().bits() - prefix.len() }
+    /// What the slot of a region that ends at that bit keeps of a prefix inside; of an IPv6 address, a
+    /// look-up holds the bits up to `first_word` at first, and all others then.
+    pub(super) fn of(prefix: &Prefix, end: u8, first_word: u8) -> Self {
+        let held = match prefix.family() {
+            Family::V6 if end < first_word => (first_word - end).min(64),
+            Family::V4 | Family::V6 => 64,
+        };
+        let [behind, _] = halves(aligned(prefix).checked_shl(end.into()).unwrap_or(0));
+        let beyond = u64::MAX.checked_shr(held.into()).unwrap_or(0);
+        let bits = ((behind & !beyond) >> (64 - REST_BITS)) as u32;
+        match prefix.len().saturating_sub(end) {
+            len if len <= held.min(REST_BITS) => Self::Whole { bits, len },
+            _ => Self::Part { bits, open: prefix.family().bits() - prefix.len() },
         }
     }
 

@@ -6,7 +6,7 @@
 
 use std::ops::Range;
 
-use super::entry::{Entry, aligned, halves};
+use super::entry::{Entry, aligned};
 use super::head::ENDING;
 use super::pool::Pool;
 use super::roots::LEAST;
@@ -163,23 +163,10 @@ impl<C: Cells> Flat<C> {
     /// A slot of a region that ends at that bit, with one entry alone inside.
     fn lone(&self, id: Id, end: u8) -> Slot {
         let entry = self.entry(id);
-        let rest = entry.prefix().map_or(Rest::NONE, |prefix| self.rest(&prefix, end));
+        let word_end = self.room.roots.first_word6();
+        let rest = entry.prefix().map_or(Rest::NONE, |prefix| Rest::of(&prefix, end, word_end));
         let covered = entry.cover().id().is_some();
         Slot::Lone(Lone { word: entry.word(), covered, rest })
-    }
-
-    /// What the slot of a region that ends at that bit keeps of a prefix inside.
-    fn rest(&self, prefix: &Prefix, end: u8) -> Rest {
-        // The root takes the bits before its last four by itself; the first word that a look-up holds
-        // of an IPv6 address begins with these.
-        let word_end = self.room.roots.bits(Family::V6) - STRIDE + 64;
-        let held = match prefix.family() {
-            Family::V6 if end < word_end => (word_end - end).min(64),
-            Family::V4 | Family::V6 => 64,
-        };
-        let [behind, _] = halves(aligned(prefix).checked_shl(end.into()).unwrap_or(0));
-        let beyond = u64::MAX.checked_shr(held.into()).unwrap_or(0);
-        Rest::of(prefix, end, behind & !beyond, held)
     }
 
     /// Puts an entry that is made into the slots, or finishes that.
