@@ -5,10 +5,9 @@
 
 use std::net::IpAddr;
 
-use palisade_filter::structure::flat::slot::{Life, Lone, Word};
+use palisade_filter::structure::flat::slot::{Life, Lone, Rest, Word};
 use palisade_filter::structure::flat::{
-    BUCKET_CELLS, FACTORS, FOLDS, HEAD_WORDS, Head, Id, Part, ROOT6_BITS, ROOT6_NODES, Room, SLOTS,
-    Slot,
+    BUCKET_CELLS, FACTORS, FOLDS, HEAD_WORDS, Head, Id, Part, Room, SLOTS, Slot,
 };
 use palisade_filter::value::{Family, Prefix};
 
@@ -31,8 +30,8 @@ impl Tables {
         let mut new = Self { room, entries: entries.to_vec(), words, nodes: 0 };
         new.words[Part::Head.index()] = Head::first(room, max, SEED).to_vec();
         (0..entries.len()).for_each(|at| new.put_entry(at));
-        let root4 = (ROOT6_NODES as usize * SLOTS, room.root4_bits());
-        for (family, (first, bits)) in [(Family::V6, (0, ROOT6_BITS)), (Family::V4, root4)] {
+        let [bits4, bits6] = [Family::V4, Family::V6].map(|family| room.roots.bits(family));
+        for (family, first, bits) in [(Family::V4, 0, bits4), (Family::V6, 1 << bits4, bits6)] {
             let all: Vec<usize> =
                 (0..entries.len()).filter(|at| new.is_in_trie(*at, family)).collect();
             new.regions(first, 0, bits, 0, &all);
@@ -69,9 +68,9 @@ impl Tables {
             let longer: Vec<usize> = inside.iter().filter(meets).copied().collect();
             self.words[Part::Nodes.index()][first + slot] = match longer.as_slice() {
                 [] => Slot::Leaf(self.word(longest)).bits(),
-                [only] => self.lone(*only, longest.is_some()).bits(),
+                [only] => self.lone(*only, end, longest.is_some()).bits(),
                 _ => {
-                    let node = self.room.roots() + self.nodes;
+                    let node = self.room.roots.nodes() + self.nodes;
                     self.nodes += 1;
                     assert!(self.nodes <= self.room.nodes, "as many nodes as there are");
                     // What holds all of the region holds what is inside.
@@ -92,13 +91,22 @@ impl Tables {
         among.iter().filter(holds).max_by_key(|at| self.entries[**at].0.len()).copied()
     }
 
-    fn lone(&self, at: usize, covered: bool) -> Slot {
+    fn lone(&self, at: usize, end: u8, covered: bool) -> Slot {
         let (prefix, _) = &self.entries[at];
-        let (open, suffix) = match prefix.addr() {
-            IpAddr::V4(addr) => (32 - prefix.len(), addr.to_bits() & 0xf_ffff),
-            IpAddr::V6(_) => (0, 0),
+        // Of IPv6, a look-up holds 64 bits from the last four of the root on, and then the others.
+        let first_end = self.room.roots.bits(Family::V6) + 60;
+        let word_end = match prefix.family() {
+            Family::V6 if end < first_end => first_end,
+            Family::V4 | Family::V6 => 128,
         };
-        Slot::Lone(Lone { word: self.word(Some(at)), covered, open, suffix })
+        let bit = |at: u8| at < word_end && aligned(prefix) >> (127 - at) & 1 == 1;
+        let bits = (end..end + 24).fold(0, |bits, at| bits << 1 | u32::from(bit(at)));
+        let rest = if prefix.len() <= (end + 24).min(word_end) {
+            Rest::Whole { bits, len: prefix.len() - end }
+        } else {
+            Rest::Part { bits, open: prefix.family().bits() - prefix.len() }
+        };
+        Slot::Lone(Lone { word: self.word(Some(at)), covered, rest })
     }
 
     fn word(&self, at: Option<usize>) -> Word {
@@ -141,7 +149,7 @@ impl Tables {
         let open = u64::from(prefix.family().bits() - prefix.len());
         let last = u64::from(self.word(cover).bits()) | open << 32 | family << 40;
         let stamp = u64::from(prefix.len()) << 56;
-        let words = [self.until(at), upper, lower, end, stamp, last];
+        let words = [upper, lower, self.until(at), end, stamp, last];
         let first = (at + 1) * words.len();
         self.words[Part::Entries.index()][first..first + words.len()].copy_from_slice(&words);
         if host6 {

@@ -156,19 +156,16 @@ fn cheap_tests_come_before_look_ups_and_hits_wait_for_the_whole_rule() {
             service:
               r0 = *(u32 *)(r10 -244)
               *(u64 *)(r10 -40) = r0
-              r1 = map[a:fill]+0
-              r1 = *(u64 *)(r1 +0)
-              r2 = map[a:fill]+0
-              r2 = *(u64 *)(r2 +16)
+              r3 = map[a:fill]+0
+              r1 = *(u64 *)(r3 +0)
+              r2 = *(u64 *)(r3 +16)
               r1 |= r2
               if r1 == 0x0 goto past line 3
               r8 = *(u32 *)(r10 -220)
               r8 = be32 r8
-              r1 = map[a:fill]+0
-              r1 = *(u64 *)(r1 +80)
+              r1 = *(u64 *)(r3 +80)
               r0 = r8
               r0 >>= r1
-              r0 += 256
               r2 = 64
               r2 -= r1
               r8 <<= r2
@@ -279,7 +276,7 @@ fn cheap_tests_come_before_look_ups_and_hits_wait_for_the_whole_rule() {
               r2 += -244
               call bpf_map_lookup_elem#1
               if r0 == 0x0 goto past line 3
-              r1 = *(u64 *)(r0 +0)
+              r1 = *(u64 *)(r0 +16)
               if r1 == 0x0 goto alive
               *(u64 *)(r10 -16) = r1
               call bpf_jiffies64#118
@@ -294,15 +291,12 @@ fn cheap_tests_come_before_look_ups_and_hits_wait_for_the_whole_rule() {
               r0 = *(u64 *)(r10 -24)
               goto in set
             lone:
-              r1 = r0
-              r1 >>= 40
-              r2 = *(u32 *)(r10 -220)
-              r2 = be32 r2
-              r1 ^= r2
-              r1 &= 1048575
+              r1 = r8
+              r1 >>= 1
+              r1 ^= r0
               r2 = r0
               r2 >>= 32
-              r2 &= 31
+              r2 &= 63
               r1 >>= r2
               if r1 == 0x0 goto found
               if r0 & 0x20000000 goto covered

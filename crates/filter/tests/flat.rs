@@ -10,7 +10,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use palisade_filter::policy::EntryCounters;
 use palisade_filter::structure::flat::{
-    Cells, Counting, Flat, Hits, Need, NoRoom, Owned, Part, ROOT6_NODES, Room, SLOTS, Slot, Value,
+    Cells, Counting, Flat, Hits, Need, NoRoom, Owned, Part, Room, Roots, SLOTS, Slot, Value,
 };
 use palisade_filter::structure::{Origin, Stamp, cover};
 use palisade_filter::value::{Family, Prefix};
@@ -85,7 +85,7 @@ fn until(truth: &Truth, prefix: &Prefix) -> u64 {
 }
 
 fn room(entries: u32, nodes: u32) -> Room {
-    Room { entries, nodes, buckets6: 64, counting: Counting::Own(2) }
+    Room { entries, roots: Roots::LEAST, nodes, buckets6: 64, counting: Counting::Own(2) }
 }
 
 fn empty(room: Room) -> Flat<Owned> {
@@ -133,7 +133,7 @@ fn check_shape<C: Cells>(flat: &Flat<C>, truth: &Truth, what: &str) {
     assert_eq!(mine.len(), theirs.len(), "{what}");
     let need = Need::of(truth.keys());
     let nodes = mine.iter().filter(|line| line.ends_with("node")).count();
-    assert_eq!(need.nodes6 + need.nodes4.iter().sum::<usize>(), nodes, "{what}: nodes");
+    assert_eq!(need.nodes(flat.room().roots), nodes, "{what}: nodes");
 }
 
 /// The slots in order, with prefixes in the place of numbers. Where an entry once ended, a slot may
@@ -144,8 +144,7 @@ fn shape<C: Cells>(flat: &Flat<C>, truth: &Truth) -> Vec<String> {
         .map(|prefix| (flat.id(prefix).expect("it is there").number(), *prefix))
         .collect();
     let mut lines = Vec::new();
-    let roots = flat.room().roots() as usize * SLOTS;
-    assert!(roots > ROOT6_NODES as usize * SLOTS);
+    let roots = flat.room().roots.nodes() as usize * SLOTS;
     walk(flat, 0..roots, &names, &mut lines);
     lines
 }
@@ -165,10 +164,7 @@ fn walk<C: Cells>(
             }
             Slot::Lone(lone) => {
                 let id = lone.word.id().expect("an entry").number();
-                lines.push(format!(
-                    "{} {} {} {:x}",
-                    names[&id], lone.covered, lone.open, lone.suffix
-                ));
+                lines.push(format!("{} {} {:?}", names[&id], lone.covered, lone.rest));
             }
             Slot::Node(node) => {
                 lines.push("node".to_owned());
@@ -210,13 +206,20 @@ fn after_every_edit_the_tables_are_what_the_entries_say() {
     }
 }
 
+/// Prefixes of IPv4 and IPv6 for which the roots are of all sizes.
+const ROOTS: [(usize, usize); 4] = [(5000, 0), (0, 5000), (600_000, 200_000), (200_000, 600_000)];
+
 #[test]
 fn a_larger_root_says_the_same() {
-    for (entries, seed) in [(5000, 3), (70_000, 4)] {
-        let mut random = Random(seed);
-        let (flat, mut truth) = (empty(room(entries, 3000)), Truth::new());
-        for _ in 0..60 {
-            edit(&flat, &mut truth, &mut random);
+    for (prefixes4, prefixes6) in ROOTS {
+        let mut random = Random(prefixes4 as u64 + 3);
+        let roots = Roots::holding(prefixes4, prefixes6);
+        let (flat, mut truth) = (empty(Room { roots, ..room(300, 3000) }), Truth::new());
+        for step in 0..60 {
+            let what = edit(&flat, &mut truth, &mut random);
+            if step == 59 {
+                check_shape(&flat, &truth, &format!("{roots:?}, step {step}, {what}"));
+            }
         }
         for prefix in truth.keys() {
             assert_eq!(flat.get(prefix).map(|found| found.until), Some(until(&truth, prefix)));
@@ -239,7 +242,7 @@ fn what_is_needed_is_what_is_used() {
     let fits = Room::holding(need, 1 << 20, EntryCounters::On, 1);
     let flat = empty(fits);
     truth.keys().for_each(|p| flat.insert(p, value(p, 0)).expect("it was worked out"));
-    let nodes = need.nodes6 + need.nodes4.iter().sum::<usize>();
+    let nodes = need.nodes(fits.roots);
     let tight = Room { nodes: nodes as u32 - 1, entries: need.entries as u32, ..fits };
     let flat = empty(tight);
     let short = truth.keys().filter(|p| flat.insert(p, value(p, 0)).is_err()).count();

@@ -38,6 +38,17 @@ const NEAR6: Case = Case {
         ("nets", "3001:db8::/32", Lasting),
     ],
 };
+const NESTED6: Case = Case {
+    text: "set nets net { max 8 }\ndrop src in nets\ndefault pass\n",
+    entries: &[
+        ("nets", "2001:db8::/32", Lasting),
+        ("nets", "2001:db8::5000:0:0:0/68", Lasting),
+        ("nets", "4001:db8::ff:1:0/112", Lasting),
+        ("nets", "4001:db8::ff:2:0/111", Lasting),
+        ("nets", "3001::/16", Lasting),
+        ("nets", "3001:db8::/40", Lasting),
+    ],
+};
 const SERVICES: Case = Case {
     text: "set p service { max 8 }\ndrop service in p\ndefault pass\n",
     entries: &[
@@ -86,7 +97,7 @@ pub const HALL: &[Exhibit] = &[
         bug: "Every rule looks into the first set",
         seen: "bpfilter d8e6d2bc",
         made: Program(TWO, &[
-            patch("4: ", &["r1 = map[b:fill]?"], &["r1 = map[a:fill]$1"]),
+            patch("4: ", &["r3 = map[b:fill]?"], &["r3 = map[a:fill]$1"]),
             patch("4: ", &["r1 = map[b:nodes]"], &["r1 = map[a:nodes]"]),
             patch("4: ", &["call look up in b"], &["call look up in a"]),
             patch("4: ", &["r1 = map[b]"], &["r1 = map[a]"]),
@@ -115,7 +126,22 @@ pub const HALL: &[Exhibit] = &[
     Exhibit {
         bug: "Of an IPv6 prefix the upper half alone is compared",
         seen: "a likely slip: the lower half is left out where it is fixed",
-        made: Program(NEAR6, &[patch("look up", &["if r5 >= 0x40 goto ?"], &["if r5 <= 0x80 goto $1"])]),
+        made: Program(NEAR6, &[patch("look up", &["r2 &= r4"], &["r2 = 0"])]),
+    },
+    Exhibit {
+        bug: "Of an IPv6 prefix alone in its region the bits in the slot alone are compared",
+        seen: "a likely slip: the first bits are taken for all",
+        made: Program(NEAR6, &[patch("look up", &["if r0 & 0x40000000 goto ?"], &[])]),
+    },
+    Exhibit {
+        bug: "What holds around an IPv6 prefix is forgotten where its first bits differ",
+        seen: "a likely slip: the entry that says it is not read any more",
+        made: Program(NESTED6, &[patch("look up", &["if r0 & 0x20000000 goto ?"], &[])]),
+    },
+    Exhibit {
+        bug: "An IPv6 look-up ends with the first 64 bits behind the root",
+        seen: "a likely slip: the register is at its end, and nothing is put there",
+        made: Program(NESTED6, &[patch("look up", &["r8 = r9", "r0 = *(u64 *)(r0 +0)"], &["r8 = 0", "r0 = *(u64 *)(r0 +0)"])]),
     },
     Exhibit {
         bug: "An address is taken for another one with the same tag",

@@ -72,7 +72,7 @@ fn trie() -> Trie {
     }
     let handle = MapHandle::open(&dir, "block").expect("the entries");
     let map: Map<u32, [u64; 6]> = Map::new(handle).expect("of entries");
-    let entry = |[until, address, _, ends, stamp, place]: [u64; 6]| {
+    let entry = |[address, _, until, ends, stamp, place]: [u64; 6]| {
         let addr = Ipv4Addr::from_bits(u32::try_from(address).expect("of IPv4"));
         let prefix = Prefix::new(addr.into(), Stamp::of(stamp).len).expect("a prefix");
         (place >> 40 & 0xff == 4).then_some((prefix, (until, ends)))

@@ -20,10 +20,8 @@ use super::frame::{AddressSlot, KEY, LEN, MAIN, Scratch, VERDICT};
 use super::sets::{SetMaps, look_up, now};
 use super::verdict::add_to_counters;
 use crate::structure::NetPart;
-use crate::structure::flat::slot::{
-    COVERED, ID_MASK, LONE, OPEN_SHIFT, SUFFIX_BITS, SUFFIX_SHIFT, TIMED,
-};
-use crate::structure::flat::{COVER, Part, ROOT6_NODES, Setting, UNTIL};
+use crate::structure::flat::slot::{COVERED, ID_MASK, LONE, REACH_SHIFT, TIMED};
+use crate::structure::flat::{COVER, Part, Setting, UNTIL};
 
 /// The bits of the address that are still to choose slots, the next ones highest. No row is chosen yet
 /// that the register were needed for.
@@ -38,28 +36,34 @@ pub fn address4(a: &mut Assembler, control: MapId, set: &SetMaps, slot: AddressS
     table.unless_empty(a, [NetPart::Host4, NetPart::Net4], miss);
 
     address(a, slot, REST);
-    a.load_map_value(R1, table.part(Part::Head), 0);
-    a.load(Size::D, R1, R1 + Setting::Shift4.offset());
-    a.mov(R0, REST).rsh(R0, R1).add(R0, imm(ROOT6_NODES));
+    a.load(Size::D, R1, R3 + Setting::Shift4.offset());
+    a.mov(R0, REST).rsh(R0, R1);
     a.mov(R2, 64).sub(R2, R1).lsh(REST, R2);
-    (0..STEPS4).for_each(|_| table.step(a, miss, leaf));
+    (0..STEPS4).for_each(|_| table.step(a, Behind::Rest, miss, leaf));
     a.jump(miss);
 
     a.place(leaf).jump_if(R0, Cond::Set, imm(LONE), lone);
     a.place(found);
     table.entry_of(a, miss, hit);
 
-    a.place(lone).mov(R1, R0).rsh(R1, i32::from(SUFFIX_SHIFT));
-    address(a, slot, R2);
-    a.xor(R1, R2).and(R1, (1 << SUFFIX_BITS) - 1);
-    a.mov(R2, R0).rsh(R2, i32::from(OPEN_SHIFT)).and(R2, 31).rsh(R1, R2);
-    a.jump_if(R1, Cond::Eq, 0, found);
+    a.place(lone);
+    differing(a);
+    within(a, found);
     let covered = a.label("covered");
     a.jump_if(R0, Cond::Set, imm(COVERED), covered).jump(miss);
     a.place(covered).and(R0, imm(ID_MASK));
     table.entry(a, miss);
     a.load(Size::D, R0, R0 + COVER).mov32(R0, R0).jump(found);
     a.place(hit);
+}
+
+/// Where the bits behind those of a step are.
+#[derive(Clone, Copy)]
+pub enum Behind {
+    /// In `REST`, below them.
+    Rest,
+    /// In another register, for `REST` is at its end.
+    In(Reg),
 }
 
 /// The tables of a set, and the frame in which they are read.
@@ -76,17 +80,16 @@ impl Table<'_> {
         self.set.part(part)
     }
 
-    /// Goes to `miss` if the set has nothing of either sort.
+    /// Goes to `miss` if the set has nothing of either sort; the head is in R3 behind it.
     pub fn unless_empty(self, a: &mut Assembler, [hosts, nets]: [NetPart; 2], miss: Label) {
-        self.count_of(a, hosts, R1);
-        self.count_of(a, nets, R2);
+        a.load_map_value(R3, self.part(Part::Head), 0);
+        a.load(Size::D, R1, R3 + fill(hosts)).load(Size::D, R2, R3 + fill(nets));
         a.or(R1, R2).jump_if(R1, Cond::Eq, 0, miss);
     }
 
     /// How many entries of a sort there are.
     pub fn count_of(self, a: &mut Assembler, part: NetPart, to: Reg) {
-        let offset = i16::try_from(part.index() * 8).expect("four words");
-        a.load_map_value(to, self.part(Part::Head), 0).load(Size::D, to, to + offset);
+        a.load_map_value(to, self.part(Part::Head), 0).load(Size::D, to, to + fill(part));
     }
 
     /// The pointer to the element of a part whose number is in R0; goes to `miss` if there is none.
@@ -103,10 +106,14 @@ impl Table<'_> {
 
     /// Reads the slot of the highest bits of `REST` in the node in R0 into R0; goes to `leaf` unless it
     /// is another node.
-    pub fn step(self, a: &mut Assembler, miss: Label, leaf: Label) {
+    pub fn step(self, a: &mut Assembler, behind: Behind, miss: Label, leaf: Label) {
         self.element(a, Part::Nodes, miss);
         // Eight times the highest four bits.
-        a.mov(R1, REST).rsh(R1, 57).and(R1, 0x78).add(R0, R1).lsh(REST, 4);
+        a.mov(R1, REST).rsh(R1, 57).and(R1, 0x78).add(R0, R1);
+        match behind {
+            Behind::Rest => a.lsh(REST, 4),
+            Behind::In(next) => a.mov(REST, next),
+        };
         let node = a.label("node");
         a.load(Size::D, R0, R0 + 0).jump_if(R0, Cond::Slt, 0, node).jump(leaf).place(node);
     }
@@ -156,6 +163,22 @@ pub fn count(a: &mut Assembler, hits: MapId, head: MapId) {
     a.jump(done).place(shared).mov(R1, 1);
     a.atomic(AtomicOp::Add, Size::D, R0 + 0, R1).atomic(AtomicOp::Add, Size::D, R0 + 8, LEN);
     a.place(done);
+}
+
+/// The bits of `REST` that are not those of the lone slot in R0 into R1, from the second highest on.
+pub fn differing(a: &mut Assembler) {
+    a.mov(R1, REST).rsh(R1, 1).xor(R1, R0);
+}
+
+/// Goes to `found` if none of them is a bit of the prefix, which is in the slot as a whole.
+pub fn within(a: &mut Assembler, found: Label) {
+    a.mov(R2, R0).rsh(R2, i32::from(REACH_SHIFT)).and(R2, 63).rsh(R1, R2);
+    a.jump_if(R1, Cond::Eq, 0, found);
+}
+
+/// Where the head counts the entries of a sort.
+fn fill(part: NetPart) -> i16 {
+    i16::try_from(part.index() * 8).expect("four words")
 }
 
 /// An IPv4 address as a number.

@@ -4,16 +4,16 @@
 //! the halves of the address as numbers in R1 and R2 and gives the number of the entry in R0, or 0.
 
 use palisade_asm::{
-    Assembler, Cond, Label, MapId, R0, R1, R2, R3, R5, R6, R7, R9, Reg, Size, Swap,
+    Assembler, Cond, Label, MapId, R0, R1, R2, R3, R4, R6, R7, R9, Reg, Size, Swap,
 };
 
-use super::flat::{REST, Table, imm};
+use super::flat::{Behind, REST, Table, differing, imm, within};
 use super::frame::{AddressSlot, FUNCTION};
 use super::sets::SetMaps;
 use crate::structure::NetPart;
-use crate::structure::flat::slot::{ID_MASK, LONE, OPEN_SHIFT};
+use crate::structure::flat::slot::{COVERED, ID_MASK, LONE, PART, REACH_SHIFT, REST_SHIFT};
 use crate::structure::flat::{
-    ADDRESS_LOWER, ADDRESS_UPPER, BUCKET_CELLS, COVER, FACTORS, FOLDS, Part, ROOT6_BITS, Setting,
+    ADDRESS_LOWER, ADDRESS_UPPER, BUCKET_CELLS, COVER, FACTORS, FOLDS, Part, Setting,
 };
 
 /// The upper half of the address, all along.
@@ -24,8 +24,12 @@ const LOWER: Reg = R7;
 const TAG: Reg = REST;
 /// What chooses its first bucket.
 const CHOICE: Reg = R9;
+/// What follows behind `REST`.
+const NEXT: Reg = R9;
 /// The most steps: the root, then four bits each.
 const STEPS: usize = 30;
+/// The steps that `REST` has bits for.
+const STEPS_OF_REST: usize = 64 / 4;
 
 /// Looks an IPv6 address up; falls through with the number of its entry in R0.
 pub fn address6(a: &mut Assembler, control: MapId, set: &SetMaps, slot: AddressSlot, miss: Label) {
@@ -101,13 +105,15 @@ fn hash(a: &mut Assembler, table: Table<'_>) {
 /// `miss`.
 fn net(a: &mut Assembler, table: Table<'_>, miss: Label, hit: Label) {
     let [leaf, lone, found] = ["leaf", "lone", "found"].map(|name| a.label(name));
-    let root = i32::from(ROOT6_BITS - 4);
-    a.mov(R0, UPPER).rsh(R0, 64 - root).mov(REST, UPPER).lsh(REST, root);
-    for at in 0..STEPS {
-        if at * 4 + 8 == 64 {
-            a.mov(REST, LOWER);
-        }
-        table.step(a, miss, leaf);
+    a.load_map_value(R1, table.part(Part::Head), 0);
+    a.load(Size::D, R0, R1 + Setting::Root6.offset());
+    a.load(Size::D, R1, R1 + Setting::Shift6.offset()).mov(R2, 64).sub(R2, R1);
+    a.mov(R3, UPPER).rsh(R3, R1).add(R0, R3);
+    a.mov(REST, UPPER).lsh(REST, R2).mov(R3, LOWER).rsh(R3, R1).or(REST, R3);
+    a.mov(NEXT, LOWER).lsh(NEXT, R2);
+    for at in 1..=STEPS {
+        let behind = if at == STEPS_OF_REST { Behind::In(NEXT) } else { Behind::Rest };
+        table.step(a, behind, miss, leaf);
     }
     a.jump(miss);
     a.place(leaf).jump_if(R0, Cond::Set, imm(LONE), lone);
@@ -119,17 +125,31 @@ fn net(a: &mut Assembler, table: Table<'_>, miss: Label, hit: Label) {
 
 /// Goes to `found` with the word in R0 that names the entry of a lone slot, or the one around it.
 fn alone(a: &mut Assembler, table: Table<'_>, (found, miss): (Label, Label)) {
-    let [is, short, covered] = ["is it", "short prefix", "covered"].map(|name| a.label(name));
-    FUNCTION.number.store(a, R0);
-    a.and(R0, imm(ID_MASK));
+    let [part, differs, covered] = ["part", "differs", "covered"].map(|name| a.label(name));
+    differing(a);
+    a.jump_if(R0, Cond::Set, imm(PART), part);
+    within(a, found);
+    a.place(differs).jump_if(R0, Cond::Set, imm(COVERED), covered).jump(miss);
+    a.place(covered).and(R0, imm(ID_MASK));
     table.entry(a, miss);
-    a.load(Size::D, R1, R0 + COVER).mov(R5, R1).rsh(R5, i32::from(OPEN_SHIFT)).and(R5, 0xff);
-    a.load(Size::D, R3, R0 + ADDRESS_UPPER).xor(R3, UPPER);
-    a.jump_if(R5, Cond::Ge, 64, short).jump_if(R3, Cond::Ne, 0, covered);
-    a.load(Size::D, R3, R0 + ADDRESS_LOWER).xor(R3, LOWER).rsh(R3, R5).jump(is);
-    a.place(short).sub(R5, 64).rsh(R3, R5);
-    a.place(is).jump_if(R3, Cond::Ne, 0, covered);
-    FUNCTION.number.load(a, R0);
+    a.load(Size::D, R0, R0 + COVER).mov32(R0, R0).jump(found);
+
+    a.place(part).rsh(R1, i32::from(REST_SHIFT)).jump_if(R1, Cond::Ne, 0, differs);
+    entry_differs(a, table, differs, miss);
     a.jump(found);
-    a.place(covered).mov32(R0, R1).jump(found);
+}
+
+/// Goes to `differs` if the entry of the lone slot in R0 does not hold the address; the slot stays.
+/// Without a branch for prefixes that end in the upper half, which no processor could foresee.
+fn entry_differs(a: &mut Assembler, table: Table<'_>, differs: Label, miss: Label) {
+    let slot = REST;
+    a.mov(slot, R0).and(R0, imm(ID_MASK));
+    table.entry(a, miss);
+    a.load(Size::D, R1, R0 + ADDRESS_UPPER).xor(R1, UPPER);
+    a.load(Size::D, R2, R0 + ADDRESS_LOWER).xor(R2, LOWER).mov(R0, slot);
+    a.mov(R3, R0).rsh(R3, i32::from(REACH_SHIFT)).mov(R4, R3).rsh(R4, 6).and(R4, 1);
+    // Where open bits fill the lower half, R4 becomes 0, and else all ones.
+    a.and(R3, 63).rsh(R2, R3).sub(R4, 1).and(R2, R4);
+    a.xor(R4, -1).and(R3, R4).rsh(R1, R3).or(R1, R2);
+    a.jump_if(R1, Cond::Ne, 0, differs);
 }

@@ -171,7 +171,7 @@ impl<C: Cells> Flat<C> {
         let linked = self.put(id, prefix);
         if linked.is_err() {
             entry.clear();
-            Pool::Entries.give(&self.cells, id.0);
+            Pool::Entries.give(&self.cells, &self.room, id.0);
         }
         linked
     }
@@ -230,7 +230,7 @@ impl<C: Cells> Flat<C> {
             self.unlink(id, prefix);
         }
         self.entry(id).clear();
-        Pool::Entries.give(&self.cells, id.0);
+        Pool::Entries.give(&self.cells, &self.room, id.0);
     }
 
     fn note_end(&self, ends: u64) {
@@ -310,10 +310,10 @@ impl<C: Cells> Flat<C> {
             }
         });
         let free = used.zip(reached).filter(|(_, reached)| !reached).map(|(node, _)| node);
-        Pool::Nodes.restock(&self.cells, free);
+        Pool::Nodes.restock(&self.cells, &self.room, free);
         let entries = Pool::Entries.used(&self.cells, &self.room);
         let free = entries.filter(|id| self.entry(Id(*id)).prefix().is_none());
-        Pool::Entries.restock(&self.cells, free);
+        Pool::Entries.restock(&self.cells, &self.room, free);
     }
 }
 

@@ -2,11 +2,13 @@
 //!
 //! | word | holds |
 //! |---|---|
-//! | 0 | until when it matches, a time of `CLOCK_MONOTONIC` in nanoseconds; 0 for ever |
-//! | 1, 2 | its address: of IPv6 the upper and the lower half, of IPv4 the number and 0 |
+//! | 0, 1 | its address: of IPv6 the upper and the lower half, of IPv4 the number and 0 |
+//! | 2 | until when it matches, a time of `CLOCK_MONOTONIC` in nanoseconds; 0 for ever |
 //! | 3 | when it ends itself; of an entry that is free, the one that is free next |
 //! | 4 | its [`Stamp`](crate::structure::Stamp) |
 //! | 5 | the entry around it, a [`Word`], in bits 0 to 31; its open bits in 32 to 39; its family in 40 to 47, 0 where it is free |
+//!
+//! The address comes first, so that it is in one line of memory.
 //!
 //! The counters are packets, then bytes; those of one CPU stand together, by entry, so that a CPU
 //! keeps what it counts in as little of its cache as can be.
@@ -16,16 +18,16 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use super::slot::{Life, Word};
 use super::{Cells, Head, Id, Part};
 use crate::structure::Stamp;
-use crate::value::{Family, Prefix};
+use crate::value::Prefix;
 
 /// Words of an entry.
 pub const ENTRY_WORDS: usize = 6;
 /// Where the entry says until when it matches, in bytes.
-pub const UNTIL: i16 = 0;
+pub const UNTIL: i16 = 16;
 /// Where the upper half of an IPv6 address stands, in bytes.
-pub const ADDRESS_UPPER: i16 = 8;
+pub const ADDRESS_UPPER: i16 = 0;
 /// Where the lower half stands, in bytes.
-pub const ADDRESS_LOWER: i16 = 16;
+pub const ADDRESS_LOWER: i16 = 8;
 /// Where cover and open bits stand, in bytes.
 pub const COVER: i16 = 40;
 /// Words of the counters of one CPU.
@@ -57,12 +59,12 @@ impl<'a, C: Cells> Entry<'a, C> {
     }
 
     pub fn until(&self) -> u64 {
-        self.load(0)
+        self.load(2)
     }
 
     pub fn set_until(&self, until: u64) {
         if self.until() != until {
-            self.store(0, until);
+            self.store(2, until);
         }
     }
 
@@ -103,9 +105,9 @@ impl<'a, C: Cells> Entry<'a, C> {
     pub fn prefix(&self) -> Option<Prefix> {
         let [_, _, _, _, _, family, ..] = self.load(5).to_le_bytes();
         let addr = match u64::from(family) {
-            FAMILY4 => IpAddr::V4(Ipv4Addr::from_bits(u32::try_from(self.load(1)).ok()?)),
+            FAMILY4 => IpAddr::V4(Ipv4Addr::from_bits(u32::try_from(self.load(0)).ok()?)),
             FAMILY6 => {
-                let bits = u128::from(self.load(1)) << 64 | u128::from(self.load(2));
+                let bits = u128::from(self.load(0)) << 64 | u128::from(self.load(1));
                 IpAddr::V6(Ipv6Addr::from_bits(bits))
             }
             _ => return None,
@@ -124,7 +126,7 @@ impl<'a, C: Cells> Entry<'a, C> {
             }
         };
         let last = u64::from(cover.bits()) | open << 32 | family << 40;
-        for (word, value) in [ends, upper, lower, ends, stamp, last].into_iter().enumerate() {
+        for (word, value) in [upper, lower, ends, ends, stamp, last].into_iter().enumerate() {
             self.store(word, value);
         }
     }
@@ -170,16 +172,5 @@ pub(super) fn aligned(prefix: &Prefix) -> u128 {
     match prefix.addr() {
         IpAddr::V4(addr) => u128::from(addr.to_bits()) << 96,
         IpAddr::V6(addr) => addr.to_bits(),
-    }
-}
-
-/// The part of an IPv4 prefix that a lone slot keeps: open bits and the lowest of its address.
-pub(super) fn lone_parts(prefix: &Prefix) -> (u8, u32) {
-    match prefix.addr() {
-        IpAddr::V4(addr) => (
-            Family::V4.bits() - prefix.len(),
-            addr.to_bits() & ((1 << super::slot::SUFFIX_BITS) - 1),
-        ),
-        IpAddr::V6(_) => (0, 0),
     }
 }

@@ -1,6 +1,7 @@
 //! The words of a set's head behind its fill: what program and editor have to know of its tables.
 
 use super::{Cells, Counting, Id, Part, Room};
+use crate::value::Family;
 
 /// Words of the head; the first ones are the [`Fill`](crate::structure::Fill).
 pub const HEAD_WORDS: usize = 32;
@@ -10,7 +11,7 @@ pub const HEAD_WORDS: usize = 32;
 pub enum Setting {
     /// The most entries that the set takes, by its declaration.
     Max = 9,
-    /// The bits of an IPv4 address below those that number its node of the root.
+    /// The bits of an IPv4 address below those that number its node of the root, which is the first.
     Shift4 = 10,
     /// The number of buckets less one.
     BucketMask = 11,
@@ -22,6 +23,10 @@ pub enum Setting {
     CopyMask = 14,
     /// Not 0 where CPUs share a copy.
     Shared = 15,
+    /// The bits of the upper half of an IPv6 address below those that number its node of the root.
+    Shift6 = 26,
+    /// The first node of that root.
+    Root6 = 27,
 }
 
 impl Setting {
@@ -66,10 +71,12 @@ impl Head {
     }
 
     /// The settings that follow from the room, each with its word.
-    pub(super) fn settings(room: Room, counting: Counting) -> [(usize, u64); 5] {
+    pub(super) fn settings(room: Room, counting: Counting) -> [(usize, u64); 7] {
         let copies = room.copies().max(1);
         [
-            (Setting::Shift4, (36 - room.root4_bits()).into()),
+            (Setting::Shift4, (36 - room.roots.bits(Family::V4)).into()),
+            (Setting::Shift6, (68 - room.roots.bits(Family::V6)).into()),
+            (Setting::Root6, room.roots.first(Family::V6).into()),
             (Setting::BucketMask, u64::from(room.buckets6) - 1),
             (Setting::CopyStride, u64::from(room.entries) + 1),
             (Setting::CopyMask, u64::from(copies) - 1),

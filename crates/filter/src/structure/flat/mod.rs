@@ -4,11 +4,11 @@
 //! An entry is named by its number, from 1 on. Three tables lead to it:
 //!
 //! - IPv4, single addresses and prefixes, is a trie. Its root has a slot for each value of the upper
-//!   12, 16 or 20 bits, by how much room there is; a node has sixteen, one for each value of the four
-//!   bits that follow. A slot says what holds for its region ([`Slot`]): the longest prefix around
-//!   all of it, a single prefix inside, or the node with the rest. So a look-up ends at the first
-//!   slot that is no node.
-//! - IPv6 prefixes are such a trie with a root of 12 bits.
+//!   12, 16, 20 or 22 bits, by how many there are; a node has sixteen, one for each value of the four
+//!   bits that follow. Behind 22 bits the last node decides two: its slots say the same by fours. A
+//!   slot says what holds for its region ([`Slot`]): the longest prefix around all of it, a single
+//!   prefix inside, or the node with the rest. So a look-up ends at the first slot that is no node.
+//! - IPv6 prefixes are such a trie.
 //! - Single IPv6 addresses are in a hash table of buckets of eight; an address may be in either of
 //!   two, and its hash is keyed by a number that each set draws anew.
 //!
@@ -28,6 +28,7 @@ mod head;
 mod hosts6;
 mod pool;
 mod room;
+mod roots;
 pub mod slot;
 mod trie;
 
@@ -36,7 +37,8 @@ pub use editor::{Flat, Found, Hits, Value};
 pub use entry::{ADDRESS_LOWER, ADDRESS_UPPER, COVER, ENTRY_WORDS, UNTIL};
 pub use head::{HEAD_WORDS, Head, Setting};
 pub use hosts6::{BUCKET_CELLS, FACTORS, FOLDS};
-pub use room::{Counting, Need, ROOT6_BITS, ROOT6_NODES, Room};
+pub use room::{Counting, Need, Room};
+pub use roots::Roots;
 pub use slot::Slot;
 
 use palisade_asm::btf::{Layout, MapLayout};
@@ -86,11 +88,11 @@ pub enum NoRoom {
 pub enum Part {
     /// The entries, by number; the map bears the set's name.
     Entries,
-    /// The nodes: the root of IPv6, that of IPv4, then all others.
+    /// The nodes: the root of IPv4, that of IPv6, then all others.
     Nodes,
     /// The buckets of single IPv6 addresses.
     Hosts6,
-    /// By node, which one is free behind it; programs do not look at it.
+    /// By node that is in no root, which one is free behind it; programs do not look at it.
     Links,
     /// The fill, and what program and editor have to know of the other parts.
     Head,
@@ -166,8 +168,8 @@ fn entry_layout() -> Layout {
     Layout::fields(
         "entry",
         [
-            number("until"),
             ("address", Layout::words(2)),
+            number("until"),
             number("ends"),
             ("stamp", Stamp::layout()),
             ("place", place),

@@ -45,10 +45,10 @@ impl Pool {
     }
 
     /// Where a free one says which is free behind it.
-    fn link(self, number: u32) -> (Part, usize) {
+    fn link(self, room: &Room, number: u32) -> (Part, usize) {
         match self {
             Self::Entries => (Part::Entries, number as usize * ENTRY_WORDS + 3),
-            Self::Nodes => (Part::Links, number as usize),
+            Self::Nodes => (Part::Links, number.saturating_sub(room.roots.nodes()) as usize),
         }
     }
 
@@ -56,7 +56,7 @@ impl Pool {
     fn numbers(self, room: &Room) -> std::ops::Range<u32> {
         match self {
             Self::Entries => 1..room.entries + 1,
-            Self::Nodes => room.roots()..room.roots() + room.nodes,
+            Self::Nodes => room.roots.nodes()..room.roots.nodes() + room.nodes,
         }
     }
 
@@ -81,7 +81,7 @@ impl Pool {
             cells.grace();
             self.set(cells, At::Safe, self.get(cells, At::Last));
         }
-        let (part, word) = self.link(first);
+        let (part, word) = self.link(room, first);
         let next = u32::try_from(cells.load(part, word)).unwrap_or(0);
         if first == self.get(cells, At::Safe) {
             self.set(cells, At::Safe, 0);
@@ -94,13 +94,13 @@ impl Pool {
     }
 
     /// Gives one back.
-    pub fn give(self, cells: &impl Cells, number: u32) {
-        let (part, word) = self.link(number);
+    pub fn give(self, cells: &impl Cells, room: &Room, number: u32) {
+        let (part, word) = self.link(room, number);
         cells.store(part, word, 0);
         match self.get(cells, At::Last) {
             0 => self.set(cells, At::First, number),
             last => {
-                let (part, word) = self.link(last);
+                let (part, word) = self.link(room, last);
                 cells.store(part, word, number.into());
             }
         }
@@ -108,10 +108,10 @@ impl Pool {
     }
 
     /// Makes exactly these the free ones; programs may be at any of them.
-    pub fn restock(self, cells: &impl Cells, free: impl Iterator<Item = u32>) {
+    pub fn restock(self, cells: &impl Cells, room: &Room, free: impl Iterator<Item = u32>) {
         for at in [At::First, At::Last, At::Safe] {
             self.set(cells, at, 0);
         }
-        free.for_each(|number| self.give(cells, number));
+        free.for_each(|number| self.give(cells, room, number));
     }
 }

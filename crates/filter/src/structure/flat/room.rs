@@ -1,16 +1,15 @@
 //! How much room the maps of a `net` set have, and how much certain entries need.
 
+use std::ops::Range;
+
 use super::entry::aligned;
-use super::{Part, SLOTS};
+use super::trie::STRIDE;
+use super::{Part, Roots};
 use crate::policy::EntryCounters;
 use crate::value::{Family, Prefix};
 
-/// Bits that the root of IPv6 decides.
-pub const ROOT6_BITS: u8 = 12;
-/// Bits that the smallest root of IPv4 decides.
-const ROOT4_LEAST: u8 = 12;
-/// Nodes that the root of IPv6 takes, the first ones.
-pub const ROOT6_NODES: u32 = (1 << ROOT6_BITS) / SLOTS as u32;
+/// Depths of regions with more than one prefix inside: fewer than an address has bits.
+const DEPTHS: usize = 128;
 /// Entries of a set that begins empty.
 const FIRST_ENTRIES: u32 = 1024;
 /// Nodes of a set that begins empty.
@@ -42,6 +41,8 @@ pub enum Counting {
 pub struct Room {
     /// Entries.
     pub entries: u32,
+    /// The roots.
+    pub roots: Roots,
     /// Nodes besides the roots.
     pub nodes: u32,
     /// Buckets of single IPv6 addresses, a power of two.
@@ -51,16 +52,23 @@ pub struct Room {
 }
 
 /// What certain entries need.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Need {
     /// Entries.
     pub entries: usize,
-    /// Nodes of IPv4 by the bits that lead to them: 12, 16, 20, 24, 28.
-    pub nodes4: [usize; 5],
-    /// Nodes of IPv6 besides the root.
-    pub nodes6: usize,
     /// Single IPv6 addresses.
     pub hosts6: usize,
+    /// What the tries of IPv4 and IPv6 need.
+    tries: [Trie; 2],
+}
+
+/// What a trie needs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Trie {
+    /// Its prefixes.
+    prefixes: usize,
+    /// By the bits that lead there, the regions in which two prefixes or more lie.
+    regions: [usize; DEPTHS],
 }
 
 impl Room {
@@ -71,7 +79,7 @@ impl Room {
             EntryCounters::Off => Counting::Off,
         };
         let entries = max.clamp(1, FIRST_ENTRIES);
-        Self { entries, nodes: FIRST_NODES, buckets6: FIRST_BUCKETS, counting }
+        Self { entries, roots: Roots::LEAST, nodes: FIRST_NODES, buckets6: FIRST_BUCKETS, counting }
     }
 
     /// Of a set that is to hold so much, with something to spare, on a machine of `cpus`; never more
@@ -88,10 +96,10 @@ impl Room {
             EntryCounters::Off => Counting::Off,
             EntryCounters::On => Counting::of(entries, cpus),
         };
-        let room = Self { entries, nodes: 0, buckets6: buckets.max(first.buckets6), counting };
-        let in_root = usize::from((room.root4_bits() - ROOT4_LEAST) / 4);
-        let nodes = need.nodes6 + need.nodes4.iter().skip(in_root).sum::<usize>();
-        Self { nodes: spared(nodes).max(first.nodes), ..room }
+        let [prefixes4, prefixes6] = need.tries.map(|trie| trie.prefixes + spare(trie.prefixes));
+        let roots = Roots::holding(prefixes4, prefixes6);
+        let nodes = spared(need.nodes(roots)).max(first.nodes);
+        Self { entries, roots, nodes, buckets6: buckets.max(first.buckets6), counting }
     }
 
     /// The same with counters that all CPUs of a machine can use, however many there are.
@@ -105,11 +113,11 @@ impl Room {
     /// The room that maps of these numbers of elements have; `None` if they do not belong together.
     pub fn of_elements(elements: impl Fn(Part) -> Option<u32>) -> Option<Self> {
         let entries = elements(Part::Entries)?.checked_sub(1)?;
-        let plain = Self { entries, nodes: 0, buckets6: 0, counting: Counting::Off };
-        let nodes = elements(Part::Nodes)?.checked_sub(plain.elements(Part::Nodes))?;
+        let nodes = elements(Part::Links)?;
+        let roots = Roots::of_nodes(elements(Part::Nodes)?.checked_sub(nodes)?)?;
         let copies = elements(Part::Hits).map(|hits| hits.checked_div(entries + 1).unwrap_or(0));
         let counting = copies.map_or(Counting::Off, Counting::Own);
-        let room = Self { entries, nodes, buckets6: elements(Part::Hosts6)?, counting };
+        let room = Self { entries, roots, nodes, buckets6: elements(Part::Hosts6)?, counting };
         let alike = Part::ALL.iter().all(|part| {
             let none = *part == Part::Hits && counting == Counting::Off;
             none || elements(*part) == Some(room.elements(*part))
@@ -117,20 +125,6 @@ impl Room {
         let powers = room.buckets6.is_power_of_two()
             && (counting == Counting::Off || room.copies().is_power_of_two());
         (alike && powers).then_some(room)
-    }
-
-    /// Bits that the root of IPv4 decides.
-    pub const fn root4_bits(&self) -> u8 {
-        match self.entries {
-            0..=4095 => 12,
-            4096..=131_071 => 16,
-            _ => 20,
-        }
-    }
-
-    /// The nodes of both roots.
-    pub const fn roots(&self) -> u32 {
-        ROOT6_NODES + (1 << self.root4_bits()) / SLOTS as u32
     }
 
     /// Copies of the counters.
@@ -145,7 +139,8 @@ impl Room {
     pub fn elements(&self, part: Part) -> u32 {
         match part {
             Part::Entries => self.entries.saturating_add(1),
-            Part::Nodes | Part::Links => self.roots().saturating_add(self.nodes),
+            Part::Nodes => self.roots.nodes().saturating_add(self.nodes),
+            Part::Links => self.nodes,
             Part::Hosts6 => self.buckets6,
             Part::Head => 1,
             Part::Hits => self.entries.saturating_add(1).saturating_mul(self.copies()),
@@ -176,48 +171,65 @@ impl Counting {
     }
 }
 
+impl Trie {
+    const EMPTY: Self = Self { prefixes: 0, regions: [0; DEPTHS] };
+}
+
 impl Need {
     /// What these prefixes need, which are in their order, each once.
     ///
     /// A node is needed for every region inside which two of them lie: those that are longer and
-    /// share its bits, which stand side by side among those that are longer.
+    /// share its bits, which stand side by side: what is shorter and begins alike comes before both.
     pub fn of<'a>(sorted: impl IntoIterator<Item = &'a Prefix>) -> Self {
-        let mut need = Self::default();
-        let [mut before4, mut before6] = [Regions::default(), Regions::default()];
+        let mut need = Self { entries: 0, hosts6: 0, tries: [Trie::EMPTY; 2] };
+        let mut before = [Before::default(); 2];
         for prefix in sorted {
             need.entries += 1;
-            match (prefix.family(), prefix.is_host()) {
-                (Family::V6, true) => need.hosts6 += 1,
-                (Family::V6, false) => before6.add(prefix, |_| need.nodes6 += 1),
-                (Family::V4, _) => before4.add(prefix, |at| need.nodes4[at] += 1),
+            let at = match (prefix.family(), prefix.is_host()) {
+                (Family::V6, true) => {
+                    need.hosts6 += 1;
+                    continue;
+                }
+                (Family::V4, _) => 0,
+                (Family::V6, false) => 1,
+            };
+            let trie = &mut need.tries[at];
+            trie.prefixes += 1;
+            for depth in before[at].next(prefix) {
+                trie.regions[depth] += 1;
             }
         }
         need
     }
+
+    /// The nodes besides such roots.
+    pub fn nodes(&self, roots: Roots) -> usize {
+        let families = [Family::V4, Family::V6].into_iter().zip(&self.tries);
+        let below = families.map(|(family, trie)| {
+            let depths = trie.regions.iter().skip(roots.bits(family).into());
+            depths.step_by(STRIDE.into()).sum::<usize>()
+        });
+        below.sum()
+    }
 }
 
-/// By depth, the last prefix that is longer, and whether its region has a node.
-#[derive(Default)]
-struct Regions {
-    last: [Option<(u128, bool)>; 30],
+/// The prefix before, and how many of the regions that it lies inside have had another one by then.
+#[derive(Clone, Copy, Default)]
+struct Before {
+    bits: u128,
+    len: u8,
+    shared: usize,
 }
 
-impl Regions {
-    /// One more prefix: each region that gets a node by it, by its place among the depths.
-    fn add(&mut self, prefix: &Prefix, mut node: impl FnMut(usize)) {
-        let bits = aligned(prefix);
-        let depths = (ROOT4_LEAST..prefix.len()).step_by(4);
-        for ((at, last), depth) in self.last.iter_mut().enumerate().zip(depths) {
-            let region = bits >> (128 - u32::from(depth));
-            *last = match *last {
-                Some((same, has_node)) if same == region => {
-                    if !has_node {
-                        node(at);
-                    }
-                    Some((region, true))
-                }
-                Some(_) | None => Some((region, false)),
-            };
-        }
+impl Before {
+    /// The depths of the regions in which this one is the second.
+    fn next(&mut self, prefix: &Prefix) -> Range<usize> {
+        let (bits, len) = (aligned(prefix), prefix.len());
+        let alike = (bits ^ self.bits).leading_zeros() as usize;
+        let inside = usize::from(len.min(self.len));
+        let shared = inside.min(alike + 1);
+        let new = self.shared..shared;
+        *self = Self { bits, len, shared };
+        new
     }
 }

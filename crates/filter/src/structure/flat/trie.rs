@@ -6,11 +6,11 @@
 
 use std::ops::Range;
 
-use super::entry::{Entry, aligned, lone_parts};
+use super::entry::{Entry, aligned};
 use super::head::ENDING;
 use super::pool::Pool;
-use super::room::{ROOT6_BITS, ROOT6_NODES};
-use super::slot::{Lone, Slot, Word};
+use super::roots::LEAST;
+use super::slot::{Lone, Rest, Slot, Word};
 use super::{Cells, Flat, Id, NoRoom, Part, SLOTS};
 use crate::structure::cover::later;
 use crate::value::{Family, Prefix};
@@ -18,9 +18,9 @@ use crate::value::{Family, Prefix};
 /// Prefixes that hold an address are no more than the bits of one, with the empty one.
 const MOST_AROUND: usize = 129;
 /// Nodes behind each other, from the smallest root on.
-const MOST_NODES_DEEP: u8 = (128 - ROOT6_BITS) / STRIDE;
+const MOST_NODES_DEEP: u8 = (128 - LEAST) / STRIDE;
 /// Bits that a node decides.
-const STRIDE: u8 = 4;
+pub(super) const STRIDE: u8 = 4;
 
 /// A slot, and the bit at which its region ends.
 #[derive(Clone, Copy)]
@@ -53,8 +53,8 @@ impl Left {
 
 /// Where a prefix stands among the slots.
 enum Reach {
-    /// It holds all of these regions.
-    Around(Range<usize>),
+    /// It holds all of these regions, which end at that bit.
+    Around(Range<usize>, u8),
     /// It lies inside a region that has no node.
     Inside(Place),
 }
@@ -80,10 +80,8 @@ impl<C: Cells> Flat<C> {
     }
 
     fn root(&self, family: Family, bits: u128) -> Place {
-        let (first, end) = match family {
-            Family::V4 => (ROOT6_NODES as usize * SLOTS, self.room.root4_bits()),
-            Family::V6 => (0, ROOT6_BITS),
-        };
+        let roots = self.room.roots;
+        let (first, end) = (roots.first(family) as usize * SLOTS, roots.bits(family));
         Place { word: first + (bits >> (128 - u32::from(end))) as usize, end }
     }
 
@@ -123,7 +121,7 @@ impl<C: Cells> Flat<C> {
         loop {
             if prefix.len() <= place.end {
                 let count = 1 << (place.end - prefix.len());
-                return Reach::Around(place.word..place.word + count);
+                return Reach::Around(place.word..place.word + count, place.end);
             }
             match self.slot(place.word) {
                 Slot::Node(node) => {
@@ -136,15 +134,23 @@ impl<C: Cells> Flat<C> {
     }
 
     /// Shows every slot without a node among some and below.
-    fn ends(&self, slots: Range<usize>, left: &mut Left, visit: &mut impl FnMut(usize, Slot)) {
+    fn ends(
+        &self,
+        slots: Range<usize>,
+        end: u8,
+        left: &mut Left,
+        visit: &mut impl FnMut(Place, Slot),
+    ) {
         for word in slots {
             match self.slot(word) {
                 Slot::Node(node) if left.enter() => {
                     let first = node as usize * SLOTS;
-                    self.ends(first..first + SLOTS, left, visit);
+                    self.ends(first..first + SLOTS, end + STRIDE, left, visit);
                     left.leave();
                 }
-                slot @ (Slot::Node(_) | Slot::Leaf(_) | Slot::Lone(_)) => visit(word, slot),
+                slot @ (Slot::Node(_) | Slot::Leaf(_) | Slot::Lone(_)) => {
+                    visit(Place { word, end }, slot);
+                }
             }
         }
     }
@@ -154,12 +160,13 @@ impl<C: Cells> Flat<C> {
         Left { nodes: self.room.nodes, depth: MOST_NODES_DEEP }
     }
 
-    /// A slot with one entry alone inside.
-    fn lone(&self, id: Id) -> Slot {
+    /// A slot of a region that ends at that bit, with one entry alone inside.
+    fn lone(&self, id: Id, end: u8) -> Slot {
         let entry = self.entry(id);
-        let (open, suffix) = entry.prefix().map_or((0, 0), |prefix| lone_parts(&prefix));
+        let word_end = self.room.roots.first_word6();
+        let rest = entry.prefix().map_or(Rest::NONE, |prefix| Rest::of(&prefix, end, word_end));
         let covered = entry.cover().id().is_some();
-        Slot::Lone(Lone { word: entry.word(), covered, open, suffix })
+        Slot::Lone(Lone { word: entry.word(), covered, rest })
     }
 
     /// Puts an entry that is made into the slots, or finishes that.
@@ -167,9 +174,9 @@ impl<C: Cells> Flat<C> {
         loop {
             let mut path = Vec::new();
             let place = match self.reach(prefix, &mut path) {
-                Reach::Around(slots) => {
-                    self.ends(slots, &mut self.left(), &mut |word, slot| {
-                        self.cover(word, slot, id, prefix.len());
+                Reach::Around(slots, end) => {
+                    self.ends(slots, end, &mut self.left(), &mut |place, slot| {
+                        self.cover(place, slot, id, prefix.len());
                     });
                     break;
                 }
@@ -184,12 +191,12 @@ impl<C: Cells> Flat<C> {
                         }
                     }
                     Some(_) | None => {
-                        self.set_slot(place.word, self.lone(id));
+                        self.set_slot(place.word, self.lone(id, place.end));
                         break;
                     }
                 },
                 Slot::Leaf(_) => {
-                    self.set_slot(place.word, self.lone(id));
+                    self.set_slot(place.word, self.lone(id, place.end));
                     break;
                 }
                 Slot::Node(_) => break,
@@ -214,7 +221,7 @@ impl<C: Cells> Flat<C> {
                 let count = 1 << (end - prefix.len());
                 (word..word + count).for_each(|word| self.set_slot(word, Slot::Leaf(entry.word())));
             } else {
-                self.set_slot(word, self.lone(lone));
+                self.set_slot(word, self.lone(lone, end));
             }
         }
         self.set_slot(place.word, Slot::Node(node));
@@ -222,7 +229,7 @@ impl<C: Cells> Flat<C> {
     }
 
     /// A slot of whose region an entry of that length holds all.
-    fn cover(&self, word: usize, slot: Slot, id: Id, len: u8) {
+    fn cover(&self, Place { word, end }: Place, slot: Slot, id: Id, len: u8) {
         match slot {
             Slot::Leaf(there) => match there.id() {
                 Some(inner) if inner != id && self.len_of(inner) > len => {
@@ -233,7 +240,7 @@ impl<C: Cells> Flat<C> {
             Slot::Lone(Lone { word: there, .. }) => {
                 if let Some(inner) = there.id() {
                     self.adopt(inner, id, len);
-                    self.set_slot(word, self.lone(inner));
+                    self.set_slot(word, self.lone(inner, end));
                 }
             }
             Slot::Node(_) => {}
@@ -255,20 +262,20 @@ impl<C: Cells> Flat<C> {
     pub(super) fn unlink(&self, id: Id, prefix: &Prefix) {
         let (mut path, cover) = (Vec::new(), self.entry(id).cover());
         match self.reach(prefix, &mut path) {
-            Reach::Around(slots) => {
-                self.ends(slots, &mut self.left(), &mut |word, slot| {
-                    self.uncover(word, slot, id, cover);
+            Reach::Around(slots, end) => {
+                self.ends(slots, end, &mut self.left(), &mut |place, slot| {
+                    self.uncover(place, slot, id, cover);
                 });
             }
             Reach::Inside(place) => {
-                self.uncover(place.word, self.slot(place.word), id, cover);
+                self.uncover(place, self.slot(place.word), id, cover);
             }
         }
         self.join(&path);
         self.settle(prefix);
     }
 
-    fn uncover(&self, word: usize, slot: Slot, id: Id, cover: Word) {
+    fn uncover(&self, Place { word, end }: Place, slot: Slot, id: Id, cover: Word) {
         match slot {
             Slot::Leaf(there) | Slot::Lone(Lone { word: there, .. }) if there.id() == Some(id) => {
                 self.set_slot(word, Slot::Leaf(cover));
@@ -277,7 +284,7 @@ impl<C: Cells> Flat<C> {
             Slot::Lone(Lone { word: there, .. }) => {
                 self.disown(there, id, cover);
                 if let Some(inner) = there.id() {
-                    self.set_slot(word, self.lone(inner));
+                    self.set_slot(word, self.lone(inner, end));
                 }
             }
             Slot::Node(_) => {}
@@ -298,7 +305,7 @@ impl<C: Cells> Flat<C> {
             let Slot::Node(node) = self.slot(place.word) else { return };
             let Some(slot) = self.joined(node, place.end) else { return };
             self.set_slot(place.word, slot);
-            Pool::Nodes.give(&self.cells, node);
+            Pool::Nodes.give(&self.cells, &self.room, node);
         }
     }
 
@@ -320,7 +327,7 @@ impl<C: Cells> Flat<C> {
             }
             base = around.next().map_or(Word::NONE, |id| self.entry(id).word());
         }
-        Some(inside.map_or(Slot::Leaf(base), |id| self.lone(id)))
+        Some(inside.map_or(Slot::Leaf(base), |id| self.lone(id, end)))
     }
 
     /// Makes every entry inside a prefix, itself included, match as long as those around it do.
@@ -328,18 +335,18 @@ impl<C: Cells> Flat<C> {
         if self.cells.load(Part::Head, ENDING) == 0 {
             return;
         }
-        let mut visit = |word: usize, slot: Slot| {
+        let mut visit = |Place { word, end }: Place, slot: Slot| {
             let (Slot::Leaf(there) | Slot::Lone(Lone { word: there, .. })) = slot else { return };
             self.settle_around(there, prefix.len());
             if let Some(id) = there.id() {
                 let lone = matches!(slot, Slot::Lone(_));
                 let leaf = Slot::Leaf(self.entry(id).word());
-                self.set_slot(word, if lone { self.lone(id) } else { leaf });
+                self.set_slot(word, if lone { self.lone(id, end) } else { leaf });
             }
         };
         match self.reach(prefix, &mut Vec::new()) {
-            Reach::Around(slots) => self.ends(slots, &mut self.left(), &mut visit),
-            Reach::Inside(place) => visit(place.word, self.slot(place.word)),
+            Reach::Around(slots, end) => self.ends(slots, end, &mut self.left(), &mut visit),
+            Reach::Inside(place) => visit(place, self.slot(place.word)),
         }
     }
 
@@ -361,7 +368,7 @@ impl<C: Cells> Flat<C> {
 
     /// Shows every node that a root leads to.
     pub(super) fn nodes(&self, visit: &mut impl FnMut(u32)) {
-        let roots = 0..self.room.roots() as usize * SLOTS;
+        let roots = 0..self.room.roots.nodes() as usize * SLOTS;
         self.nodes_below(roots, &mut self.left(), visit);
     }
 
