@@ -7,10 +7,12 @@
 //!
 //! Nothing here changes a map that a program in force uses.
 
+use std::borrow::Cow;
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 
 use palisade_filter::policy::Set;
+use palisade_filter::value::rank;
 use palisade_filter::{Name, Policy};
 use palisade_loader::MapHandle;
 
@@ -19,8 +21,34 @@ use super::set::{Carried, Declared, Entry, Named, OpenSet, full};
 use crate::failure::{Failure, Outcome};
 use crate::judging::Lists;
 
-/// The entries that a set is to hold, given those that it holds.
-pub type Contents<'a> = Box<dyn Fn(&[Entry]) -> Vec<Entry> + 'a>;
+/// What a set is to hold that gets other entries.
+#[derive(Clone, Copy)]
+pub struct Contents<'a> {
+    /// Entries in order, each once.
+    pub entries: &'a [Entry],
+    /// What becomes of those that it holds.
+    pub others: Others,
+}
+
+/// What becomes of the entries of a set that gets others.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Others {
+    /// They stay; one that is named again keeps all but its time.
+    Stay,
+    /// They go; of one that is named again, its age stays, what the policy says of it, and its counters
+    /// if the new one has counted nothing.
+    Go,
+}
+
+impl Contents<'_> {
+    /// All that the set is to hold, in order, each once.
+    fn of(&self, from: &OpenSet) -> Outcome<Vec<Entry>> {
+        match self.others {
+            Others::Stay => Ok(merged(&from.entries()?, self.entries)),
+            Others::Go => Ok(renewed(&from.among(self.entries)?, self.entries)),
+        }
+    }
+}
 
 /// What becomes of a set.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -121,11 +149,15 @@ impl<'a> PlannedSet<'a> {
             contents,
             ready: RefCell::default(),
         };
-        let all = planned.entries(&planned.set, lists)?;
+        let all = match planned.contents {
+            // Which they are is known without those that they take the place of.
+            Some(Contents { entries, others: Others::Go }) if lists.is_none() => Cow::from(entries),
+            _ => Cow::from(planned.entries(&planned.set, lists)?),
+        };
         let named = lists.map(|lists| lists.of(&declared.name)).unwrap_or_default();
         let items = all.iter().map(|entry| entry.item).chain(named.iter().copied());
         let set = OpenSet::create(declared, items)?;
-        if planned.set.len()? == 0 {
+        if let (Cow::Owned(all), 0) = (all, planned.set.len()?) {
             planned.ready.replace(Some(all));
         }
         planned.from = Some(std::mem::replace(&mut planned.set, set));
@@ -157,7 +189,7 @@ impl<'a> PlannedSet<'a> {
                 Some(entries) => entries,
                 None => self.entries(from, lists)?,
             };
-            self.set.fill(entries)?;
+            self.set.fill(&entries)?;
         }
         if let Some(lists) = lists {
             let items = lists.of(&self.declared.name);
@@ -168,13 +200,12 @@ impl<'a> PlannedSet<'a> {
         Ok(())
     }
 
-    /// The entries with which it goes on, given the set that it goes on with; those that the text
-    /// names itself aside.
+    /// The entries with which it goes on, in order, given the set that it goes on with; those that the
+    /// text names itself aside.
     fn entries(&self, from: &OpenSet, lists: Option<&Lists>) -> Outcome<Vec<Entry>> {
-        let entries = from.entries()?;
         let mut entries = match &self.contents {
-            Some(contents) => contents(&entries),
-            None => entries,
+            Some(contents) => contents.of(from)?,
+            None => from.entries()?,
         };
         if let Some(lists) = lists {
             // What goes with the text before needs no room.
@@ -206,4 +237,35 @@ fn declared_anew(from: &OpenSet, before: &Set, declared: &Set, lists: &Lists) ->
 /// Fills the new maps of all sets.
 pub fn fill_all(sets: &[PlannedSet<'_>], lists: Option<&Lists>) -> Outcome {
     sets.iter().try_for_each(|set| set.fill(lists))
+}
+
+/// What is there with entries that are added, both in order.
+fn merged(there: &[Entry], new: &[Entry]) -> Vec<Entry> {
+    let mut all = Vec::with_capacity(there.len() + new.len());
+    let mut there = there.iter().peekable();
+    for new in new {
+        let place = rank(&new.item);
+        while let Some(before) = there.next_if(|there| rank(&there.item) < place) {
+            all.push(*before);
+        }
+        let same = there.next_if(|there| there.item == new.item);
+        all.push(same.map_or(*new, |there| there.again(*new)));
+    }
+    all.extend(there);
+    all
+}
+
+/// New entries where they take the place of all that is there, both in order.
+fn renewed(there: &[Entry], new: &[Entry]) -> Vec<Entry> {
+    let mut there = there.iter().peekable();
+    let one = |new: &Entry| {
+        let place = rank(&new.item);
+        while there.next_if(|there| rank(&there.item) < place).is_some() {}
+        match there.next_if(|there| there.item == new.item) {
+            None => *new,
+            Some(old) if (new.packets, new.bytes) == (0, 0) => Entry { ends: new.ends, ..*old },
+            Some(Entry { added, origin, .. }) => Entry { added: *added, origin: *origin, ..*new },
+        }
+    };
+    new.iter().map(one).collect()
 }

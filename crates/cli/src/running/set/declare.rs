@@ -6,7 +6,7 @@
 
 use palisade_filter::Item;
 use palisade_filter::structure::Origin;
-use palisade_filter::value::Timeout;
+use palisade_filter::value::{Timeout, in_order};
 
 use super::{Carried, End, Entry, Now, OpenSet};
 use crate::failure::Outcome;
@@ -26,10 +26,7 @@ pub struct Declared {
 impl Named {
     /// The items in any order.
     pub fn of(items: &[Item]) -> Self {
-        let mut items = items.to_vec();
-        items.sort_unstable();
-        items.dedup();
-        Self(items)
+        Self(in_order(items.to_vec(), |item| *item))
     }
 
     /// Whether an entry goes: an earlier text has put it in, and this one does not name it.

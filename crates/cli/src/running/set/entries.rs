@@ -11,15 +11,15 @@ use std::sync::Arc;
 
 use palisade_filter::structure::flat::{Flat, Part};
 use palisade_filter::structure::{Fill, NetPart};
-use palisade_filter::value::{Prefix, Timeout};
+use palisade_filter::value::{Prefix, Timeout, in_order, rank};
 use palisade_filter::{Item, SetKind};
 use palisade_loader::MapHandle;
 
 use super::difference::{Difference, Growth, Tally, Why};
-use super::flat::{Memory, View};
+use super::flat::{self, Memory, View};
 use super::held::Held;
 use super::ledger::Ledger;
-use super::table::{self, Table, TableError, rank};
+use super::table::{self, Table, TableError};
 use super::{Carried, Change, End, Entry, Now, Work, full};
 use crate::failure::{Failure, Outcome};
 
@@ -147,9 +147,10 @@ impl EntrySet {
         let mut sum = Tally::default();
         for (at, (add, delete)) in adds.into_iter().zip(&deletes).enumerate() {
             let whole = tight || self.is_read_whole(at, &before, &add, delete);
-            let there = match whole && count(before.entries, at) > 0 {
-                true => self.table(at).all()?,
-                false => self.some(at, &add, delete)?,
+            let there = match count(before.entries, at) {
+                0 => Vec::new(),
+                _ if whole => self.table(at).all()?,
+                _ => self.some(at, &add, delete)?,
             };
             if whole {
                 recount(&mut before, at, &there);
@@ -207,6 +208,14 @@ impl EntrySet {
             return Ok(Carried::Cramped);
         }
         self.ledger.write(edit.bound(after.timeout))?;
+        if let Some(flat) = self.to_fill(edit) {
+            let new = edit.differences.iter().flat_map(|difference| &difference.new);
+            let mut new: Vec<_> = new.map(|(item, held)| (item, held)).collect();
+            new.sort_by_key(|(item, _)| rank(item));
+            let filled = flat::fill(flat, new.into_iter(), |held| **held).is_ok();
+            self.ledger.write(if filled { after } else { edit.before })?;
+            return Ok(if filled { Carried::Out } else { Carried::Cramped });
+        }
         let done = edit.differences.iter().zip(&self.tables).try_for_each(|(difference, table)| {
             // What goes makes room; where there is room, no packet misses what comes instead.
             let roomy = edit.is_roomy(room);
@@ -227,6 +236,49 @@ impl EntrySet {
                 }
             }
         }
+    }
+
+    /// The tables that an edit fills at once: they are empty, and it uses much of their room.
+    fn to_fill(&self, edit: &Edit) -> Option<&Flat<Memory>> {
+        let new: usize = edit.differences.iter().map(|difference| difference.new.len()).sum();
+        let empty = edit.before.entries.iter().all(|count| *count == 0);
+        let much = |flat: &&Flat<Memory>| new as u64 * 8 >= flat.room().entries.into();
+        self.flat.as_deref().filter(|_| empty).filter(much).filter(|flat| flat.is_empty())
+    }
+
+    /// Fills the tables of a new set at once, with entries in their order, each once; whether it has
+    /// such tables, and room.
+    pub fn fill_at_once(&self, entries: &[Entry]) -> Outcome<bool> {
+        let Some(flat) = self.flat.as_deref().filter(|flat| flat.is_empty()) else {
+            return Ok(false);
+        };
+        if entries.len() > self.max as usize {
+            return Err(full(&self.name, 0, self.max, entries.len()));
+        }
+        let mut fill = Fill { timeout: self.ledger.read()?.timeout, ..Fill::default() };
+        for entry in entries {
+            let at = self.place(&entry.item)?;
+            fill.entries[at] += 1;
+            fill.timed[at] += u64::from(entry.ends != End::Never);
+        }
+        self.ledger.write(fill)?;
+        let entries = entries.iter().map(|entry| (&entry.item, entry));
+        Ok(flat::fill(flat, entries, |entry| Held::of(entry)).is_ok())
+    }
+
+    /// Those of some entries that are there, as they are there; they are in order, each once.
+    pub fn among(&self, some: &[Entry]) -> Outcome<Vec<Entry>> {
+        let (now, all) = (Now::read()?, self.ledger.read()?.entries.iter().sum::<u64>());
+        let items = some.iter().map(|entry| entry.item);
+        let there = match &self.flat {
+            Some(flat) if some.len() as u64 * 8 >= all => flat::among(flat, items),
+            Some(_) | None => {
+                let held = |item| Ok(self.table(self.place(&item)?).get(&item)?.map(|h| (item, h)));
+                items.map(held).filter_map(Outcome::transpose).collect::<Outcome<_>>()?
+            }
+        };
+        let alive = there.into_iter().filter(|(_, held)| !now.is_past(held.ends));
+        Ok(alive.map(|(item, held)| held.entry(item, now)).collect())
     }
 
     /// Puts back what was, or may have been, changed. What cannot be put back is listed as it is:
@@ -313,9 +365,7 @@ impl EntrySet {
             sorted[self.place(&entry.item)?].push((entry.item, Held::of(&entry)));
         }
         for part in &mut sorted {
-            // Of an item that comes twice, the first stays.
-            part.sort_by_key(|(item, _)| rank(item));
-            part.dedup_by_key(|(item, _)| *item);
+            *part = in_order(std::mem::take(part), |(item, _)| *item);
         }
         Ok((sorted, all))
     }
