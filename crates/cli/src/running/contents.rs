@@ -12,13 +12,13 @@ use std::cell::RefCell;
 use std::collections::BTreeMap;
 
 use palisade_filter::policy::Set;
-use palisade_filter::value::rank;
-use palisade_filter::{Name, Policy};
+use palisade_filter::value::side_by_side;
+use palisade_filter::{Item, Name, Policy};
 use palisade_loader::MapHandle;
 
 use super::home::{PolicyDir, Running};
-use super::set::{Carried, Declared, Entry, Named, OpenSet, full};
-use crate::failure::{Failure, Outcome};
+use super::set::{Declared, Entry, Named, Now, OpenSet, full};
+use crate::failure::Outcome;
 use crate::judging::Lists;
 
 /// What a set is to hold that gets other entries.
@@ -40,13 +40,17 @@ pub enum Others {
     Go,
 }
 
-impl Contents<'_> {
+impl<'a> Contents<'a> {
     /// All that the set is to hold, in order, each once.
-    fn of(&self, from: &OpenSet) -> Outcome<Vec<Entry>> {
-        match self.others {
-            Others::Stay => Ok(merged(&from.entries()?, self.entries)),
-            Others::Go => Ok(renewed(&from.among(self.entries)?, self.entries)),
+    fn of(&self, from: &OpenSet) -> Outcome<Cow<'a, [Entry]>> {
+        if from.len()? == 0 {
+            return Ok(self.entries.into());
         }
+        Ok(match self.others {
+            Others::Stay => merged(&from.entries()?, self.entries),
+            Others::Go => renewed(&from.among(self.entries)?, self.entries),
+        }
+        .into())
     }
 }
 
@@ -107,14 +111,11 @@ impl<'a> PlannedSet<'a> {
     fn make(declared: &'a Set, lists: Option<&Lists>) -> Outcome<Self> {
         let items = lists.map(|lists| lists.of(&declared.name)).unwrap_or_default();
         let (new, set) = (items.len(), OpenSet::create(declared, items.iter().copied())?);
-        Ok(Self {
-            declared,
-            fate: Fate::Made { new },
-            set,
-            from: None,
-            contents: None,
-            ready: RefCell::default(),
-        })
+        Ok(Self::new(declared, Fate::Made { new }, set))
+    }
+
+    fn new(declared: &'a Set, fate: Fate, set: OpenSet) -> Self {
+        Self { declared, fate, set, from: None, contents: None, ready: RefCell::default() }
     }
 
     fn carry(
@@ -124,43 +125,31 @@ impl<'a> PlannedSet<'a> {
         contents: Option<Contents<'a>>,
     ) -> Outcome<Self> {
         let from = at.set(&declared.name)?;
-        let change = match lists {
-            Some(lists) => declared_anew(&from, before, declared, lists)?,
-            None => Declared::default(),
-        };
         let kept = |set: &Set| (set.max, set.timeout, set.counters);
-        let alike = kept(before) == kept(declared);
-        if alike && contents.is_none() && change == Declared::default() {
-            let fate = Fate::Carried;
-            return Ok(Self {
-                declared,
-                fate,
-                set: from,
-                from: None,
-                contents: None,
-                ready: RefCell::default(),
-            });
+        let goes_on = kept(before) == kept(declared) && contents.is_none();
+        if goes_on && lists.is_none_or(|lists| says_nothing(before, lists.of(&declared.name))) {
+            return Ok(Self::new(declared, Fate::Carried, from));
         }
-        let mut planned = Self {
-            declared,
-            fate: Fate::Remade(change),
-            set: from,
-            from: None,
-            contents,
-            ready: RefCell::default(),
-        };
-        let all = match planned.contents {
+        let (all, change) = match contents {
             // Which they are is known without those that they take the place of.
-            Some(Contents { entries, others: Others::Go }) if lists.is_none() => Cow::from(entries),
-            _ => Cow::from(planned.entries(&planned.set, lists)?),
+            Some(Contents { entries, others: Others::Go }) => (Cow::from(entries), None),
+            Some(contents) => (contents.of(&from)?, None),
+            None => {
+                let there = from.entries()?;
+                let change =
+                    lists.map(|lists| declared_anew(&there, declared, lists)).transpose()?;
+                if goes_on && change == Some(Declared::default()) {
+                    return Ok(Self::new(declared, Fate::Carried, from));
+                }
+                (Cow::from(with_lists(there, declared, lists)?), change)
+            }
         };
-        let named = lists.map(|lists| lists.of(&declared.name)).unwrap_or_default();
-        let items = all.iter().map(|entry| entry.item).chain(named.iter().copied());
-        let set = OpenSet::create(declared, items)?;
-        if let (Cow::Owned(all), 0) = (all, planned.set.len()?) {
+        let set = OpenSet::create(declared, all.iter().map(|entry| entry.item))?;
+        let mut planned = Self::new(declared, Fate::Remade(change.unwrap_or_default()), set);
+        if let (Cow::Owned(all), 0) = (all, from.len()?) {
             planned.ready.replace(Some(all));
         }
-        planned.from = Some(std::mem::replace(&mut planned.set, set));
+        (planned.from, planned.contents) = (Some(from), contents);
         Ok(planned)
     }
 
@@ -184,54 +173,42 @@ impl<'a> PlannedSet<'a> {
         if self.fate == Fate::Carried {
             return Ok(());
         }
-        if let Some(from) = &self.from {
-            let entries = match self.ready.take() {
-                Some(entries) => entries,
-                None => self.entries(from, lists)?,
-            };
-            self.set.fill(&entries)?;
-        }
-        if let Some(lists) = lists {
-            let items = lists.of(&self.declared.name);
-            if self.set.declare(items, self.declared.timeout)? == Carried::Cramped {
-                return Err(Failure::bug("a set that was made for its list is too small"));
+        let entries = match (self.ready.take(), &self.contents, &self.from) {
+            (Some(ready), ..) => Cow::from(ready),
+            (None, Some(contents), Some(from)) => contents.of(from)?,
+            (None, _, from) => {
+                let there = from.as_ref().map(OpenSet::entries).transpose()?;
+                with_lists(there.unwrap_or_default(), self.declared, lists)?.into()
             }
-        }
-        Ok(())
-    }
-
-    /// The entries with which it goes on, in order, given the set that it goes on with; those that the
-    /// text names itself aside.
-    fn entries(&self, from: &OpenSet, lists: Option<&Lists>) -> Outcome<Vec<Entry>> {
-        let mut entries = match &self.contents {
-            Some(contents) => contents.of(from)?,
-            None => from.entries()?,
         };
-        if let Some(lists) = lists {
-            // What goes with the text before needs no room.
-            let named = Named::of(lists.of(&self.declared.name));
-            entries.retain(|entry| !named.leaves_out(entry));
-        }
-        Ok(entries)
+        self.set.fill(&entries)
     }
+}
+
+/// Whether neither text names an entry, the one before nor, with these items, the new one.
+fn says_nothing(before: &Set, items: &[Item]) -> bool {
+    items.is_empty() && before.elements.is_empty() && before.file.is_none()
 }
 
 /// How many entries the text puts in, and how many of those that an earlier one has put in go. What
 /// does not fit is refused.
-fn declared_anew(from: &OpenSet, before: &Set, declared: &Set, lists: &Lists) -> Outcome<Declared> {
-    let items = lists.of(&declared.name);
-    // Where neither text names an entry, a large set need not be read.
-    let smaller = declared.max < before.max;
-    if items.is_empty() && before.elements.is_empty() && before.file.is_none() && !smaller {
-        return Ok(Declared::default());
-    }
-    let there = from.entries()?;
-    let change = Named::of(items).change(&there);
+fn declared_anew(there: &[Entry], declared: &Set, lists: &Lists) -> Outcome<Declared> {
+    let change = Named::of(lists.of(&declared.name)).change(there);
     let kept = there.len() - change.gone;
     if (kept + change.new) as u64 > declared.max.into() {
         return Err(full(declared.name.as_str(), kept as u64, declared.max, change.new));
     }
     Ok(change)
+}
+
+/// What a set holds that holds these entries now, in order, once the lists are put in.
+fn with_lists(there: Vec<Entry>, declared: &Set, lists: Option<&Lists>) -> Outcome<Vec<Entry>> {
+    Ok(match lists {
+        Some(lists) => {
+            Named::of(lists.of(&declared.name)).with(&there, declared.timeout, Now::read()?)
+        }
+        None => there,
+    })
 }
 
 /// Fills the new maps of all sets.
@@ -241,31 +218,25 @@ pub fn fill_all(sets: &[PlannedSet<'_>], lists: Option<&Lists>) -> Outcome {
 
 /// What is there with entries that are added, both in order.
 fn merged(there: &[Entry], new: &[Entry]) -> Vec<Entry> {
-    let mut all = Vec::with_capacity(there.len() + new.len());
-    let mut there = there.iter().peekable();
-    for new in new {
-        let place = rank(&new.item);
-        while let Some(before) = there.next_if(|there| rank(&there.item) < place) {
-            all.push(*before);
-        }
-        let same = there.next_if(|there| there.item == new.item);
-        all.push(same.map_or(*new, |there| there.again(*new)));
-    }
-    all.extend(there);
-    all
+    let both = side_by_side(there, new, |there| there.item, |new| new.item);
+    both.filter_map(|both| match both {
+        (Some(there), Some(new)) => Some(there.again(*new)),
+        (there, new) => there.or(new).copied(),
+    })
+    .collect()
 }
 
 /// New entries where they take the place of all that is there, both in order.
 fn renewed(there: &[Entry], new: &[Entry]) -> Vec<Entry> {
-    let mut there = there.iter().peekable();
-    let one = |new: &Entry| {
-        let place = rank(&new.item);
-        while there.next_if(|there| rank(&there.item) < place).is_some() {}
-        match there.next_if(|there| there.item == new.item) {
-            None => *new,
-            Some(old) if (new.packets, new.bytes) == (0, 0) => Entry { ends: new.ends, ..*old },
-            Some(Entry { added, origin, .. }) => Entry { added: *added, origin: *origin, ..*new },
+    let both = side_by_side(there, new, |there| there.item, |new| new.item);
+    both.filter_map(|both| match both {
+        (Some(old), Some(new)) if (new.packets, new.bytes) == (0, 0) => {
+            Some(Entry { ends: new.ends, ..*old })
         }
-    };
-    new.iter().map(one).collect()
+        (Some(Entry { added, origin, .. }), Some(new)) => {
+            Some(Entry { added: *added, origin: *origin, ..*new })
+        }
+        (_, new) => new.copied(),
+    })
+    .collect()
 }

@@ -3,6 +3,7 @@
 //! A million of them are compared by numbers that are made of each once. What is in order already
 //! costs one pass.
 
+use std::cmp::Ordering;
 use std::net::IpAddr;
 
 use super::{Item, Mac, Service};
@@ -31,6 +32,27 @@ pub fn in_order<T: Copy>(all: Vec<T>, item: impl Fn(&T) -> Item) -> Vec<T> {
     }
     let places = places(all.len(), &|place| item(&all[place]));
     places.into_iter().map(|place| all[place]).collect()
+}
+
+/// Both in one order, each in the order of its items, each item once: what stands alone, and what is
+/// of one item.
+pub fn side_by_side<'a, 'b, A, B>(
+    mut left: &'a [A],
+    mut right: &'b [B],
+    left_item: impl Fn(&A) -> Item,
+    right_item: impl Fn(&B) -> Item,
+) -> impl Iterator<Item = (Option<&'a A>, Option<&'b B>)> {
+    std::iter::from_fn(move || {
+        let order = match (left.first(), right.first()) {
+            (Some(a), Some(b)) => rank(&left_item(a)).cmp(&rank(&right_item(b))),
+            (Some(_), None) => Ordering::Less,
+            (None, Some(_)) => Ordering::Greater,
+            (None, None) => return None,
+        };
+        let a = if order.is_le() { left.split_off_first() } else { None };
+        let b = if order.is_ge() { right.split_off_first() } else { None };
+        Some((a, b))
+    })
 }
 
 /// The places of items in their order, without those of which there is one before.
@@ -127,5 +149,15 @@ mod tests {
         assert_eq!(ordered, wanted);
         assert_eq!(in_order(wanted.clone(), |(item, _)| *item), wanted);
         assert!(in_order(Vec::new(), |item: &Item| *item).is_empty());
+    }
+
+    #[test]
+    fn what_stands_side_by_side_is_of_one_item() {
+        let (left, right) = (items(&["9.9.9.9", "::1", "tcp/1"]), items(&["::1", "::2", "tcp/1"]));
+        let both = side_by_side(&left, &right, |item| *item, |item| *item);
+        let both: Vec<_> = both.map(|(a, b)| (a.copied(), b.copied())).collect();
+        let [nine, one, tcp] = [left[0], left[1], left[2]].map(Some);
+        let wanted = [(nine, None), (one, one), (None, Some(right[1])), (tcp, tcp)];
+        assert_eq!(both, wanted);
     }
 }

@@ -6,13 +6,13 @@
 
 use palisade_filter::Item;
 use palisade_filter::structure::Origin;
-use palisade_filter::value::{Timeout, in_order};
+use palisade_filter::value::{Timeout, side_by_side};
 
-use super::{Carried, End, Entry, Now, OpenSet};
-use crate::failure::Outcome;
+use super::{End, Entry, Now};
 
 /// The items that a text names for a set, each once and in order.
-pub struct Named(Vec<Item>);
+#[derive(Clone, Copy)]
+pub struct Named<'a>(&'a [Item]);
 
 /// How many entries come and go with a text.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -23,53 +23,59 @@ pub struct Declared {
     pub gone: usize,
 }
 
-impl Named {
-    /// The items in any order.
-    pub fn of(items: &[Item]) -> Self {
-        Self(in_order(items.to_vec(), |item| *item))
+impl<'a> Named<'a> {
+    /// The items that a list holds, each once and in order.
+    pub fn of(items: &'a [Item]) -> Self {
+        Self(items)
     }
 
-    /// Whether an entry goes: an earlier text has put it in, and this one does not name it.
-    pub fn leaves_out(&self, entry: &Entry) -> bool {
-        entry.origin == Origin::Declared && self.0.binary_search(&entry.item).is_err()
+    /// Beside what is there, in order.
+    fn beside<'b>(
+        self,
+        there: &'b [Entry],
+    ) -> impl Iterator<Item = (Option<&'a Item>, Option<&'b Entry>)> {
+        side_by_side(self.0, there, |item| *item, |entry| entry.item)
     }
 
-    /// What comes and goes among the entries of a set, in the order of their items.
-    pub fn change(&self, there: &[Entry]) -> Declared {
-        let absent = |item: &&Item| there.binary_search_by_key(*item, |entry| entry.item).is_err();
-        let new = self.0.iter().filter(absent).count();
-        Declared { new, gone: there.iter().filter(|entry| self.leaves_out(entry)).count() }
+    /// What comes and goes among the entries of a set, which are in order.
+    pub fn change(self, there: &[Entry]) -> Declared {
+        let mut change = Declared::default();
+        for (named, there) in self.beside(there) {
+            change.new += usize::from(there.is_none());
+            change.gone += usize::from(named.is_none() && there.is_some_and(Entry::is_declared));
+        }
+        change
     }
-}
 
-impl OpenSet {
-    /// Makes the declared entries exactly `items`, in any order, and `timeout` the time that an
-    /// entry stays; all of it, or none and an error. A declared entry that stays keeps its counters
-    /// and what is left of its time; only where entries of the set begin, or cease, to have a time
-    /// it gets the new one.
-    pub fn declare(&self, items: &[Item], timeout: Option<Timeout>) -> Outcome<Carried> {
-        let now = Now::read()?;
-        let named = Named::of(items);
-        let there = self.entries()?;
+    /// What a set holds then that holds these entries now, in order, and in which an entry stays so
+    /// long. A declared entry that stays keeps its counters and what is left of its time; only where
+    /// entries of the set begin, or cease, to have a time it gets the new one.
+    pub fn with(self, there: &[Entry], timeout: Option<Timeout>, now: Now) -> Vec<Entry> {
         let ends = timeout.map_or(End::Never, |timeout| now.after(timeout));
-        let declared = |entry: &&Entry| entry.origin == Origin::Declared;
-        let add = named.0.iter().filter_map(|item| {
-            let new = Entry { origin: Origin::Declared, ..Entry::new(*item, ends, now) };
-            match there.binary_search_by_key(item, |entry| entry.item) {
-                Ok(at) => there.get(at).filter(declared).filter(|e| e.is_timed() != new.is_timed()),
-                Err(_) => Some(&new),
+        let new = |item: &Item| Entry { origin: Origin::Declared, ..Entry::new(*item, ends, now) };
+        let then = |(named, there): (Option<&Item>, Option<&Entry>)| match (named, there) {
+            (Some(item), None) => Some(new(item)),
+            (None, Some(entry)) if entry.is_declared() => None,
+            (Some(_), Some(entry)) if entry.is_declared() && entry.is_timed() != is_timed(ends) => {
+                Some(Entry { ends, ..*entry })
             }
-            .map(|_| new)
-        });
-        let gone = there.iter().filter(|entry| named.leaves_out(entry));
-        let gone: Vec<Item> = gone.map(|entry| entry.item).collect();
-        let change = self.plan(add, &gone)?;
-        self.carry_out(&change, timeout)
+            (_, there) => there.copied(),
+        };
+        self.beside(there).filter_map(then).collect()
     }
 }
 
 impl Entry {
-    fn is_timed(&self) -> bool {
-        self.ends != End::Never
+    /// Whether a text has put it in.
+    fn is_declared(&self) -> bool {
+        self.origin == Origin::Declared
     }
+
+    fn is_timed(&self) -> bool {
+        is_timed(self.ends)
+    }
+}
+
+fn is_timed(ends: End) -> bool {
+    ends != End::Never
 }

@@ -269,10 +269,10 @@ impl EntrySet {
     /// Those of some entries that are there, as they are there; they are in order, each once.
     pub fn among(&self, some: &[Entry]) -> Outcome<Vec<Entry>> {
         let (now, all) = (Now::read()?, self.ledger.read()?.entries.iter().sum::<u64>());
-        let items = some.iter().map(|entry| entry.item);
         let there = match &self.flat {
-            Some(flat) if some.len() as u64 * 8 >= all => flat::among(flat, items),
+            Some(flat) if some.len() as u64 * 8 >= all => flat::among(flat, some),
             Some(_) | None => {
+                let items = some.iter().map(|entry| entry.item);
                 let held = |item| Ok(self.table(self.place(&item)?).get(&item)?.map(|h| (item, h)));
                 items.map(held).filter_map(Outcome::transpose).collect::<Outcome<_>>()?
             }
@@ -305,13 +305,21 @@ impl EntrySet {
     pub fn clear(&self) -> Outcome<usize> {
         let (now, mut gone) = (Now::read()?, 0);
         self.repair()?;
-        for table in &self.tables {
-            let mut all = Vec::new();
-            table.scan(&mut |item, held| {
-                all.push(item);
-                gone += usize::from(!now.is_past(held.ends));
-            })?;
-            table.remove(&all)?;
+        if let Some(flat) = &self.flat {
+            flat.scan(
+                |_| true,
+                |_, found| gone += usize::from(!now.is_past(flat::held(found).ends)),
+            );
+            flat.clear();
+        } else {
+            for table in &self.tables {
+                let mut all = Vec::new();
+                table.scan(&mut |item, held| {
+                    all.push(item);
+                    gone += usize::from(!now.is_past(held.ends));
+                })?;
+                table.remove(&all)?;
+            }
         }
         let timeout = self.ledger.read()?.timeout;
         self.ledger.write(Fill { timeout, ..Fill::default() })?;
@@ -415,7 +423,7 @@ impl Edit {
         let mut fill = Fill { timeout, ..self.before };
         let counts = fill.entries.iter_mut().zip(&mut fill.timed);
         for ((entries, timed), difference) in counts.zip(&self.differences) {
-            let (all, ending) = difference.growth();
+            let (all, ending) = difference.growth;
             *entries = grown(*entries, all);
             *timed = grown(*timed, ending);
         }

@@ -5,13 +5,13 @@ use std::sync::Arc;
 use palisade_filter::Item;
 use palisade_filter::structure::NetPart;
 use palisade_filter::structure::flat::{Cells, Flat, Found, Hits, Need, NoRoom, Part, Room, Value};
-use palisade_filter::value::{Prefix, in_order, rank};
+use palisade_filter::value::{Prefix, in_order, side_by_side};
 use palisade_loader::{MapHandle, Pieces, WordMut, wait_for_running_programs};
 
-use super::End;
 use super::difference::{Changed, Why};
 use super::held::Held;
 use super::table::{Table, TableError};
+use super::{End, Entry};
 use crate::failure::Failure;
 
 /// The maps of a set, as its parts.
@@ -136,7 +136,8 @@ fn value(held: &Held) -> Value {
     Value { hits: [packets, bytes], stamp, ends: ends.word() }
 }
 
-fn held(found: Found) -> Held {
+/// What is there of an entry.
+pub fn held(found: Found) -> Held {
     let Found { value: Value { hits: [packets, bytes], stamp, ends }, until } = found;
     let [until, ends] = [until, ends].map(End::of);
     Held { packets, bytes, stamp, until, ends }
@@ -162,19 +163,14 @@ pub fn fill<'a, T>(
     flat.fill(&prefixes, |(prefix, entry)| (**prefix, value(&of(entry))))
 }
 
-/// Those entries of a set that are among certain items, which are in order; in that order.
-pub fn among(flat: &Flat<Memory>, items: impl Iterator<Item = Item>) -> Vec<(Item, Held)> {
+/// Those entries of a set that are among certain ones, which are in order; in that order.
+pub fn among(flat: &Flat<Memory>, some: &[Entry]) -> Vec<(Item, Held)> {
     let there = flat.ids().map(|(id, prefix)| (Item::Net(prefix), id)).collect();
     let there = in_order(there, |(item, _)| *item);
-    let mut there = there.iter().peekable();
-    let mut both = Vec::new();
-    for item in items {
-        while there.next_if(|(before, _)| rank(before) < rank(&item)).is_some() {}
-        if let Some((_, id)) = there.next_if(|(same, _)| *same == item)
-            && let Some(found) = prefix_of(&item).and_then(|prefix| flat.at(*id, &prefix))
-        {
-            both.push((item, held(found)));
-        }
-    }
-    both
+    let both = side_by_side(&there, some, |(item, _)| *item, |entry| entry.item);
+    let found = both.filter_map(|(there, some)| {
+        let (item, id) = there.filter(|_| some.is_some())?;
+        Some((*item, held(flat.at(*id, &prefix_of(item)?)?)))
+    });
+    found.collect()
 }

@@ -332,9 +332,11 @@ impl OpenSet {
 
     /// The same to a new set, which has room for certain; the entries are in order, each once.
     pub fn fill(&self, entries: &[Entry]) -> Outcome {
-        if let Self::Entries(set) = self
-            && set.fill_at_once(entries)?
-        {
+        let done = match self {
+            Self::Entries(set) if !entries.is_empty() => set.fill_at_once(entries)?,
+            Self::Entries(_) | Self::Service(_) => entries.is_empty(),
+        };
+        if done {
             return Ok(());
         }
         match self.add(entries.iter().copied(), Carry::Out)?.1 {
