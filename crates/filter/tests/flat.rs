@@ -446,6 +446,12 @@ fn tables_that_say_anything_end_nobody() {
         }
         flat.scan(|_| true, |_, _| {});
         flat.repair();
+        let more = some(&mut random, 20);
+        if flat.is_empty() || random.below(2) == 0 {
+            flat.clear();
+        }
+        let _ = filled(&flat, &more);
+        flat.repair();
     }
 }
 

@@ -11,12 +11,12 @@ use std::sync::Arc;
 
 use palisade_filter::structure::flat::{Flat, Part};
 use palisade_filter::structure::{Fill, NetPart};
-use palisade_filter::value::{Prefix, Timeout, in_order, rank};
+use palisade_filter::value::{Prefix, Timeout, in_order};
 use palisade_filter::{Item, SetKind};
 use palisade_loader::MapHandle;
 
 use super::difference::{Difference, Growth, Tally, Why};
-use super::flat::{self, Memory, View};
+use super::flat::{Memory, View};
 use super::held::Held;
 use super::ledger::Ledger;
 use super::table::{self, Table, TableError};
@@ -29,14 +29,14 @@ const CHEAP: u64 = 16384;
 
 /// An open `net`, `mac` or `host` set.
 pub struct EntrySet {
-    name: String,
+    pub(super) name: String,
     kind: SetKind,
-    max: u32,
+    pub(super) max: u32,
     maps: Vec<MapHandle>,
-    tables: Vec<Box<dyn Table>>,
+    pub(super) tables: Vec<Box<dyn Table>>,
     /// The tables of a `net` set as a whole.
-    flat: Option<Arc<Flat<Memory>>>,
-    ledger: Ledger,
+    pub(super) flat: Option<Arc<Flat<Memory>>>,
+    pub(super) ledger: Ledger,
 }
 
 /// Entries of one table.
@@ -45,9 +45,9 @@ type Entries = Vec<(Item, Held)>;
 /// An edit of such a set.
 pub struct Edit {
     /// By table.
-    differences: Vec<Difference>,
+    pub(super) differences: Vec<Difference>,
     /// The fill before.
-    before: Fill,
+    pub(super) before: Fill,
 }
 
 impl EntrySet {
@@ -174,7 +174,7 @@ impl EntrySet {
     }
 
     /// Finishes what an editor has left half done.
-    fn repair(&self) -> Outcome {
+    pub(super) fn repair(&self) -> Outcome {
         match &self.flat {
             Some(flat) if flat.repair() => self.recount(self.ledger.read()?),
             Some(_) | None => Ok(()),
@@ -209,12 +209,7 @@ impl EntrySet {
         }
         self.ledger.write(edit.bound(after.timeout))?;
         if let Some(flat) = self.to_fill(edit) {
-            let new = edit.differences.iter().flat_map(|difference| &difference.new);
-            let mut new: Vec<_> = new.map(|(item, held)| (item, held)).collect();
-            new.sort_by_key(|(item, _)| rank(item));
-            let filled = flat::fill(flat, new.into_iter(), |held| **held).is_ok();
-            self.ledger.write(if filled { after } else { edit.before })?;
-            return Ok(if filled { Carried::Out } else { Carried::Cramped });
+            return self.fill_empty(flat, edit, after);
         }
         let done = edit.differences.iter().zip(&self.tables).try_for_each(|(difference, table)| {
             // What goes makes room; where there is room, no packet misses what comes instead.
@@ -238,49 +233,6 @@ impl EntrySet {
         }
     }
 
-    /// The tables that an edit fills at once: they are empty, and it uses much of their room.
-    fn to_fill(&self, edit: &Edit) -> Option<&Flat<Memory>> {
-        let new: usize = edit.differences.iter().map(|difference| difference.new.len()).sum();
-        let empty = edit.before.entries.iter().all(|count| *count == 0);
-        let much = |flat: &&Flat<Memory>| new as u64 * 8 >= flat.room().entries.into();
-        self.flat.as_deref().filter(|_| empty).filter(much).filter(|flat| flat.is_empty())
-    }
-
-    /// Fills the tables of a new set at once, with entries in their order, each once; whether it has
-    /// such tables, and room.
-    pub fn fill_at_once(&self, entries: &[Entry]) -> Outcome<bool> {
-        let Some(flat) = self.flat.as_deref().filter(|flat| flat.is_empty()) else {
-            return Ok(false);
-        };
-        if entries.len() > self.max as usize {
-            return Err(full(&self.name, 0, self.max, entries.len()));
-        }
-        let mut fill = Fill { timeout: self.ledger.read()?.timeout, ..Fill::default() };
-        for entry in entries {
-            let at = self.place(&entry.item)?;
-            fill.entries[at] += 1;
-            fill.timed[at] += u64::from(entry.ends != End::Never);
-        }
-        self.ledger.write(fill)?;
-        let entries = entries.iter().map(|entry| (&entry.item, entry));
-        Ok(flat::fill(flat, entries, |entry| Held::of(entry)).is_ok())
-    }
-
-    /// Those of some entries that are there, as they are there; they are in order, each once.
-    pub fn among(&self, some: &[Entry]) -> Outcome<Vec<Entry>> {
-        let (now, all) = (Now::read()?, self.ledger.read()?.entries.iter().sum::<u64>());
-        let there = match &self.flat {
-            Some(flat) if some.len() as u64 * 8 >= all => flat::among(flat, some),
-            Some(_) | None => {
-                let items = some.iter().map(|entry| entry.item);
-                let held = |item| Ok(self.table(self.place(&item)?).get(&item)?.map(|h| (item, h)));
-                items.map(held).filter_map(Outcome::transpose).collect::<Outcome<_>>()?
-            }
-        };
-        let alive = there.into_iter().filter(|(_, held)| !now.is_past(held.ends));
-        Ok(alive.map(|(item, held)| held.entry(item, now)).collect())
-    }
-
     /// Puts back what was, or may have been, changed. What cannot be put back is listed as it is:
     /// whoever takes something back has a failure to report already.
     pub fn take_back(&self, edit: &Edit) {
@@ -299,31 +251,6 @@ impl EntrySet {
             recount(&mut fill, at, &table.all()?);
         }
         self.ledger.write(fill)
-    }
-
-    /// Deletes every entry, and tells how many there were.
-    pub fn clear(&self) -> Outcome<usize> {
-        let (now, mut gone) = (Now::read()?, 0);
-        self.repair()?;
-        if let Some(flat) = &self.flat {
-            flat.scan(
-                |_| true,
-                |_, found| gone += usize::from(!now.is_past(flat::held(found).ends)),
-            );
-            flat.clear();
-        } else {
-            for table in &self.tables {
-                let mut all = Vec::new();
-                table.scan(&mut |item, held| {
-                    all.push(item);
-                    gone += usize::from(!now.is_past(held.ends));
-                })?;
-                table.remove(&all)?;
-            }
-        }
-        let timeout = self.ledger.read()?.timeout;
-        self.ledger.write(Fill { timeout, ..Fill::default() })?;
-        Ok(gone)
     }
 
     /// The entry that decides: the item's own, or the longest prefix that holds all of it and has
@@ -349,7 +276,7 @@ impl EntrySet {
     }
 
     /// The table that holds an item; an item of another kind is refused.
-    fn place(&self, item: &Item) -> Outcome<usize> {
+    pub(super) fn place(&self, item: &Item) -> Outcome<usize> {
         match (self.kind, item) {
             (SetKind::Net, Item::Net(prefix)) => Ok(NetPart::of(prefix).index()),
             (SetKind::Mac, Item::Mac(_)) => Ok(0),
@@ -360,7 +287,7 @@ impl EntrySet {
         }
     }
 
-    fn table(&self, at: usize) -> &dyn Table {
+    pub(super) fn table(&self, at: usize) -> &dyn Table {
         &*self.tables[at]
     }
 
@@ -454,7 +381,7 @@ fn count(counts: [u64; 4], at: usize) -> u64 {
     counts.get(at).copied().unwrap_or(0)
 }
 
-fn items(entries: &[(Item, Held)]) -> Vec<Item> {
+pub(super) fn items(entries: &[(Item, Held)]) -> Vec<Item> {
     entries.iter().map(|(item, _)| *item).collect()
 }
 

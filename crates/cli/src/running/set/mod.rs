@@ -14,6 +14,7 @@ mod ledger;
 mod service;
 mod table;
 mod time;
+mod whole;
 
 use std::hash::{BuildHasher, RandomState};
 
