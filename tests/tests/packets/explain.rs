@@ -48,6 +48,26 @@ verdict: drop, by line 5, `drop src in block tcp dport 22`
 }
 
 #[test]
+fn a_packet_comes_in_on_the_queue_that_is_said() {
+    let dir = Dir::new("explain-queue");
+    let policy = dir.write("p.pal", "drop queue 3\ndeliver udp\ndefault pass\n");
+    let words = "udp from 198.51.100.7:4000 to 192.0.2.1:53";
+    let explained =
+        |more: &[&str]| ordinary(&[&["explain", words, "-p", &policy], more].concat(), b"").ok();
+    assert!(explained(&["--queue", "3"]).contains("verdict: drop, by line 1, `drop queue 3`\n"));
+    let text = explained(&[]);
+    assert!(
+        text.contains(
+            "line 1 does not match: drop queue 3\n    no, queue 3: it came in on queue 0\n"
+        ),
+        "{text}"
+    );
+    assert!(explained(&["--queue", "2"]).contains("no, queue 3: it came in on queue 2\n"));
+    let refused = ordinary(&["explain", words, "-p", &policy, "--queue", "65536"], b"");
+    assert!(refused.failed(2).contains("65536"));
+}
+
+#[test]
 fn malformed_is_told_with_its_meaning_and_whether_it_matters() {
     let dir = Dir::new("explain-malformed");
     // IPv4 that says its header has 16 bytes.

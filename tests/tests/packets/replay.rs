@@ -57,6 +57,20 @@ fn each_packet_is_told_with_its_verdict_and_its_rule_and_all_add_up() {
 }
 
 #[test]
+fn the_packets_of_a_capture_come_in_on_the_queue_that_is_said() {
+    let dir = Dir::new("replay-queue");
+    let (_, pcap) = files(&dir);
+    let policy = dir.write("q.pal", "drop queue 3\ndefault pass\n");
+    let verdicts = |queue: &[&str]| {
+        let args = [&["replay", "--pcap", &pcap, "-p", &policy, "-j"], queue].concat();
+        let totals = documents(&ordinary(&args, b"").ok()).pop().expect("the totals at least");
+        totals["verdicts"].clone()
+    };
+    assert_eq!(verdicts(&[])["pass"]["packets"], 7);
+    assert_eq!(verdicts(&["--queue", "3"])["drop"]["packets"], 7);
+}
+
+#[test]
 fn a_capture_and_a_policy_may_come_from_standard_input() {
     let dir = Dir::new("replay-stdin");
     let (policy, pcap) = files(&dir);

@@ -16,6 +16,9 @@ pub struct Replay {
     /// Write the packets that are dropped to this file, as pcap
     #[arg(long, value_name = "OUT")]
     pub write_dropped: Option<PathBuf>,
+    /// The receive queue that the packets come in on, which no capture tells
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    pub queue: u16,
 }
 
 /// `explain`.
@@ -42,4 +45,7 @@ pub struct Explain {
     /// With the instructions that were executed, each part under the line that asked for it
     #[arg(long)]
     pub bytecode: bool,
+    /// The receive queue that the packet comes in on
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    pub queue: u16,
 }

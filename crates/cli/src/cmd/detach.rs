@@ -11,9 +11,9 @@ use crate::failure::{Failure, Outcome};
 use crate::output::{Output, human};
 use crate::running::chain;
 use crate::running::fronts;
-use crate::running::home::{Carrier, carriers_of, describe_program, program_id};
 use crate::running::meta::Meta;
 use crate::running::object::Loaded;
+use crate::running::program::{Carrier, carriers_of, describe_program, program_id};
 use crate::running::reach;
 use crate::running::typed::typed;
 

@@ -7,9 +7,11 @@ use crate::args::{Global, Next, NextAction};
 use crate::failure::Outcome;
 use crate::output::Output;
 use crate::running::chain::{self, Aim};
-use crate::running::home::{PolicyDir, Running, program_id};
+use crate::running::home::PolicyDir;
+use crate::running::in_force::Running;
 use crate::running::look::look;
 use crate::running::next::{Behind, Frames, Seen, Slot, no_slot};
+use crate::running::program::program_id;
 use crate::running::publish::{self, Writing};
 
 /// Shows, sets or clears it.

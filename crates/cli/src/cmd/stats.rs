@@ -14,7 +14,9 @@ use super::status::{by_verdict, in_shadow, row_name, would_drop};
 use crate::args::{Global, Stats};
 use crate::failure::Outcome;
 use crate::output::{Form, Output, human};
-use crate::running::home::{Count, Counters, PolicyDir, Reading, Running};
+use crate::running::counters::{Count, Counters, Reading};
+use crate::running::home::PolicyDir;
+use crate::running::in_force::Running;
 use crate::running::look::look;
 use crate::stop::Stop;
 

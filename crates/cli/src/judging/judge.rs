@@ -35,6 +35,8 @@ pub struct Judge<'a, C> {
     entries: Entries,
     /// Whom the last frame bans: the next one is judged by that.
     banned: Option<(SetId, IpAddr, u64)>,
+    /// The receive queue that frames come in on.
+    queue: u16,
 }
 
 /// Whether time passes for the entries of sets.
@@ -158,7 +160,29 @@ impl<'a, C: Contents> Judge<'a, C> {
         }
         let (limits, entries) = (Limits::default(), aging);
         let (first, now, banned) = (None, 0, None);
-        Ok(Self { policy, text, contents, rehearsal, limits, first, now, entries, banned })
+        Ok(Self {
+            policy,
+            text,
+            contents,
+            rehearsal,
+            limits,
+            first,
+            now,
+            entries,
+            banned,
+            queue: 0,
+        })
+    }
+
+    /// Frames come in on this receive queue; on the first one unless that is said.
+    pub fn set_queue(&mut self, queue: u16) {
+        self.rehearsal.set_queue(queue.into());
+        self.queue = queue;
+    }
+
+    /// Reads a frame as it comes in.
+    pub fn read(&self, frame: &[u8]) -> Reading {
+        Reading::of(frame).on_queue(self.queue.into())
     }
 
     /// The next frame comes at this time, as captures tell it: limits and bans are kept by it. Time that goes

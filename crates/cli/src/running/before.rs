@@ -15,7 +15,8 @@ use palisade_loader::{Access, MapHandle, PinDir, PinError, Program};
 
 use super::exchange::{Change, Replaced};
 use super::fronts::is_called;
-use super::home::{PolicyDir, Running, set_names};
+use super::home::{PolicyDir, set_names};
+use super::in_force::Running;
 use super::outlets::{self, Missing};
 use super::pins::{BACK, MAPS, META, OLD, PROGRAM};
 use super::publish;

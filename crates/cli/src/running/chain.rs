@@ -12,9 +12,11 @@ use palisade_loader::{Locked, Program};
 use super::before;
 use super::exchange::Stranger;
 use super::fronts::{closed, fronts, next_of, none, policy_behind, program_of};
-use super::home::{PolicyDir, Running, describe_program, program_id};
+use super::home::PolicyDir;
+use super::in_force::Running;
 use super::install::{self, Wanted};
 use super::next::{Behind, Frames, Named, Slot};
+use super::program::{describe_program, program_id};
 use super::publish;
 use crate::failure::{Failure, Outcome};
 

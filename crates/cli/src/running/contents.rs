@@ -16,7 +16,8 @@ use palisade_filter::value::side_by_side;
 use palisade_filter::{Item, Name, Policy};
 use palisade_loader::MapHandle;
 
-use super::home::{PolicyDir, Running};
+use super::home::PolicyDir;
+use super::in_force::Running;
 use super::set::{Declared, Entry, Named, Now, OpenSet, full};
 use crate::failure::Outcome;
 use crate::judging::Lists;

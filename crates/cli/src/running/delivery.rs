@@ -16,7 +16,9 @@ use palisade_loader::xsk::Socket;
 use palisade_loader::{Errno, Link, LinkError, MapHandle, Program};
 
 use super::fronts::next_in_force;
-use super::home::{PolicyDir, Running, map_ids};
+use super::home::PolicyDir;
+use super::in_force::Running;
+use super::program::map_ids;
 use crate::failure::{Failure, Outcome};
 use crate::output::human;
 

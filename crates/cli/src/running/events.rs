@@ -9,7 +9,8 @@ use palisade_filter::Row;
 use palisade_filter::plan::{EVENT_STATE, EVENTS, Events, Tally, rows_checksum};
 use palisade_loader::{Locked, MapHandle, Ring};
 
-use super::home::{PolicyDir, Running};
+use super::home::PolicyDir;
+use super::in_force::Running;
 use crate::failure::{Failure, Outcome};
 
 /// The events of a policy, opened to be read.

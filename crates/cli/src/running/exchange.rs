@@ -13,7 +13,8 @@ use palisade_loader::{Link, Locked, Program};
 
 use super::chain;
 use super::fronts::{self, Front, program_of};
-use super::home::{Carrier, PolicyDir, carriers_of, describe_program, program_id};
+use super::home::PolicyDir;
+use super::program::{Carrier, carriers_of, describe_program, program_id};
 use super::typed::typed;
 use crate::failure::{Failure, Outcome};
 use crate::output::human;

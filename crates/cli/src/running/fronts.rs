@@ -12,9 +12,10 @@
 use palisade_filter::Name;
 use palisade_loader::{Errno, Locked, MapError, PinDir, PinError, Program};
 
-use super::home::{PolicyDir, carriers_of, program_id};
+use super::home::PolicyDir;
 use super::next::{Slot, no_slot};
 use super::pins::{BESIDE, MAPS, PROGRAM, STAGED_BEFORE};
+use super::program::{carriers_of, program_id};
 use crate::failure::{Failure, Outcome};
 
 /// A slot that a program stands in.

@@ -9,7 +9,8 @@ use std::collections::BTreeMap;
 use palisade_filter::Name;
 
 use super::contents::{Contents, Others};
-use super::home::{PolicyDir, Running};
+use super::home::PolicyDir;
+use super::in_force::Running;
 use super::install::{self, Wanted};
 use super::set::{Carried, Carry, Change, Entry, OpenSet};
 use crate::failure::Outcome;

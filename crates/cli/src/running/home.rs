@@ -1,5 +1,4 @@
-//! The directory of a policy in bpffs, and a policy that is found there; its pins are told by
-//! `pins.rs`.
+//! The directory of a policy in bpffs; its pins are told by `pins.rs`.
 //!
 //! Whoever reads is led to the policy that is in force: where a trial has ended unconfirmed, that is
 //! the one under `old:`, whatever is pinned in the first place until somebody may write again.
@@ -7,28 +6,21 @@
 use std::path::Path;
 use std::time::Duration;
 
-use palisade_filter::plan::{self, CONTROL, COUNTERS, Control, DEVICES};
-use palisade_filter::{Mode, Name, Policy, Row, SetKind, structure};
-use palisade_loader::link::{self, Link};
-use palisade_loader::xdp::Mode as XdpMode;
-use palisade_loader::{
-    Access, Errno, Insert, Locked, Map, MapHandle, PerCpuMap, PinDir, PinError, Program,
-};
+use palisade_filter::plan::{CONTROL, Control};
+use palisade_filter::{Mode, Name, SetKind};
+use palisade_loader::{Access, Insert, Locked, Map, MapHandle, PinDir, PinError, Program};
 
 use super::before;
-use super::fronts;
-use super::meta::Meta;
 use super::object;
-use super::outlets::Outlets;
-use super::pins::{HOME, MAPS, META, ON_THE_WAY, PROGRAM};
-use super::reach::{self, InFront};
+use super::pins::{HOME, MAPS, ON_THE_WAY, PROGRAM};
+use super::program::{map_ids, program_id};
 use super::set::OpenSet;
 use super::trial::{Deadline, Found, Trial};
 use super::typed::typed;
 use crate::failure::{Failure, Outcome};
 
 /// What to do about pins that do not belong together.
-const CUT_SHORT: &str = "a change of the policy was cut short; the next `palisade attach` or `palisade apply` puts it right";
+pub(super) const CUT_SHORT: &str = "a change of the policy was cut short; the next `palisade attach` or `palisade apply` puts it right";
 
 /// The directory of a policy.
 pub struct PolicyDir {
@@ -318,102 +310,6 @@ impl PolicyDir {
     }
 }
 
-/// A policy with its program, its text and its counters.
-pub struct Running<'a> {
-    /// Its directory.
-    pub at: &'a PolicyDir,
-    /// The facts.
-    pub meta: Meta,
-    /// The policy.
-    pub policy: Policy,
-    /// The rows of its counters.
-    pub rows: Vec<Row>,
-    /// The program.
-    pub program: Program,
-}
-
-impl<'a> Running<'a> {
-    /// The policy in `at`; `None` if there is no program.
-    pub fn open(at: &'a PolicyDir) -> Outcome<Option<Self>> {
-        let Some(program) = at.program()? else { return Ok(None) };
-        let meta = Meta::open(&at.dir)?;
-        let policy = palisade_filter::parse(&meta.text)
-            .map_err(|wrong| Failure::text(META, &meta.text, &wrong))?;
-        let rows = plan::rows(&policy);
-        Ok(Some(Self { at, meta, policy, rows, program }))
-    }
-
-    /// The policy in `at`; an error if there is no program.
-    pub fn get(at: &'a PolicyDir) -> Outcome<Self> {
-        Self::open(at)?.ok_or_else(|| at.no_program())
-    }
-
-    /// The interfaces that carry the program, the one on trial that hands on to it, or one that is
-    /// about to take its place, as the kernel tells.
-    pub fn interfaces(&self) -> Outcome<Vec<Carrier>> {
-        carriers_of_any(&self.numbers()?)
-    }
-
-    /// The policies in whose slots the program stands, or one of those beside it: also in a slot that
-    /// only a return of the policy in front leads to.
-    pub fn fronts(&self) -> Outcome<Vec<Name>> {
-        let mut names: Vec<Name> = Vec::new();
-        for front in fronts::fronts(self.at, &self.numbers()?)? {
-            if !names.contains(&front.policy) {
-                names.push(front.policy);
-            }
-        }
-        Ok(names)
-    }
-
-    /// The policies in force that hand on to it.
-    pub fn in_front(&self) -> Outcome<Vec<InFront>> {
-        let fronts = reach::fronts_in_force(self.at, &self.numbers()?)?;
-        let told =
-            |front: reach::Front| Ok(InFront { reach: front.reach()?, policy: front.at.name });
-        fronts.into_iter().map(told).collect()
-    }
-
-    fn numbers(&self) -> Outcome<Vec<u32>> {
-        self.at.numbers(&self.program)
-    }
-
-    /// Whether it redirects to these interfaces, if they are told.
-    pub fn redirects_to(&self, outlets: Option<&Outlets>) -> Outcome<bool> {
-        match outlets {
-            Some(outlets) if !self.policy.outlets().is_empty() => {
-                outlets.are_in(&self.at.map_of(&self.program, DEVICES)?)
-            }
-            Some(_) | None => Ok(true),
-        }
-    }
-
-    /// Whether a pinned map is one of the program, or of a set of the policy: not every map of a
-    /// set is looked at by the program.
-    pub fn uses(&self, map: &MapHandle) -> Outcome<bool> {
-        let of_set = |set| structure::maps(set).iter().any(|decl| decl.name == map.name());
-        Ok(self.policy.sets().iter().any(of_set)
-            || map_ids(&self.program)?.contains(&map.info()?.id))
-    }
-
-    /// Unlinks every pin of a map that the policy does not use.
-    pub fn unlink_unused(&self, maps: &PinDir) -> Outcome {
-        for name in maps.names()? {
-            if !self.uses(&MapHandle::open(maps, &name)?)? {
-                maps.unlink(&name)?;
-            }
-        }
-        Ok(())
-    }
-
-    /// The counters, opened once for many readings.
-    pub fn counters(&self) -> Outcome<Counters> {
-        let handle = self.at.map_of(&self.program, COUNTERS)?;
-        let id = handle.info()?.id;
-        Ok(Counters { map: PerCpuMap::new(handle)?, id, rows: self.rows.len() })
-    }
-}
-
 /// The failure of whoever means a policy that is not there.
 fn absent(bpffs: &Path, name: &Name) -> Failure {
     let failure = Failure::usage(format!("no policy `{name}` is in force"));
@@ -442,115 +338,4 @@ pub fn set_names(maps: &PinDir) -> Outcome<Vec<Name>> {
     let mut names: Vec<Name> = maps.names()?.iter().filter_map(|name| name.parse().ok()).collect();
     names.sort();
     Ok(names)
-}
-
-/// The numbers of the maps that a program uses.
-pub fn map_ids(program: &Program) -> Outcome<Vec<u32>> {
-    Ok(program.info().map_err(undescribed)?.map_ids)
-}
-
-/// The number of a program.
-pub fn program_id(program: &Program) -> Outcome<u32> {
-    Ok(program.info().map_err(undescribed)?.id)
-}
-
-fn undescribed(errno: Errno) -> Failure {
-    Failure::refused(format!("cannot describe the program: {errno}"))
-}
-
-/// An interface that carries a program.
-pub struct Carrier {
-    /// The interface.
-    pub link: Link,
-    /// In which mode the program is attached.
-    pub mode: XdpMode,
-}
-
-/// The interfaces that carry the program of that number.
-pub fn carriers_of(id: u32) -> Outcome<Vec<Carrier>> {
-    carriers_of_any(&[id])
-}
-
-/// The interfaces that carry a program of those numbers, each once.
-pub(super) fn carriers_of_any(ids: &[u32]) -> Outcome<Vec<Carrier>> {
-    let carrier = |link: Link| {
-        let mode = link.xdp.and_then(|xdp| ids.iter().find_map(|id| xdp.mode_of(*id)))?;
-        Some(Carrier { link, mode })
-    };
-    Ok(link::list()?.into_iter().filter_map(carrier).collect())
-}
-
-/// Packets and bytes.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Count {
-    /// Packets.
-    pub packets: u64,
-    /// Bytes.
-    pub bytes: u64,
-}
-
-impl Count {
-    /// What has come since `before`; nothing if the counters were set back.
-    pub fn since(self, before: Self) -> Self {
-        Self {
-            packets: self.packets.saturating_sub(before.packets),
-            bytes: self.bytes.saturating_sub(before.bytes),
-        }
-    }
-}
-
-impl std::ops::Add for Count {
-    type Output = Self;
-
-    fn add(self, other: Self) -> Self {
-        Self { packets: self.packets + other.packets, bytes: self.bytes + other.bytes }
-    }
-}
-
-/// The counters of a policy's rows.
-pub struct Counters {
-    map: PerCpuMap<u32, [u64; 2]>,
-    /// The number of the map; another one means that the policy was replaced.
-    pub id: u32,
-    rows: usize,
-}
-
-/// A reading of the counters: by row, what was enforced and what shadow mode let through.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Reading {
-    /// Packets that met the row's verdict.
-    pub enforced: Vec<Count>,
-    /// Packets that the row would have dropped, and that passed.
-    pub shadowed: Vec<Count>,
-}
-
-impl Counters {
-    /// Reads all rows, summed over the CPUs.
-    pub fn read(&self) -> Outcome<Reading> {
-        let counts: Vec<Count> = self
-            .map
-            .get_all()?
-            .iter()
-            .map(|each| each.sum())
-            .map(|[packets, bytes]| Count { packets, bytes })
-            .collect();
-        let (enforced, shadowed) = counts.split_at_checked(self.rows).ok_or_else(|| {
-            Failure::refused("the map of counters does not fit the policy").note("help", CUT_SHORT)
-        })?;
-        Ok(Reading { enforced: enforced.to_vec(), shadowed: shadowed.to_vec() })
-    }
-}
-
-/// A program of somebody else in words: its name, tag and loader, where the caller may ask.
-pub fn describe_program(id: u32) -> String {
-    match Program::by_id(id).and_then(|program| program.info()) {
-        Ok(info) => format!(
-            "program {id} «{}», tag {}, loaded by uid {}",
-            crate::output::human::printable(&info.name),
-            info.tag,
-            info.uid
-        ),
-        Err(Errno::ENOENT) => format!("program {id}, which is gone by now"),
-        Err(_) => format!("program {id}"),
-    }
 }

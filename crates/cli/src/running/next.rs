@@ -17,7 +17,8 @@ use palisade_loader::{
 use serde_json::{Value, json};
 
 use super::fronts::policy_behind;
-use super::home::{PolicyDir, describe_program, map_ids, program_id};
+use super::home::PolicyDir;
+use super::program::{describe_program, map_ids, program_id};
 use super::typed::typed;
 use crate::failure::{Failure, Outcome};
 use crate::machine;

@@ -16,9 +16,10 @@ use palisade_filter::Name;
 use palisade_loader::foreign::ProgramName;
 use palisade_loader::{Access, Link, Locked, MapError, MapHandle, PinDir, PinError, Program};
 
-use super::home::{Carrier, PolicyDir, carriers_of, program_id};
+use super::home::PolicyDir;
 use super::meta::{self, BUILD};
 use super::pins::{MAPS, META, PROGRAM};
+use super::program::{Carrier, carriers_of, program_id};
 use crate::args::USUAL;
 use crate::failure::{Failure, Outcome};
 

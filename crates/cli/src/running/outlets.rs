@@ -11,7 +11,7 @@ use palisade_filter::value::DeviceName;
 use palisade_loader::netdev::{TakesFrames, takes_frames};
 use palisade_loader::{IfIndex, Link, LinkError, MapError, MapHandle, PinDir, PinError, link};
 
-use super::home::Running;
+use super::in_force::Running;
 use super::meta::Meta;
 use super::pins::MAPS;
 use crate::failure::{Failure, Outcome};

@@ -8,9 +8,10 @@ use palisade_filter::Name;
 use palisade_loader::Program;
 
 use super::fronts::{closed, next_in_force};
-use super::home::{PolicyDir, carriers_of_any};
+use super::home::PolicyDir;
 use super::next::Slot;
 use super::pins::PROGRAM;
+use super::program::carriers_of_any;
 use crate::failure::Outcome;
 
 /// A policy in force that hands on to another one.

@@ -11,7 +11,7 @@ use std::time::{Duration, SystemTime};
 use palisade_filter::plan::DEADLINE;
 use palisade_loader::{Errno, Insert, Map, MapError, MapHandle, PinDir, PinError, Program};
 
-use super::home::map_ids;
+use super::program::map_ids;
 use super::set::monotonic;
 use crate::failure::Outcome;
 

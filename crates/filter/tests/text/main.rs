@@ -1,6 +1,8 @@
 //! The policy language as text: what is read, what is refused and how, and that printing is stable.
 
+mod actions;
 mod bounds;
+mod declared;
 mod forms;
 mod mistakes;
 mod properties;

@@ -5,8 +5,8 @@ use palisade_loader::{Link, MapHandle, Program, link};
 use super::Found;
 use super::report::{Check, Report};
 use crate::failure::Outcome;
-use crate::running::home::{describe_program, program_id};
 use crate::running::pins::MAPS;
+use crate::running::program::{describe_program, program_id};
 use crate::running::reach::{self, Front, Reach};
 
 /// Why a program stands where another one is to stand.

@@ -11,9 +11,9 @@ use super::report::{Check, Report};
 use super::{Found, unopened};
 use crate::running::before;
 use crate::running::compiled::Compiled;
-use crate::running::home::program_id;
 use crate::running::next::Seen;
 use crate::running::pins::MAPS;
+use crate::running::program::program_id;
 
 /// A map that is pinned, and what the kernel tells of it.
 struct Pinned {

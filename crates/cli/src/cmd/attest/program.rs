@@ -10,8 +10,8 @@ use super::report::{Check, Report};
 use crate::output::human;
 use crate::running::before;
 use crate::running::compiled::Compiled;
-use crate::running::home::program_id;
 use crate::running::install::program_name;
+use crate::running::program::program_id;
 
 /// The tags that kernels give to an image on this machine.
 pub fn predicted(image: &Image) -> [Tag; 2] {

@@ -14,7 +14,7 @@ use crate::args::{Diff, Global};
 use crate::failure::{Failure, Outcome};
 use crate::judging::{self, Lists, Source};
 use crate::output::Output;
-use crate::running::home::Running;
+use crate::running::in_force::Running;
 use crate::running::look::look;
 use sets::SetChange;
 use statements::Statements;

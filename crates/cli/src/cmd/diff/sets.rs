@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use crate::failure::Outcome;
 use crate::judging::Lists;
 use crate::output::{Output, human};
-use crate::running::home::Running;
+use crate::running::in_force::Running;
 use crate::running::set::{Declared, Named};
 
 /// What becomes of one set.

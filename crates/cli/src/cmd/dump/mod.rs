@@ -22,7 +22,7 @@ use crate::machine;
 pub use crate::machine::target_text;
 use crate::output::{Form, Output, human};
 use crate::running::compiled::Compiled;
-use crate::running::home::Running;
+use crate::running::in_force::Running;
 use crate::running::look::look;
 use crate::running::meta;
 use crate::running::recompiled;

@@ -10,7 +10,7 @@ use palisade_loader::{IfIndex, clock, link};
 use crate::args::Global;
 use crate::failure::{Failure, Outcome};
 use crate::running::events::{self, Reading, Rows};
-use crate::running::home::Running;
+use crate::running::in_force::Running;
 use crate::running::look::look;
 
 /// The events of a policy.

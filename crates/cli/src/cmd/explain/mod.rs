@@ -19,7 +19,7 @@ use crate::args::{Explain, Global, bytes_of_hex};
 use crate::failure::{Failure, Outcome};
 use crate::judging::{self, Capture, Judge, Judged};
 use crate::output::{Form, Output};
-use crate::running::home::Running;
+use crate::running::in_force::Running;
 use crate::running::look::look;
 pub use document::outlet_json;
 use entries::Rivals;
@@ -146,7 +146,9 @@ struct Explainer<'a> {
 
 impl<'a> Explainer<'a> {
     fn of(subject: &'a Subject, args: &Explain) -> Outcome<Self> {
-        Ok(Self { subject, judge: subject.judge()?, bytecode: args.bytecode })
+        let mut judge = subject.judge()?;
+        judge.set_queue(args.queue);
+        Ok(Self { subject, judge, bytecode: args.bytecode })
     }
 
     /// The packets of a capture: one, or all.
@@ -186,7 +188,8 @@ impl<'a> Explainer<'a> {
     fn meet(&mut self, captured: &Captured<'_>) -> Outcome {
         let frame = judging::whole(captured);
         self.judge.at(captured.time);
-        self.judge.judge(&frame, &Reading::of(&frame), captured.frame.len()).map(|_| ())
+        let reading = self.judge.read(&frame);
+        self.judge.judge(&frame, &reading, captured.frame.len()).map(|_| ())
     }
 
     fn explain(
@@ -196,7 +199,7 @@ impl<'a> Explainer<'a> {
         out: &mut Output,
     ) -> Outcome {
         let (frame, there) = (judging::whole(captured), captured.frame.len());
-        let reading = Reading::of(&frame);
+        let reading = self.judge.read(&frame);
         let rivals = Rivals::of(&reading, &self.judge, &self.subject.policy);
         let mut executed = Executed::default();
         self.judge.at(captured.time);

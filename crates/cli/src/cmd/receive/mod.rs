@@ -26,7 +26,7 @@ use crate::failure::{Failure, Outcome};
 use crate::output::{Output, human};
 use crate::running::delivery::Delivery;
 use crate::running::exchange::is_about_the_driver;
-use crate::running::home::describe_program;
+use crate::running::program::describe_program;
 use crate::stop::Stop;
 use capture::Capture;
 use queue::{Queue, Sink};

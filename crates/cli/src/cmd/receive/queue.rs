@@ -8,7 +8,7 @@ use palisade_loader::xsk::{Binding, Frame, Packet, Slots, Socket, Transfer, Umem
 use super::FRAMES;
 use super::capture::Capture;
 use crate::failure::Outcome;
-use crate::running::home::Count;
+use crate::running::counters::Count;
 
 /// Packets that are taken at a time.
 const BATCH: u64 = 64;

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use super::queue::Queue;
 use crate::failure::Outcome;
 use crate::output::{Output, human};
-use crate::running::home::Count;
+use crate::running::counters::Count;
 
 /// What stays the same.
 pub struct Report<'a> {

@@ -32,6 +32,7 @@ pub fn run(args: &Replay, out: &mut Output) -> Outcome {
         let own = policy.sets().get(set.index()).map_or(&[][..], |set| lists.of(&set.name));
         own.iter().map(|item| (*item, 0))
     })?;
+    judge.set_queue(args.queue);
     let mut capture = Capture::open(&args.pcap)?;
     let inputs = Inputs::of(&args.policy, &source);
     let dropped = args.write_dropped.as_deref();
@@ -61,7 +62,7 @@ fn all(
     let mut is_read = true;
     while let Some(captured) = capture.next()? {
         let frame = judging::whole(&captured);
-        let reading = Reading::of(&frame);
+        let reading = judge.read(&frame);
         judge.at(captured.time);
         let judged = judge.judge(&frame, &reading, captured.frame.len())?;
         totals.count(&judged, &captured);

@@ -7,9 +7,9 @@ use serde_json::{Map, Value, json};
 
 use crate::failure::{Failure, Outcome};
 use crate::output::{Output, human};
-use crate::running::home::Carrier;
 use crate::running::meta;
 use crate::running::object::Loaded;
+use crate::running::program::Carrier;
 
 /// An object and what the kernel tells of it.
 pub struct Seen {
