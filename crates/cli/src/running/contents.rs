@@ -241,3 +241,37 @@ fn renewed(there: &[Entry], new: &[Entry]) -> Vec<Entry> {
     })
     .collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use palisade_filter::structure::Origin;
+
+    use super::*;
+    use crate::running::set::End;
+
+    fn entry(text: &str, packets: u64, ends: u64) -> Entry {
+        let (item, ends) = (text.parse().expect("an item"), End::of(ends));
+        let (added, origin) = (packets, Origin::Declared);
+        Entry { item, packets, bytes: packets, added, ends, origin }
+    }
+
+    const SECOND: u64 = 1_000_000_000;
+
+    #[test]
+    fn what_is_added_again_keeps_all_but_its_time() {
+        let there = [entry("10.0.0.1", 5, 0), entry("10.0.0.3", 6, 0)];
+        let new = [entry("10.0.0.0/8", 1, 9), entry("10.0.0.3", 2, 9 * SECOND)];
+        let again = there[1].again(new[1]);
+        assert_eq!((again.packets, again.ends), (6, End::of(9 * SECOND)));
+        assert_eq!(merged(&there, &new), [new[0], there[0], again]);
+        assert_eq!(merged(&[], &new), new);
+    }
+
+    #[test]
+    fn what_takes_the_place_of_all_keeps_age_and_counters_of_what_was_there() {
+        let there = [entry("10.0.0.1", 5, 0), entry("10.0.0.2", 6, 0), entry("::1", 7, 0)];
+        let new = [entry("10.0.0.2", 0, 9), entry("10.0.0.9", 0, 9), entry("::1", 3, 9)];
+        let wanted = [Entry { ends: End::of(9), ..there[1] }, new[1], Entry { added: 7, ..new[2] }];
+        assert_eq!(renewed(&there, &new), wanted);
+    }
+}

@@ -79,3 +79,56 @@ impl Entry {
 fn is_timed(ends: End) -> bool {
     ends != End::Never
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn now() -> Now {
+        Now::of(100_000_000_000)
+    }
+
+    fn items(texts: &[&str]) -> Vec<Item> {
+        texts.iter().map(|text| text.parse().expect("an item")).collect()
+    }
+
+    fn entry(text: &str, origin: Origin, ends: End) -> Entry {
+        let item = text.parse().expect("an item");
+        Entry { packets: 7, bytes: 70, origin, ..Entry::new(item, ends, now()) }
+    }
+
+    #[test]
+    fn a_text_puts_in_what_it_names_and_takes_out_what_an_earlier_one_named() {
+        let there = [
+            entry("10.0.0.1", Origin::Declared, End::Never),
+            entry("10.0.0.2", Origin::Declared, End::Never),
+            entry("10.0.0.3", Origin::Added, End::Never),
+            entry("10.0.0.4", Origin::Added, End::of(5)),
+        ];
+        let list = items(&["10.0.0.0", "10.0.0.2", "10.0.0.4", "10.0.0.9"]);
+        let named = Named::of(&list);
+        assert_eq!(named.change(&there), Declared { new: 2, gone: 1 });
+        let new =
+            |item: Item| Entry { origin: Origin::Declared, ..Entry::new(item, End::Never, now()) };
+        let wanted = [new(list[0]), there[1], there[2], there[3], new(list[3])];
+        assert_eq!(named.with(&there, None, now()), wanted);
+        assert_eq!(named.with(&[], None, now()), list.iter().map(|i| new(*i)).collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn a_declared_entry_gets_another_time_only_where_entries_begin_or_cease_to_have_one() {
+        let (list, timeout) = (items(&["10.0.0.1", "10.0.0.2"]), Timeout::seconds(60));
+        let then = timeout.map(|timeout| now().after(timeout)).expect("a time");
+        let there = [
+            entry("10.0.0.1", Origin::Declared, End::Never),
+            entry("10.0.0.2", Origin::Declared, End::of(5)),
+        ];
+        let ends = |timeout| {
+            let all = Named::of(&list).with(&there, timeout, now());
+            assert!(all.iter().all(|entry| entry.packets == 7));
+            [all[0].ends, all[1].ends]
+        };
+        assert_eq!(ends(timeout), [then, End::of(5)]);
+        assert_eq!(ends(None), [End::Never, End::Never]);
+    }
+}
