@@ -61,8 +61,8 @@ impl<C: Cells> Flat<C> {
         Pool::Nodes.claim(&self.cells, &self.room, nodes)?;
         for root in roots {
             let (first, slots) = root?;
-            let said = (first..).zip(slots).filter(|(_, slot)| *slot != Slot::EMPTY);
-            said.for_each(|(word, slot)| self.set_slot(word, slot));
+            let said = (first..).zip(slots).filter(|(_, bits)| *bits != Slot::EMPTY.bits());
+            said.for_each(|(word, bits)| self.cells.store(Part::Nodes, word, bits));
         }
         hosts6.into_iter().try_for_each(|at| pass.host6(at))
     }
@@ -128,29 +128,30 @@ impl<C: Cells, T, F: Fn(&T) -> (Prefix, Value)> Pass<'_, C, T, F> {
         Some((self.of)(&self.all[at]).0)
     }
 
-    /// The slots of a root, and where they begin.
-    fn root(&mut self, family: Family) -> Result<(usize, Vec<Slot>), NoRoom> {
+    /// The slots of a root, as maps hold them, and where they begin.
+    fn root(&mut self, family: Family) -> Result<(usize, Vec<u64>), NoRoom> {
         let Place { word, end } = self.flat.root(family, 0);
-        let mut slots = vec![Slot::EMPTY; 1 << end];
+        let mut slots = vec![Slot::EMPTY.bits(); 1 << end];
         self.paint(&mut slots, &Region { family, bits: 0, end: 0 }, end)?;
         Ok((word, slots))
     }
 
     /// Makes slots that end at `end` say what is inside the region of all of them.
-    fn paint(&mut self, slots: &mut [Slot], region: &Region, end: u8) -> Result<(), NoRoom> {
+    fn paint(&mut self, slots: &mut [u64], region: &Region, end: u8) -> Result<(), NoRoom> {
         while let Some(next) = self.ahead(0).filter(|next| region.has(next)) {
             let (bits, len) = (aligned(&next), next.len());
             let at = region.place(bits, end);
             // The longest that holds all of this slot came before.
-            let around = match slots[at] {
+            let around = match Slot::of(slots[at]) {
                 Slot::Leaf(word) => word,
                 Slot::Lone(_) | Slot::Node(_) => Word::NONE,
             };
             if len <= end {
                 let leaf = Slot::Leaf(self.take(around));
-                slots[at..at + (1 << (end - len))].fill(leaf);
+                slots[at..at + (1 << (end - len))].fill(leaf.bits());
             } else {
-                slots[at] = self.inside(&Region { family: region.family, bits, end }, around)?;
+                let region = Region { family: region.family, bits, end };
+                slots[at] = self.inside(&region, around)?.bits();
             }
         }
         Ok(())
@@ -164,10 +165,10 @@ impl<C: Cells, T, F: Fn(&T) -> (Prefix, Value)> Pass<'_, C, T, F> {
             return Ok(word.id().map_or(Slot::EMPTY, |id| self.flat.lone(id)));
         }
         let node = self.nodes.next().ok_or(NoRoom::Nodes(self.flat.room.nodes))?;
-        let mut slots = [Slot::Leaf(around); SLOTS];
+        let mut slots = [Slot::Leaf(around).bits(); SLOTS];
         self.paint(&mut slots, region, region.end + STRIDE)?;
-        for (word, slot) in (node as usize * SLOTS..).zip(slots) {
-            self.flat.cells.store(Part::Nodes, word, slot.bits());
+        for (word, bits) in (node as usize * SLOTS..).zip(slots) {
+            self.flat.cells.store(Part::Nodes, word, bits);
         }
         Ok(Slot::Node(node))
     }
