@@ -448,5 +448,128 @@ fn tables_that_say_anything_end_nobody() {
         }
         flat.scan(|_| true, |_, _| {});
         flat.repair();
+        let more = some(&mut random, 20);
+        if flat.is_empty() || random.below(2) == 0 {
+            flat.clear();
+        }
+        let _ = filled(&flat, &more);
+        flat.repair();
+    }
+}
+
+/// A set that is filled at once.
+fn filled<C: Cells>(flat: &Flat<C>, truth: &Truth) -> Result<(), NoRoom> {
+    let all: Vec<(Prefix, u64)> = truth.iter().map(|(prefix, ends)| (*prefix, *ends)).collect();
+    flat.fill(&all, |(prefix, ends)| (*prefix, value(prefix, *ends)))
+}
+
+fn some(random: &mut Random, count: usize) -> Truth {
+    (0..count).map(|_| (any(random), [0, 0, 50, 90, 20][random.below(5) as usize])).collect()
+}
+
+#[test]
+fn a_set_that_is_filled_at_once_is_that_of_one_entry_after_the_other() {
+    for (seed, entries, rounds) in [(1, 300, 3), (2, 300, 3), (3, 5000, 3), (4, 140_000, 1)] {
+        let mut random = Random(seed * 0x9e37_79b9);
+        for round in 0..rounds {
+            let flat = empty(room(entries, 3000));
+            let mut truth = Truth::new();
+            // What was in it before is none of its business.
+            for count in [[120, 40], [0, 7], [30, 200]][round] {
+                assert_eq!(flat.is_empty(), truth.is_empty());
+                flat.clear();
+                assert!(flat.is_empty());
+                truth = some(&mut random, count);
+                filled(&flat, &truth).expect("there is room");
+                check(&flat, &truth, &mut random, &format!("seed {seed}, {count} at once"));
+                let numbers: Vec<u32> =
+                    truth.keys().filter_map(|p| flat.id(p)).map(|id| id.number()).collect();
+                assert!(numbers.into_iter().eq(1..=truth.len() as u32));
+            }
+            for step in 0..3 * rounds {
+                let what = edit(&flat, &mut truth, &mut random);
+                check(&flat, &truth, &mut random, &format!("seed {seed}, step {step}, {what}"));
+            }
+        }
+    }
+}
+
+#[test]
+fn what_was_counted_before_does_not_come_back_with_a_set_that_is_filled_at_once() {
+    let flat = empty(room(8, 64));
+    let truth: Truth =
+        ["10.0.0.0/8", "10.1.0.0/16"].map(|text| (text.parse().expect("a prefix"), 0)).into();
+    let all: Vec<Prefix> = truth.keys().copied().collect();
+    let hits = |prefix| flat.get(prefix).map(|found| found.value.hits);
+    flat.fill(&all, |prefix| (*prefix, Value { hits: [3, 300], ..value(prefix, 0) }))
+        .expect("room");
+    assert_eq!([hits(&all[0]), hits(&all[1])], [Some([3, 300]); 2]);
+    flat.clear();
+    filled(&flat, &truth).expect("room");
+    assert_eq!([hits(&all[0]), hits(&all[1])], [Some([0, 0]); 2]);
+}
+
+#[test]
+fn a_set_that_does_not_fit_at_once_stays_empty() {
+    let mut random = Random(8);
+    let truth = some(&mut random, 200);
+    let need = Need::of(truth.keys());
+    let fits = Room::holding(need, 1 << 20, EntryCounters::On, 1);
+    let nodes = need.nodes(fits.roots) as u32;
+    filled(&empty(Room { nodes, ..fits }), &truth).expect("as many as are needed");
+    let hosts6 = |room: Room| Room { buckets6: 1, ..room };
+    for (tight, wanted) in [
+        (Room { nodes: nodes - 1, ..fits }, NoRoom::Nodes(nodes - 1)),
+        (Room { entries: truth.len() as u32 - 1, ..fits }, NoRoom::Entries(truth.len() as u32 - 1)),
+        (hosts6(fits), NoRoom::Hosts6),
+    ] {
+        let flat = empty(tight);
+        assert_eq!(filled(&flat, &truth), Err(wanted));
+        check(&flat, &Truth::new(), &mut random, "it did not fit");
+        let mut few = Truth::new();
+        edit(&flat, &mut few, &mut random);
+        check(&flat, &few, &mut random, "it is edited");
+    }
+}
+
+#[test]
+fn a_whole_set_that_is_cut_short_anywhere_judges_as_before_or_behind_and_is_empty_then() {
+    for seed in 1..=4u64 {
+        let mut random = Random(seed * 91 + 5);
+        let mut small = room(40, 300);
+        small.buckets6 = 4;
+        let flat = empty(small);
+        let [mut before, mut behind] = [some(&mut random, 14), some(&mut random, 14)];
+        let clears = seed % 2 == 0;
+        if clears {
+            behind.clear()
+        } else {
+            before.clear()
+        }
+        // What was in it once is in nobody's way.
+        for truth in [some(&mut random, 12), before.clone()] {
+            flat.clear();
+            filled(&flat, &truth).expect("room");
+        }
+        for stores in 0.. {
+            let copy = flat.cells().clone();
+            let mortal = Mortal { cells: &copy, left: Cell::new(stores) };
+            let dying = Flat::open(mortal, flat.room());
+            let done = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+                if clears { dying.clear() } else { filled(&dying, &behind).expect("room") }
+            }));
+            let what = format!("seed {seed}, cut at {stores}");
+            let next = Flat::open(copy, flat.room());
+            judged_as_one_of(&next, [&before, &behind], &mut random, &what);
+            if done.is_ok() {
+                check(&next, &behind, &mut random, &what);
+                break;
+            }
+            let begun = next.repair();
+            let mut there = if begun { Truth::new() } else { before.clone() };
+            assert!(begun || stores == 0, "{what}");
+            edit(&next, &mut there, &mut random);
+            check(&next, &there, &mut random, &what);
+        }
     }
 }

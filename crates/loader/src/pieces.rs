@@ -21,6 +21,7 @@ const MOST: usize = 1024;
 pub struct Pieces {
     map: MapHandle,
     words: usize,
+    /// Words of a piece, a power of two.
     piece: usize,
     pieces: Box<[OnceLock<Mapping<WordMut>>]>,
 }
@@ -47,18 +48,29 @@ impl Pieces {
     /// # Errors
     ///
     /// The piece cannot be mapped: the kernel has no memory for it, or the map is frozen.
+    #[inline]
     pub fn word(&self, at: usize) -> Result<Option<&WordMut>, MapError> {
-        let Some(place) = self.pieces.get(at / self.piece) else { return Ok(None) };
+        let Some(place) = self.pieces.get(at >> self.piece.trailing_zeros()) else {
+            return Ok(None);
+        };
         let piece = match place.get() {
             Some(piece) => piece,
-            None => {
-                let first = at / self.piece * self.piece;
-                let range = first..self.words.min(first + self.piece);
-                let made = Mapping::edit_some(self.map.map(), range)
-                    .map_err(|errno| mapped::refused(&self.map, View::Edit, errno))?;
-                place.get_or_init(|| made)
-            }
+            None => self.map(place, at)?,
         };
-        Ok(piece.words().get(at % self.piece))
+        Ok(piece.words().get(at & (self.piece - 1)))
+    }
+
+    /// Maps the piece of a word into its place.
+    #[cold]
+    fn map<'a>(
+        &self,
+        place: &'a OnceLock<Mapping<WordMut>>,
+        at: usize,
+    ) -> Result<&'a Mapping<WordMut>, MapError> {
+        let first = at & !(self.piece - 1);
+        let range = first..self.words.min(first + self.piece);
+        let made = Mapping::edit_some(self.map.map(), range)
+            .map_err(|errno| mapped::refused(&self.map, View::Edit, errno))?;
+        Ok(place.get_or_init(|| made))
     }
 }

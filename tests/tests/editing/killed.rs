@@ -98,6 +98,39 @@ fn a_flush_behind_a_kill_leaves_no_ghost() {
     });
 }
 
+#[test]
+fn a_kill_of_an_import_into_an_empty_set_leaves_all_of_it_or_nothing() {
+    Lab::run(|lab| {
+        lab.palisade(&["attach", NEAR]).ok();
+        let mut text = String::new();
+        let many = many();
+        many.iter().for_each(|item| writeln!(text, "{item}").expect("text"));
+        let whole = time(lab, &["import", "-"], &text);
+        let judged: Vec<_> = (0..7).map(|n| from4(&format!("10.{n}.{n}.1"), 1)).collect();
+        let in_force = lab.through(&judged);
+        assert!(in_force.contains(&false), "{in_force:?}");
+        let (mut none, mut all) = (0, 0);
+        for kill in 0..KILLS {
+            lab.palisade(&["flush", "--set", "block"]).ok();
+            assert_eq!(lab.through(&judged), [true; 7], "kill {kill}");
+            struck(lab, &["import", "-"], &text, whole * kill / KILLS * 5 / 4);
+            lab.palisade(&["add", "198.51.100.1"]).ok();
+            lab.palisade(&["del", "198.51.100.1"]).ok();
+            match items(lab, "block").len() {
+                0 => none += 1,
+                len => {
+                    assert_eq!(len, many.len(), "kill {kill}");
+                    all += 1;
+                }
+            }
+            let verdicts = lab.through(&judged);
+            assert!(verdicts == [true; 7] || verdicts == in_force, "kill {kill}: {verdicts:?}");
+        }
+        eprintln!("{none} undone, {all} whole");
+        assert!(none > 0 && all > 0, "{none} undone, {all} whole");
+    });
+}
+
 /// How long a command takes.
 fn time(lab: &Lab, args: &[&str], input: &str) -> Duration {
     let begin = Instant::now();

@@ -4,7 +4,7 @@
 
 use std::collections::BTreeMap;
 
-use palisade_filter::value::Timeout;
+use palisade_filter::value::{Timeout, in_order};
 use palisade_filter::{Item, Name};
 use serde_json::json;
 
@@ -23,12 +23,17 @@ pub fn add(global: &Global, args: &Add, out: &mut Output) -> Outcome {
     let stays = targets.iter().map(|target| target.stay(args.timeout));
     let stays = stays.collect::<Outcome<Vec<Option<Timeout>>>>()?;
     let now = Now::read()?;
-    let adding = targets.iter().zip(&stays).map(|(target, stay)| {
+    let entries = targets.iter().zip(&stays).map(|(target, stay)| {
         let ends = stay.map_or(End::Never, |timeout| now.after(timeout));
-        let entries = target.items.iter().map(move |item| Entry::new(*item, ends, now));
-        (&target.name, &target.set, entries)
+        let entries = target.items.iter().map(|item| Entry::new(*item, ends, now)).collect();
+        in_order(entries, |entry| entry.item)
     });
-    let changes = grow::add(&at, adding, Carry::Out)?;
+    let entries: Vec<Vec<Entry>> = entries.collect();
+    let adding = targets
+        .iter()
+        .zip(&entries)
+        .map(|(target, entries)| (&target.name, &target.set, entries.as_slice()));
+    let changes = grow::add(&at, &adding.collect::<Vec<_>>(), Carry::Out)?;
     let (mut new, mut present, mut retimed) = (Vec::new(), Vec::new(), Vec::new());
     for ((Target { name, items, .. }, change), timeout) in targets.iter().zip(&changes).zip(&stays)
     {

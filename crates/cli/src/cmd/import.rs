@@ -9,20 +9,20 @@ use std::path::Path;
 
 use palisade_filter::import::{self, Group, Imported, Stay};
 use palisade_filter::structure::Origin;
-use palisade_filter::value::Timeout;
+use palisade_filter::value::{Timeout, in_order};
 use palisade_filter::{Item, Name, SetKind};
 use serde_json::json;
 
 use crate::args::{Global, Import};
 use crate::failure::{Failure, Outcome};
 use crate::output::{Output, human};
-use crate::running::contents::Contents;
+use crate::running::contents::{Contents, Others};
 use crate::running::grow;
 use crate::running::home::PolicyDir;
 use crate::running::in_force::Running;
 use crate::running::install::{self, Wanted};
 use crate::running::publish;
-use crate::running::set::{Carry, Change, End, Entry, Now, OpenSet, full, rank};
+use crate::running::set::{Carry, Change, End, Entry, Now, OpenSet, full};
 
 /// Reads the file and brings its entries into the sets they are meant for.
 pub fn run(global: &Global, args: &Import, out: &mut Output) -> Outcome {
@@ -31,7 +31,7 @@ pub fn run(global: &Global, args: &Import, out: &mut Output) -> Outcome {
     let (at, _lock) = publish::to_write(&global.bpffs, &global.policy_name)?;
     let parts = parts(&at, args, imported.groups, now)?;
     let mut notes: Vec<String> = imported.notes.iter().map(|note| note.to_string()).collect();
-    let ended: usize = parts.iter().map(Part::ended).sum();
+    let ended: usize = parts.iter().map(|part| part.ended).sum();
     if ended > 0 {
         notes.push(format!("entries left out because their time is past: {ended}"));
     }
@@ -76,52 +76,54 @@ fn read(args: &Import) -> Outcome<Imported> {
 struct Part {
     name: Name,
     set: OpenSet,
-    groups: Vec<Group>,
+    /// In order, each once: the first that the file names.
+    entries: Vec<Entry>,
+    /// How many more the file names that are among them.
+    twice: usize,
+    /// How many have ended already.
+    ended: usize,
+}
+
+impl Part {
+    fn of(name: Name, set: OpenSet, groups: &[Group], times: Times) -> Self {
+        let all = groups.iter().flat_map(|group| (0..group.items.len()).map(move |i| (group, i)));
+        let alive = all.clone().filter(|(group, i)| times.end(group, *i).is_some());
+        let alive: Vec<(&Group, usize)> = alive.collect();
+        let (ended, count) = (all.count() - alive.len(), alive.len());
+        let entries = in_order(alive, |(group, i)| group.items[*i]).into_iter();
+        let entries = entries.filter_map(|(group, i)| times.entry(group, i));
+        let entries: Vec<Entry> = entries.collect();
+        Self { name, set, twice: count - entries.len(), entries, ended }
+    }
+}
+
+/// What the times of entries follow from.
+#[derive(Clone, Copy)]
+struct Times {
     /// How long an entry stays whose time the file does not tell.
     timeout: Option<Timeout>,
     now: Now,
 }
 
-impl Part {
-    fn entries(&self) -> impl Iterator<Item = Entry> + Clone + '_ {
-        self.groups.iter().flat_map(move |group| {
-            group.items.iter().enumerate().filter_map(move |(i, item)| {
-                let count = group.counters.get(i).copied().unwrap_or_default();
-                let ends = self.end(group.stays.get(i).copied().unwrap_or_default())?;
-                let added = count.added.unwrap_or(self.now.seconds());
-                let (packets, bytes) = (count.packets, count.bytes);
-                Some(Entry { item: *item, packets, bytes, added, ends, origin: Origin::Added })
-            })
-        })
+impl Times {
+    /// An entry of a group; `None` if it has ended.
+    fn entry(self, group: &Group, i: usize) -> Option<Entry> {
+        let count = group.counters.get(i).copied().unwrap_or_default();
+        let ends = self.end(group, i)?;
+        let added = count.added.unwrap_or(self.now.seconds());
+        let (item, packets, bytes) = (*group.items.get(i)?, count.packets, count.bytes);
+        Some(Entry { item, packets, bytes, added, ends, origin: Origin::Added })
     }
 
-    /// When an entry ends; `None` if it has ended.
-    fn end(&self, stay: Stay) -> Option<End> {
+    /// When it ends; `None` if it has ended.
+    fn end(self, group: &Group, i: usize) -> Option<End> {
         let after = |timeout| self.now.after(timeout);
-        match stay {
+        match group.stays.get(i).copied().unwrap_or_default() {
             Stay::Unsaid => Some(self.timeout.map_or(End::Never, after)),
             Stay::Forever => Some(End::Never),
             Stay::For(timeout) => Some(after(timeout)),
             Stay::Until(second) => self.now.at(second),
         }
-    }
-
-    /// How many entries have ended already.
-    fn ended(&self) -> usize {
-        let stays = self.groups.iter().flat_map(|group| &group.stays);
-        stays.filter(|stay| self.end(**stay).is_none()).count()
-    }
-
-    /// How many entries there are, each counted once.
-    fn count(&self) -> usize {
-        let mut items: Vec<Item> = self.entries().map(|entry| entry.item).collect();
-        items.sort_unstable_by_key(rank);
-        items.dedup();
-        items.len()
-    }
-
-    fn is_empty(&self) -> bool {
-        self.entries().next().is_none()
     }
 }
 
@@ -133,11 +135,8 @@ fn parts(at: &PolicyDir, args: &Import, groups: Vec<Group>, now: Now) -> Outcome
         match args.set.clone().or_else(|| group.set.clone()) {
             Some(name) => by_set.entry(name).or_default().push(group),
             None => {
-                for kind in SetKind::ALL {
-                    let group = of_kind(&group, kind);
-                    if !group.items.is_empty() {
-                        by_set.entry(at.default_set(kind)?).or_default().push(group);
-                    }
+                for (kind, group) in by_kind(group) {
+                    by_set.entry(at.default_set(kind)?).or_default().push(group);
                 }
             }
         }
@@ -150,9 +149,19 @@ fn parts(at: &PolicyDir, args: &Import, groups: Vec<Group>, now: Now) -> Outcome
             return Err(super::edit::wrong_kind(&name, &set, item));
         }
         let timeout = args.timeout.map_or_else(|| set.timeout(), |asked| Ok(Some(asked)))?;
-        parts.push(Part { name, set, groups, timeout, now });
+        parts.push(Part::of(name, set, &groups, Times { timeout, now }));
     }
     Ok(parts)
+}
+
+/// A group by the kinds of its items.
+fn by_kind(group: Group) -> Vec<(SetKind, Group)> {
+    let Some(first) = group.items.first().map(Item::kind) else { return Vec::new() };
+    if group.items.iter().all(|item| item.kind() == first) {
+        return vec![(first, group)];
+    }
+    let parts = SetKind::ALL.map(|kind| (kind, of_kind(&group, kind)));
+    parts.into_iter().filter(|(_, group)| !group.items.is_empty()).collect()
 }
 
 fn of_kind(group: &Group, kind: SetKind) -> Group {
@@ -175,14 +184,15 @@ fn merge(
     out: &mut Output,
 ) -> Outcome {
     let carry = if args.dry_run { Carry::Dry } else { Carry::Out };
-    let adding = parts.iter().map(|part| (&part.name, &part.set, part.entries()));
-    let changes = grow::add(at, adding, carry)
+    let adding = parts.iter().map(|part| (&part.name, &part.set, part.entries.as_slice()));
+    let changes = grow::add(at, &adding.collect::<Vec<_>>(), carry)
         .map_err(|failure| failure.note("found", "nothing was imported"))?;
     let done: Vec<(Part, Change)> = parts.into_iter().zip(changes).collect();
     let sets: serde_json::Map<_, _> = done
         .iter()
         .map(|(part, change)| {
-            let Change { new, present, retimed, .. } = change;
+            let Change { new, retimed, .. } = change;
+            let present = change.present + part.twice;
             (part.name.to_string(), json!({"added": new, "present": present, "retimed": retimed}))
         })
         .collect();
@@ -190,9 +200,9 @@ fn merge(
         &json!({"policy": at.name.as_str(), "dry_run": args.dry_run, "sets": sets, "notes": notes}),
     )?;
     let would = if args.dry_run { "would add" } else { "added" };
-    for (Part { name, .. }, change) in &done {
-        let (new, present) =
-            (human::grouped(change.new as u64), human::grouped(change.present as u64));
+    for (Part { name, twice, .. }, change) in &done {
+        let present = human::grouped((change.present + twice) as u64);
+        let new = human::grouped(change.new as u64);
         let retimed = match change.retimed {
             0 => String::new(),
             count => format!(", {} of them with a new time", human::grouped(count as u64)),
@@ -217,7 +227,7 @@ fn replace(
     out: &mut Output,
 ) -> Outcome {
     let running = Running::get(at)?;
-    if parts.iter().all(Part::is_empty) {
+    if parts.iter().all(|part| part.entries.is_empty()) {
         return Err(Failure::usage(
             "the file holds no entries; replacing a set by nothing is most likely a mistake",
         )
@@ -233,13 +243,13 @@ fn replace(
             )));
         };
         let old = part.set.len()?;
-        let new = part.count();
+        let new = part.entries.len();
         if new > declared.max as usize {
             return Err(full(part.name.as_str(), 0, declared.max, new));
         }
         counts.push((part.name.clone(), old, new));
-        let entries = |old: &[Entry]| part.entries().map(|entry| carried(old, entry)).collect();
-        contents.insert(part.name.clone(), Box::new(entries));
+        let of = Contents { entries: &part.entries, others: Others::Go };
+        contents.insert(part.name.clone(), of);
     }
     if !args.dry_run {
         let (text, policy) = (&running.meta.text, &running.policy);
@@ -261,16 +271,4 @@ fn replace(
         ))?;
     }
     Ok(())
-}
-
-/// An entry that was there before keeps its age, what the policy says of it, and its counters if
-/// the file has none.
-fn carried(old: &[Entry], entry: Entry) -> Entry {
-    let there = old.binary_search_by_key(&rank(&entry.item), |old| rank(&old.item));
-    let old = there.ok().and_then(|at| old.get(at));
-    match old {
-        Some(old) if (entry.packets, entry.bytes) == (0, 0) => Entry { ends: entry.ends, ..*old },
-        Some(Entry { added, origin, .. }) => Entry { added: *added, origin: *origin, ..entry },
-        None => entry,
-    }
 }

@@ -1,17 +1,19 @@
 //! What the text of a policy puts into its sets: elements, and the entries of files.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use palisade_filter::diag::Diagnostic;
 use palisade_filter::import::{self, Format, Group, Stay};
 use palisade_filter::oracle::Declared;
 use palisade_filter::policy::{Set, SetFile};
+use palisade_filter::value::in_order;
 use palisade_filter::{Item, Name, Policy};
 
 use super::source::{MOST_LIST, Source, bounded, regular};
 use crate::failure::{Failure, Outcome};
 
-/// What the text itself puts into each set: its elements, then the entries of its file, each once.
+/// What the text itself puts into each set, its elements and the entries of its file: in order, each
+/// once.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct Lists(pub BTreeMap<Name, Vec<Item>>);
 
@@ -27,14 +29,20 @@ pub fn declared(source: &Source) -> Outcome<Lists> {
                 Err(mistake) => mistakes.push(mistake),
             }
         }
+        let items = in_order(items, |item| *item);
+        if let (Some(file), true) = (&set.file, items.len() > set.max as usize) {
+            let (all, max) = (items.len(), set.max);
+            let many = format!("that makes {all} entries of `{}`, which takes {max}", set.name);
+            mistakes.push(Diagnostic::new(file.span.clone(), many));
+        }
         lists.insert(set.name.clone(), items);
     }
     source.wrong(mistakes)?;
     Ok(Lists(lists))
 }
 
-/// The entries of a set's file that are not among its elements, each once. A mistake inside the
-/// file is the outer failure; one of the file as a whole is told at its place in the policy.
+/// The entries of a set's file. A mistake inside the file is the outer failure; one of the file as a
+/// whole is told at its place in the policy.
 fn list(source: &Source, set: &Set, file: &SetFile) -> Outcome<Result<Vec<Item>, Diagnostic>> {
     let path = source.dir.join(&file.path);
     let name = path.display().to_string();
@@ -50,25 +58,15 @@ fn list(source: &Source, set: &Set, file: &SetFile) -> Outcome<Result<Vec<Item>,
             "{name} says when `{item}` ends; of a file of a set that is for `timeout` to say"
         ));
     }
-    let mut seen: BTreeSet<Item> = set.elements.iter().copied().collect();
-    let mut items = Vec::new();
-    for item in read.groups.into_iter().flat_map(|group| group.items) {
-        if !set.kind.takes(&item) {
-            let (holds, is) = (set.kind.word(), item.kind().word());
-            return here(format!(
-                "{name} holds `{item}`, of a {is} set; `{}` is a {holds} set",
-                set.name
-            ));
-        }
-        if seen.insert(item) {
-            items.push(item);
-        }
+    let stray = |item: &&Item| !set.kind.takes(item);
+    if let Some(item) = read.groups.iter().flat_map(|group| &group.items).find(stray) {
+        let (holds, is) = (set.kind.word(), item.kind().word());
+        return here(format!(
+            "{name} holds `{item}`, of a {is} set; `{}` is a {holds} set",
+            set.name
+        ));
     }
-    if seen.len() as u64 > u64::from(set.max) {
-        let (all, max) = (seen.len(), set.max);
-        return here(format!("that makes {all} entries of `{}`, which takes {max}", set.name));
-    }
-    Ok(Ok(items))
+    Ok(Ok(read.groups.into_iter().flat_map(|group| group.items).collect()))
 }
 
 /// An item that ends at a time that its file tells.

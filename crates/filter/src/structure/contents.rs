@@ -143,11 +143,13 @@ impl Contents {
         let room = self.room();
         let flat = Flat::create(Owned::new(room), room, self.set.max, 0);
         let mut fill = Fill { timeout: self.set.timeout, ..Fill::default() };
-        for (prefix, ends) in self.prefixes() {
-            flat.insert(prefix, Value { hits: [0, 0], stamp: stamp(prefix.len()), ends })?;
+        let all: Vec<(Prefix, u64)> = self.prefixes().map(|(p, ends)| (*p, ends)).collect();
+        let value = |len: u8, ends| Value { hits: [0, 0], stamp: stamp(len), ends };
+        flat.fill(&all, |(prefix, ends)| (*prefix, value(prefix.len(), *ends)))?;
+        for (prefix, ends) in &all {
             let part = NetPart::of(prefix).index();
             fill.entries[part] += 1;
-            fill.timed[part] += u64::from(ends != 0);
+            fill.timed[part] += u64::from(*ends != 0);
         }
         fill.store(flat.cells());
         let parts = Part::ALL.into_iter().take(self.sizes().len());

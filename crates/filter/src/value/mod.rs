@@ -6,6 +6,7 @@
 
 mod device;
 mod mac;
+mod order;
 mod prefix;
 mod ranges;
 mod service;
@@ -16,6 +17,7 @@ use std::str::FromStr;
 
 pub use device::DeviceName;
 pub use mac::Mac;
+pub use order::{in_order, rank, side_by_side};
 pub use prefix::{Family, Prefix};
 pub use ranges::{AddressRange, Addresses, Ports};
 pub use service::{PortRange, Service, Transport};

@@ -5,7 +5,7 @@
 //! held is the set's own business.
 
 use palisade_filter::plan::{CONTROL, Tenure};
-use palisade_filter::value::Prefix;
+use palisade_filter::value::{Prefix, in_order};
 use palisade_filter::{Item, Mode, Policy, Verdict};
 use palisade_loader::{Insert, LoadOptions, Map, MapHandle, Program, TestRun};
 
@@ -44,7 +44,8 @@ impl Loaded {
             let items = prefixes.iter().map(|prefix| Item::Net(*prefix));
             let open = OpenSet::create(set, items.clone())?;
             let now = Now::read()?;
-            open.fill(items.map(|item| Entry::new(item, End::Never, now)))?;
+            let entries = items.map(|item| Entry::new(item, End::Never, now)).collect();
+            open.fill(&in_order(entries, |entry| entry.item))?;
             Ok((name.to_owned(), open))
         };
         let sets = policy.sets().iter().map(set).collect::<Outcome<Vec<_>>>()?;

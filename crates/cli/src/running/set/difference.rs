@@ -19,6 +19,8 @@ pub struct Difference {
     pub changed: Vec<Changed>,
     /// What goes out.
     pub gone: Vec<(Item, Held)>,
+    /// How many more entries there are behind it, and how many more that end one day.
+    pub growth: (Growth, Growth),
 }
 
 /// An entry that gets another value.
@@ -89,6 +91,7 @@ impl Difference {
                 || now.is_past(held.ends) && difference.changed(item).is_none()
         };
         difference.gone = there.iter().filter(goes).copied().collect();
+        difference.growth = difference.growth();
         (difference, tally)
     }
 
@@ -114,8 +117,7 @@ impl Difference {
         self.new.len() + self.changed.iter().filter(|c| c.why == Why::Revived).count()
     }
 
-    /// How many more entries there are behind it, and how many more that end one day.
-    pub fn growth(&self) -> (Growth, Growth) {
+    fn growth(&self) -> (Growth, Growth) {
         let timed = |held: &Held| held.ends != End::Never;
         let among = |entries: &[(Item, Held)]| entries.iter().filter(|(_, h)| timed(h)).count();
         let from = self.changed.iter().filter(|c| timed(&c.old)).count();
@@ -128,7 +130,7 @@ impl Difference {
 }
 
 /// A change of a count: first it grows, then it shrinks.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Growth {
     /// By how much it grows.
     pub more: usize,
@@ -238,7 +240,7 @@ mod tests {
         assert_eq!(why, [retimed("10.0.0.1"), retimed("10.0.0.2"), retimed("10.0.0.3")]);
         assert_eq!((tally.present, tally.retimed, all.made()), (4, 3, 0));
         assert!(all.changed.iter().all(|c| c.new.packets == 7 && c.new.until == c.new.ends));
-        let (count, timed) = all.growth();
+        let (count, timed) = all.growth;
         assert_eq!(count, Growth { more: 0, less: 0 });
         assert_eq!(timed, Growth { more: 2, less: 2 });
     }

@@ -11,7 +11,7 @@ use std::sync::Arc;
 
 use palisade_filter::structure::flat::{Flat, Part};
 use palisade_filter::structure::{Fill, NetPart};
-use palisade_filter::value::{Prefix, Timeout};
+use palisade_filter::value::{Prefix, Timeout, in_order};
 use palisade_filter::{Item, SetKind};
 use palisade_loader::MapHandle;
 
@@ -19,7 +19,7 @@ use super::difference::{Difference, Growth, Tally, Why};
 use super::flat::{Memory, View};
 use super::held::Held;
 use super::ledger::Ledger;
-use super::table::{self, Table, TableError, rank};
+use super::table::{self, Table, TableError};
 use super::{Carried, Change, End, Entry, Now, Work, full};
 use crate::failure::{Failure, Outcome};
 
@@ -29,14 +29,14 @@ const CHEAP: u64 = 16384;
 
 /// An open `net`, `mac` or `host` set.
 pub struct EntrySet {
-    name: String,
+    pub(super) name: String,
     kind: SetKind,
-    max: u32,
+    pub(super) max: u32,
     maps: Vec<MapHandle>,
-    tables: Vec<Box<dyn Table>>,
+    pub(super) tables: Vec<Box<dyn Table>>,
     /// The tables of a `net` set as a whole.
-    flat: Option<Arc<Flat<Memory>>>,
-    ledger: Ledger,
+    pub(super) flat: Option<Arc<Flat<Memory>>>,
+    pub(super) ledger: Ledger,
 }
 
 /// Entries of one table.
@@ -45,9 +45,9 @@ type Entries = Vec<(Item, Held)>;
 /// An edit of such a set.
 pub struct Edit {
     /// By table.
-    differences: Vec<Difference>,
+    pub(super) differences: Vec<Difference>,
     /// The fill before.
-    before: Fill,
+    pub(super) before: Fill,
 }
 
 impl EntrySet {
@@ -147,9 +147,10 @@ impl EntrySet {
         let mut sum = Tally::default();
         for (at, (add, delete)) in adds.into_iter().zip(&deletes).enumerate() {
             let whole = tight || self.is_read_whole(at, &before, &add, delete);
-            let there = match whole && count(before.entries, at) > 0 {
-                true => self.table(at).all()?,
-                false => self.some(at, &add, delete)?,
+            let there = match count(before.entries, at) {
+                0 => Vec::new(),
+                _ if whole => self.table(at).all()?,
+                _ => self.some(at, &add, delete)?,
             };
             if whole {
                 recount(&mut before, at, &there);
@@ -173,7 +174,7 @@ impl EntrySet {
     }
 
     /// Finishes what an editor has left half done.
-    fn repair(&self) -> Outcome {
+    pub(super) fn repair(&self) -> Outcome {
         match &self.flat {
             Some(flat) if flat.repair() => self.recount(self.ledger.read()?),
             Some(_) | None => Ok(()),
@@ -207,6 +208,9 @@ impl EntrySet {
             return Ok(Carried::Cramped);
         }
         self.ledger.write(edit.bound(after.timeout))?;
+        if let Some(flat) = self.to_fill(edit) {
+            return self.fill_empty(flat, edit, after);
+        }
         let done = edit.differences.iter().zip(&self.tables).try_for_each(|(difference, table)| {
             // What goes makes room; where there is room, no packet misses what comes instead.
             let roomy = edit.is_roomy(room);
@@ -249,23 +253,6 @@ impl EntrySet {
         self.ledger.write(fill)
     }
 
-    /// Deletes every entry, and tells how many there were.
-    pub fn clear(&self) -> Outcome<usize> {
-        let (now, mut gone) = (Now::read()?, 0);
-        self.repair()?;
-        for table in &self.tables {
-            let mut all = Vec::new();
-            table.scan(&mut |item, held| {
-                all.push(item);
-                gone += usize::from(!now.is_past(held.ends));
-            })?;
-            table.remove(&all)?;
-        }
-        let timeout = self.ledger.read()?.timeout;
-        self.ledger.write(Fill { timeout, ..Fill::default() })?;
-        Ok(gone)
-    }
-
     /// The entry that decides: the item's own, or the longest prefix that holds all of it and has
     /// not ended.
     pub fn covering(&self, item: &Item) -> Outcome<Option<Entry>> {
@@ -289,7 +276,7 @@ impl EntrySet {
     }
 
     /// The table that holds an item; an item of another kind is refused.
-    fn place(&self, item: &Item) -> Outcome<usize> {
+    pub(super) fn place(&self, item: &Item) -> Outcome<usize> {
         match (self.kind, item) {
             (SetKind::Net, Item::Net(prefix)) => Ok(NetPart::of(prefix).index()),
             (SetKind::Mac, Item::Mac(_)) => Ok(0),
@@ -300,7 +287,7 @@ impl EntrySet {
         }
     }
 
-    fn table(&self, at: usize) -> &dyn Table {
+    pub(super) fn table(&self, at: usize) -> &dyn Table {
         &*self.tables[at]
     }
 
@@ -313,9 +300,7 @@ impl EntrySet {
             sorted[self.place(&entry.item)?].push((entry.item, Held::of(&entry)));
         }
         for part in &mut sorted {
-            // Of an item that comes twice, the first stays.
-            part.sort_by_key(|(item, _)| rank(item));
-            part.dedup_by_key(|(item, _)| *item);
+            *part = in_order(std::mem::take(part), |(item, _)| *item);
         }
         Ok((sorted, all))
     }
@@ -365,7 +350,7 @@ impl Edit {
         let mut fill = Fill { timeout, ..self.before };
         let counts = fill.entries.iter_mut().zip(&mut fill.timed);
         for ((entries, timed), difference) in counts.zip(&self.differences) {
-            let (all, ending) = difference.growth();
+            let (all, ending) = difference.growth;
             *entries = grown(*entries, all);
             *timed = grown(*timed, ending);
         }
@@ -396,7 +381,7 @@ fn count(counts: [u64; 4], at: usize) -> u64 {
     counts.get(at).copied().unwrap_or(0)
 }
 
-fn items(entries: &[(Item, Held)]) -> Vec<Item> {
+pub(super) fn items(entries: &[(Item, Held)]) -> Vec<Item> {
     entries.iter().map(|(item, _)| *item).collect()
 }
 

@@ -4,14 +4,14 @@ use std::sync::Arc;
 
 use palisade_filter::Item;
 use palisade_filter::structure::NetPart;
-use palisade_filter::structure::flat::{Cells, Flat, Found, Hits, Need, Part, Room, Value};
-use palisade_filter::value::Prefix;
+use palisade_filter::structure::flat::{Cells, Flat, Found, Hits, Need, NoRoom, Part, Room, Value};
+use palisade_filter::value::{Prefix, in_order, side_by_side};
 use palisade_loader::{MapHandle, Pieces, WordMut, wait_for_running_programs};
 
-use super::End;
 use super::difference::{Changed, Why};
 use super::held::Held;
-use super::table::{Table, TableError, rank};
+use super::table::{Table, TableError};
+use super::{End, Entry};
 use crate::failure::Failure;
 
 /// The maps of a set, as its parts.
@@ -136,7 +136,8 @@ fn value(held: &Held) -> Value {
     Value { hits: [packets, bytes], stamp, ends: ends.word() }
 }
 
-fn held(found: Found) -> Held {
+/// What is there of an entry.
+pub fn held(found: Found) -> Held {
     let Found { value: Value { hits: [packets, bytes], stamp, ends }, until } = found;
     let [until, ends] = [until, ends].map(End::of);
     Held { packets, bytes, stamp, until, ends }
@@ -144,8 +145,32 @@ fn held(found: Found) -> Held {
 
 /// What certain items need of a set's maps; the items in any order, and perhaps twice.
 pub fn need(items: impl Iterator<Item = Item>) -> Need {
-    let mut prefixes: Vec<Prefix> = items.filter_map(|item| prefix_of(&item)).collect();
-    prefixes.sort_unstable_by_key(|prefix| rank(&Item::Net(*prefix)));
-    prefixes.dedup();
-    Need::of(&prefixes)
+    let prefixes = items.filter_map(|item| prefix_of(&item)).collect();
+    Need::of(&in_order(prefixes, |prefix| Item::Net(*prefix)))
+}
+
+/// Puts entries into a set that is empty, all of them or none; they are in order, each once.
+pub fn fill<'a, T>(
+    flat: &Flat<Memory>,
+    entries: impl Iterator<Item = (&'a Item, T)>,
+    of: impl Fn(&T) -> Held,
+) -> Result<(), NoRoom> {
+    let prefixes = entries.filter_map(|(item, entry)| match item {
+        Item::Net(prefix) => Some((prefix, entry)),
+        Item::Service(_) | Item::Mac(_) => None,
+    });
+    let prefixes: Vec<(&Prefix, T)> = prefixes.collect();
+    flat.fill(&prefixes, |(prefix, entry)| (**prefix, value(&of(entry))))
+}
+
+/// Those entries of a set that are among certain ones, which are in order; in that order.
+pub fn among(flat: &Flat<Memory>, some: &[Entry]) -> Vec<(Item, Held)> {
+    let there = flat.ids().map(|(id, prefix)| (Item::Net(prefix), id)).collect();
+    let there = in_order(there, |(item, _)| *item);
+    let both = side_by_side(&there, some, |(item, _)| *item, |entry| entry.item);
+    let found = both.filter_map(|(there, some)| {
+        let (item, id) = there.filter(|_| some.is_some())?;
+        Some((*item, held(flat.at(*id, &prefix_of(item)?)?)))
+    });
+    found.collect()
 }

@@ -14,6 +14,7 @@ mod ledger;
 mod service;
 mod table;
 mod time;
+mod whole;
 
 use std::hash::{BuildHasher, RandomState};
 
@@ -30,7 +31,7 @@ pub use declare::{Declared, Named};
 use entries::EntrySet;
 use ledger::Ledger;
 use service::ServiceSet;
-pub use table::{TableError, rank};
+pub use table::TableError;
 pub use time::{End, Now, monotonic};
 
 /// An entry of a set.
@@ -285,6 +286,19 @@ impl OpenSet {
         }
     }
 
+    /// Those of some entries that are there, as they are there; they are in order, each once.
+    pub fn among(&self, some: &[Entry]) -> Outcome<Vec<Entry>> {
+        match self {
+            Self::Entries(set) => set.among(some),
+            Self::Service(set) => {
+                let named = |entry: &Entry| {
+                    some.binary_search_by_key(&entry.item, |named| named.item).is_ok()
+                };
+                Ok(set.entries()?.into_iter().filter(named).collect())
+            }
+        }
+    }
+
     /// How long an entry stays that is added without a time of its own; `None` for ever.
     pub fn timeout(&self) -> Outcome<Option<Timeout>> {
         Ok(self.ledger().read()?.timeout)
@@ -317,9 +331,16 @@ impl OpenSet {
         Ok((change, carried))
     }
 
-    /// The same where there is room for certain.
-    pub fn fill(&self, entries: impl IntoIterator<Item = Entry>) -> Outcome {
-        match self.add(entries, Carry::Out)?.1 {
+    /// The same to a new set, which has room for certain; the entries are in order, each once.
+    pub fn fill(&self, entries: &[Entry]) -> Outcome {
+        let done = match self {
+            Self::Entries(set) if !entries.is_empty() => set.fill_at_once(entries)?,
+            Self::Entries(_) | Self::Service(_) => entries.is_empty(),
+        };
+        if done {
+            return Ok(());
+        }
+        match self.add(entries.iter().copied(), Carry::Out)?.1 {
             Carried::Out => Ok(()),
             Carried::Cramped => {
                 Err(Failure::bug("a set that was made for its entries is too small"))

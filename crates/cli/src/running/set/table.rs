@@ -1,11 +1,10 @@
 //! A part of a set's entries, whatever holds them; sets that are hashes.
 
-use std::net::IpAddr;
 use std::thread;
 
 use palisade_filter::structure::flat::NoRoom;
 use palisade_filter::structure::host;
-use palisade_filter::value::{Mac, Prefix, Service};
+use palisade_filter::value::{Mac, Prefix, in_order};
 use palisade_filter::{ByteOrder, Item};
 use palisade_loader::{Map, MapError, MapHandle, Wire};
 
@@ -53,9 +52,7 @@ pub trait Table: Send + Sync {
     fn all(&self) -> Result<Vec<(Item, Held)>, TableError> {
         let mut all = Vec::new();
         self.scan(&mut |item, held| all.push((item, held)))?;
-        all.sort_unstable_by_key(|(item, _)| rank(item));
-        all.dedup_by_key(|(item, _)| *item);
-        Ok(all)
+        Ok(in_order(all, |(item, _)| *item))
     }
 
     /// Writes entries, whether they are there or not.
@@ -115,23 +112,6 @@ impl Key for HostKey {
 
     fn item(&self) -> Option<Item> {
         host::address(self, ByteOrder::HOST).map(|addr| Item::Net(Prefix::host(addr)))
-    }
-}
-
-/// The place of an item in the order of items, quicker to compare than they are.
-pub fn rank(item: &Item) -> (u8, u128, u8) {
-    match item {
-        Item::Net(prefix) => match prefix.addr() {
-            IpAddr::V4(addr) => (0, addr.to_bits().into(), prefix.len()),
-            IpAddr::V6(addr) => (1, addr.to_bits(), prefix.len()),
-        },
-        Item::Service(Service { transport, ports }) => {
-            let ports = u128::from(ports.first()) << 16 | u128::from(ports.last());
-            (2, (*transport as u128) << 32 | ports, 0)
-        }
-        Item::Mac(Mac([a, b, c, d, e, f])) => {
-            (3, u64::from_be_bytes([0, 0, *a, *b, *c, *d, *e, *f]).into(), 0)
-        }
     }
 }
 
@@ -202,37 +182,5 @@ impl<K: Key> Hashed<K> {
             self.map.insert_batch(&keys, &values).map_err(|stopped| stopped.error)?;
         }
         Ok(())
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn ranks_are_in_the_order_of_items() {
-        let mut items: Vec<Item> = [
-            "10.0.0.0/8",
-            "10.0.0.0",
-            "9.9.9.9",
-            "10.0.0.0/9",
-            "::/0",
-            "2001:db8::1",
-            "2001:db8::/32",
-            "tcp/80",
-            "tcp/80-90",
-            "udp/1",
-            "any/53",
-            "sctp/7",
-            "02:00:00:00:00:01",
-            "ff:ff:ff:ff:ff:ff",
-        ]
-        .iter()
-        .map(|text| text.parse().expect("an item"))
-        .collect();
-        items.sort();
-        assert!(items.is_sorted_by_key(rank));
-        items.sort_by_key(rank);
-        assert!(items.is_sorted());
     }
 }

@@ -14,7 +14,7 @@ use crate::value::{Family, Prefix};
 pub struct Flat<C> {
     pub(super) cells: C,
     pub(super) room: Room,
-    head: Head,
+    pub(super) head: Head,
 }
 
 /// What is said of a prefix that is put in.
@@ -48,10 +48,12 @@ pub enum Hits {
 
 /// The kinds of edits in the journal.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Edit {
+pub(super) enum Edit {
     Insert = 1,
     Remove = 2,
     Replace = 3,
+    /// All entries of a set that is to be, or was, empty.
+    Whole = 4,
 }
 
 impl<C: Cells> Flat<C> {
@@ -122,18 +124,29 @@ impl<C: Cells> Flat<C> {
 
     /// Shows every entry that is wanted, in the order of their numbers.
     pub fn scan(&self, wanted: impl Fn(&Prefix) -> bool, mut visit: impl FnMut(Prefix, Found)) {
-        for id in Pool::Entries.used(&self.cells, &self.room).map(Id) {
-            let mut there = self.entry(id).prefix();
+        for (id, prefix) in self.ids() {
+            let mut there = Some(prefix);
             while let Some(prefix) = there.filter(&wanted) {
-                let found = self.found(id);
-                there = self.entry(id).prefix();
-                // One that became another while it was read is read again.
-                if there == Some(prefix) {
+                if let Some(found) = self.at(id, &prefix) {
                     visit(prefix, found);
                     break;
                 }
+                // It became another one while it was read.
+                there = self.entry(id).prefix();
             }
         }
+    }
+
+    /// The numbers of all entries, in their order.
+    pub fn ids(&self) -> impl Iterator<Item = (Id, Prefix)> {
+        let used = Pool::Entries.used(&self.cells, &self.room).map(Id);
+        used.filter_map(|id| Some((id, self.entry(id).prefix()?)))
+    }
+
+    /// What is there of a prefix, if that is its number.
+    pub fn at(&self, id: Id, prefix: &Prefix) -> Option<Found> {
+        let found = self.found(id);
+        (self.entry(id).prefix() == Some(*prefix)).then_some(found)
     }
 
     /// Puts a prefix in; one that is there gets another value, and keeps its hits.
@@ -233,18 +246,18 @@ impl<C: Cells> Flat<C> {
         Pool::Entries.give(&self.cells, &self.room, id.0);
     }
 
-    fn note_end(&self, ends: u64) {
+    pub(super) fn note_end(&self, ends: u64) {
         if ends != 0 && self.cells.load(Part::Head, ENDING) == 0 {
             self.cells.store(Part::Head, ENDING, 1);
         }
     }
 
-    fn begin(&self, edit: Edit, id: Option<Id>) {
+    pub(super) fn begin(&self, edit: Edit, id: Option<Id>) {
         let number = id.map_or(0, Id::number);
         self.cells.store(Part::Head, JOURNAL, (edit as u64) << 32 | u64::from(number));
     }
 
-    fn end(&self) {
+    pub(super) fn end(&self) {
         self.cells.store(Part::Head, JOURNAL, 0);
     }
 
@@ -261,6 +274,11 @@ impl<C: Cells> Flat<C> {
             return false;
         }
         let [a, b, c, d, kind, ..] = journal.to_le_bytes();
+        if kind == Edit::Whole as u8 {
+            self.take_all_out();
+            self.end();
+            return true;
+        }
         let id = Id(u32::from_le_bytes([a, b, c, d]));
         if let Some(prefix) = self.entry(id).prefix() {
             match kind {
@@ -300,7 +318,7 @@ impl<C: Cells> Flat<C> {
     }
 
     /// Finds out what is free.
-    fn restock(&self) {
+    pub(super) fn restock(&self) {
         let used = Pool::Nodes.used(&self.cells, &self.room);
         let mut reached = vec![false; used.len()];
         self.nodes(&mut |node| {
@@ -318,6 +336,6 @@ impl<C: Cells> Flat<C> {
 }
 
 /// Whether a prefix is a single IPv6 address, which no trie holds.
-fn is_host6(prefix: &Prefix) -> bool {
+pub(super) fn is_host6(prefix: &Prefix) -> bool {
     prefix.family() == Family::V6 && prefix.is_host()
 }

@@ -16,7 +16,8 @@
 //! next shorter prefix around it, its cover, so that whoever has the longest prefix of an address
 //! knows all. At every instant an address is judged as before or as behind an edit: tables change by
 //! single stores, and an entry or a node is used anew only when no program can be at it any more. An
-//! edit that was cut short is finished by the next one: the head says which it was.
+//! edit that was cut short is finished by the next one: the head says which it was. Where it was about all
+//! entries, of a set that was or is to be empty, there are none then.
 //!
 //! Hits are counted apart from the entries, for each CPU by itself or, where that would be too much
 //! memory, in a few copies with atomic additions.

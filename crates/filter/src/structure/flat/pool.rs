@@ -5,7 +5,7 @@
 
 use super::entry::ENTRY_WORDS;
 use super::head::{ENTRY_POOL, NODE_POOL};
-use super::{Cells, Part, Room};
+use super::{Cells, NoRoom, Part, Room};
 
 /// What is free.
 #[derive(Clone, Copy)]
@@ -53,7 +53,7 @@ impl Pool {
     }
 
     /// The numbers that there are.
-    fn numbers(self, room: &Room) -> std::ops::Range<u32> {
+    pub fn numbers(self, room: &Room) -> std::ops::Range<u32> {
         match self {
             Self::Entries => 1..room.entries + 1,
             Self::Nodes => room.roots.nodes()..room.roots.nodes() + room.nodes,
@@ -93,18 +93,40 @@ impl Pool {
         Some(first)
     }
 
+    /// Takes the first ones, where nothing is in use and no program can be at any.
+    pub fn claim(self, cells: &impl Cells, room: &Room, count: u32) -> Result<(), NoRoom> {
+        let (all, used) = (self.numbers(room), self.used(cells, room));
+        let end = all.start.saturating_add(count);
+        if end > all.end {
+            return Err(self.none(room));
+        }
+        if end > used.end {
+            self.set(cells, At::Used, count);
+        }
+        self.restock(cells, room, end..used.end);
+        Ok(())
+    }
+
+    fn none(self, room: &Room) -> NoRoom {
+        match self {
+            Self::Entries => NoRoom::Entries(room.entries),
+            Self::Nodes => NoRoom::Nodes(room.nodes),
+        }
+    }
+
     /// Gives one back.
     pub fn give(self, cells: &impl Cells, room: &Room, number: u32) {
-        let (part, word) = self.link(room, number);
-        cells.store(part, word, 0);
+        self.set_link(cells, room, number, 0);
         match self.get(cells, At::Last) {
             0 => self.set(cells, At::First, number),
-            last => {
-                let (part, word) = self.link(room, last);
-                cells.store(part, word, number.into());
-            }
+            last => self.set_link(cells, room, last, number),
         }
         self.set(cells, At::Last, number);
+    }
+
+    fn set_link(self, cells: &impl Cells, room: &Room, number: u32, next: u32) {
+        let (part, word) = self.link(room, number);
+        cells.store(part, word, next.into());
     }
 
     /// Makes exactly these the free ones; programs may be at any of them.
@@ -112,6 +134,18 @@ impl Pool {
         for at in [At::First, At::Last, At::Safe] {
             self.set(cells, at, 0);
         }
-        free.for_each(|number| self.give(cells, room, number));
+        let (mut first, mut last) = (0, 0);
+        for number in free {
+            match last {
+                0 => first = number,
+                before => self.set_link(cells, room, before, number),
+            }
+            last = number;
+        }
+        if last != 0 {
+            self.set_link(cells, room, last, 0);
+        }
+        self.set(cells, At::First, first);
+        self.set(cells, At::Last, last);
     }
 }

@@ -4,6 +4,8 @@
 //! prefixes or more lie inside a region, and a slot says what [`Slot`] says. All that is read may be
 //! damaged: every walk is bounded, and goes nowhere beyond the tables.
 
+mod whole;
+
 use std::ops::Range;
 
 use super::entry::{Entry, aligned};
