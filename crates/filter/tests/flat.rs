@@ -4,6 +4,8 @@
 //! the shape of the tables are what the entries alone say. An edit is also cut short at every store,
 //! and finished by the next editor.
 
+mod slots;
+
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
@@ -209,12 +211,30 @@ fn after_every_edit_the_tables_are_what_the_entries_say() {
 /// Prefixes of IPv4 and IPv6 for which the roots are of all sizes.
 const ROOTS: [(usize, usize); 4] = [(5000, 0), (0, 5000), (600_000, 200_000), (200_000, 600_000)];
 
+/// Prefixes that part at the last bits, so that a node stands at every depth.
+const SIDE_BY_SIDE: [&str; 9] = [
+    "10.1.2.0/30",
+    "10.1.2.0/31",
+    "10.1.2.1/32",
+    "10.1.2.2/32",
+    "10.1.2.3/32",
+    "2001:db8::f0/124",
+    "2001:db8::f0/126",
+    "2001:db8::f4/127",
+    "2001:db8::f6/127",
+];
+
 #[test]
 fn a_larger_root_says_the_same() {
     for (prefixes4, prefixes6) in ROOTS {
         let mut random = Random(prefixes4 as u64 + 3);
         let roots = Roots::holding(prefixes4, prefixes6);
         let (flat, mut truth) = (empty(Room { roots, ..room(300, 3000) }), Truth::new());
+        for text in SIDE_BY_SIDE {
+            let prefix = text.parse().expect("a prefix");
+            flat.insert(&prefix, value(&prefix, 0)).expect("there is room");
+            truth.insert(prefix, 0);
+        }
         for step in 0..60 {
             let what = edit(&flat, &mut truth, &mut random);
             if step == 59 {
@@ -230,6 +250,10 @@ fn a_larger_root_says_the_same() {
             let wanted = truth.keys().filter(of_trie).filter(|outer| holds(outer, &asked));
             let found = flat.longest_around(&asked).map(|(prefix, _)| prefix);
             assert_eq!(found.as_ref(), wanted.max_by_key(|outer| outer.len()), "{asked}");
+        }
+        for text in SIDE_BY_SIDE {
+            let addr = text.parse::<Prefix>().expect("a prefix").addr();
+            judged_as_one_of_at(&flat, [&truth; 2], addr, &format!("{roots:?}"));
         }
     }
 }
@@ -407,17 +431,26 @@ fn judged_as_one_of<C: Cells>(
     what: &str,
 ) {
     for _ in 0..60 {
-        let addr = any(random);
-        let host = Prefix::host(addr.addr());
-        let found = flat.longest_around(&host).map(|(prefix, _)| prefix);
-        let of_trie = |p: &&Prefix| !(p.family() == Family::V6 && p.is_host());
-        let longest = |truth: &Truth| {
-            let around = truth.keys().filter(of_trie).filter(|outer| holds(outer, &host));
-            around.max_by_key(|outer| outer.len()).copied()
-        };
-        let wanted = truths.map(longest);
-        assert!(wanted.contains(&found), "{what}: {host} is judged by {found:?}, not {wanted:?}");
+        judged_as_one_of_at(flat, truths, any(random).addr(), what);
     }
+}
+
+/// The same of one address, by the editor and by the slots.
+fn judged_as_one_of_at<C: Cells>(flat: &Flat<C>, truths: [&Truth; 2], addr: IpAddr, what: &str) {
+    let host = Prefix::host(addr);
+    let found = flat.longest_around(&host).map(|(prefix, _)| prefix);
+    let of_trie = |p: &&Prefix| !(p.family() == Family::V6 && p.is_host());
+    let longest = |truth: &Truth| {
+        let around = truth.keys().filter(of_trie).filter(|outer| holds(outer, &host));
+        around.max_by_key(|outer| outer.len()).copied()
+    };
+    let wanted = truths.map(longest);
+    assert!(wanted.contains(&found), "{what}: {host} is judged by {found:?}, not {wanted:?}");
+    let program = slots::longest(flat, addr).map(|id| slots::prefix(flat, id, host.family()));
+    assert!(
+        wanted.contains(&program),
+        "{what}: programs judge {host} by {program:?}, not {wanted:?}"
+    );
 }
 
 #[test]

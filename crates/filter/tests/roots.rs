@@ -5,7 +5,9 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use palisade_asm::ByteOrder;
 use palisade_asm::vm::{Insert, Packet, Vm, World};
 use palisade_filter::policy::EntryCounters;
-use palisade_filter::structure::flat::{Cells, Counting, Flat, Owned, Part, Room, Roots, Value};
+use palisade_filter::structure::flat::{
+    Cells, Counting, Flat, Need, Owned, Part, Room, Roots, Value,
+};
 use palisade_filter::structure::{NetPart, Origin, Stamp};
 use palisade_filter::value::{Family, Prefix};
 use palisade_filter::{Target, Verdict, compile, parse};
@@ -13,7 +15,15 @@ use palisade_filter::{Target, Verdict, compile, parse};
 const POLICY: &str = "set nets net { max 1024 }\ndrop src in nets\ndefault pass\n";
 
 /// Prefixes of each family for which the roots have each size.
-const FILLS: [usize; 4] = [0, 5_000, 200_000, 600_000];
+const FILLS: [[usize; 2]; 4] = [[0, 0], [5_000, 5_000], [200_000, 200_000], [600_000, 0]];
+
+/// Roots of all sizes, each of IPv4 beside each of IPv6.
+fn roots() -> impl Iterator<Item = Roots> {
+    let [sizes4, sizes6] = [0, 1].map(|at| FILLS.map(|fill| fill[at]));
+    sizes4.into_iter().flat_map(move |four| {
+        sizes6[..3].to_vec().into_iter().map(move |six| Roots::holding(four, six))
+    })
+}
 
 /// Numbers that look random, the same each time.
 struct Random(u64);
@@ -47,6 +57,18 @@ fn prefixes(random: &mut Random, family: Family) -> Vec<Prefix> {
         // One that parts from it somewhere.
         all.push(of(bits ^ 1 << (127 - random.next() % most), len(random)));
         all.push(of(bits, len(random)));
+    }
+    for _ in 0..6 {
+        // Those that part at the last bits.
+        let (bits, last) = (random.bits(), family.bits());
+        let at = |low: u128| {
+            bits >> (132 - u32::from(last)) << (132 - u32::from(last))
+                | low << (128 - u32::from(last))
+        };
+        all.extend(
+            [(0, 2), (0, 1), (1, 0), (2, 1), (8, 1), (10, 1)]
+                .map(|(low, open)| of(at(low), last - open)),
+        );
     }
     all.retain(|prefix| !(family == Family::V6 && prefix.is_host()));
     all.sort_unstable_by_key(|prefix| (prefix.addr(), prefix.len()));
@@ -121,9 +143,8 @@ fn frame(source: IpAddr) -> Vec<u8> {
 
 #[test]
 fn roots_of_every_size_are_looked_up_alike() {
-    for (fill4, fill6) in FILLS.into_iter().flat_map(|four| FILLS.map(|six| (four, six))) {
-        let roots = Roots::holding(fill4, fill6);
-        let mut random = Random(0x9e37_79b9_7f4a_7c15 ^ (fill4 + 3 * fill6) as u64);
+    for roots in roots() {
+        let mut random = Random(0x9e37_79b9_7f4a_7c15 ^ u64::from(roots.nodes()));
         let all: Vec<Prefix> =
             [Family::V4, Family::V6].map(|family| prefixes(&mut random, family)).concat();
         let room =
@@ -148,9 +169,42 @@ fn roots_of_every_size_are_looked_up_alike() {
 
 #[test]
 fn the_maps_tell_the_roots() {
-    for (fill4, fill6) in FILLS.into_iter().flat_map(|four| FILLS.map(|six| (four, six))) {
-        let roots = Roots::holding(fill4, fill6);
+    for roots in roots() {
         let room = Room { roots, ..Room::first(1024, EntryCounters::On) };
         assert_eq!(Room::of_elements(|part| Some(room.elements(part))), Some(room));
+    }
+}
+
+/// A million prefixes of a kind, in order.
+fn million(random: &mut Random, next: impl Fn(&mut Random, u32) -> (u32, u8)) -> Vec<Prefix> {
+    let mut all = std::collections::BTreeSet::new();
+    for number in 0.. {
+        let (addr, len) = next(random, number);
+        all.insert(Prefix::new(Ipv4Addr::from_bits(addr).into(), len).expect("a length"));
+        if all.len() == 1_000_000 {
+            break;
+        }
+    }
+    all.into_iter().collect()
+}
+
+/// The room of a set of just these, on two processors.
+fn room_of(all: &[Prefix]) -> Room {
+    let max = u32::try_from(all.len()).expect("a million");
+    Room::holding(Need::of(all), max, EntryCounters::On, 2)
+}
+
+#[test]
+fn a_million_ipv4_prefixes_take_128_megabytes_at_most_and_a_thousand_one() {
+    let mut random = Random(0x9e37_79b9_7f4a_7c15);
+    let mixed =
+        million(&mut random, |random, _| (random.next() as u32, 12 + (random.next() % 21) as u8));
+    let side_by_side = million(&mut random, |_, number| (number << 8, 24));
+    for (all, bits, kind) in [(&mixed, 22, "of all lengths"), (&side_by_side, 20, "side by side")] {
+        let room = room_of(all);
+        assert_eq!(room.roots.bits(Family::V4), bits, "{kind}");
+        assert!(room.bytes() <= 128_000_000, "{kind}: {}", room.bytes());
+        let few: Vec<Prefix> = all.iter().step_by(1000).copied().collect();
+        assert!(room_of(&few).bytes() <= 1_000_000, "{kind}");
     }
 }

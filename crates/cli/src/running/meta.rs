@@ -16,7 +16,7 @@ use super::pins::META;
 use crate::failure::{Failure, Outcome};
 
 /// What the maps and their values mean; raised when that changes.
-pub const SCHEMA: u32 = 2;
+pub const SCHEMA: u32 = 3;
 /// The build that this program writes into `meta`.
 pub const BUILD: &str = concat!("palisade ", env!("CARGO_PKG_VERSION"));
 

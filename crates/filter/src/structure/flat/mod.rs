@@ -8,7 +8,7 @@
 //!   bits that follow. Behind 22 bits the last node decides two: its slots say the same by fours. A
 //!   slot says what holds for its region ([`Slot`]): the longest prefix around all of it, a single
 //!   prefix inside, or the node with the rest. So a look-up ends at the first slot that is no node.
-//! - IPv6 prefixes are such a trie.
+//! - IPv6 prefixes are such a trie, with a root of 12, 16 or 20 bits.
 //! - Single IPv6 addresses are in a hash table of buckets of eight; an address may be in either of
 //!   two, and its hash is keyed by a number that each set draws anew.
 //!

@@ -96,8 +96,9 @@ impl Room {
             EntryCounters::Off => Counting::Off,
             EntryCounters::On => Counting::of(entries, cpus),
         };
-        let [prefixes4, prefixes6] = need.tries.map(|trie| trie.prefixes + spare(trie.prefixes));
-        let roots = Roots::holding(prefixes4, prefixes6);
+        let most = |trie: Trie| (trie.prefixes + spare(trie.prefixes)).min(max as usize);
+        let [prefixes4, prefixes6] = need.tries.map(most);
+        let roots = Roots::holding(prefixes4, prefixes6).worth(|roots| need.nodes(roots));
         let nodes = spared(need.nodes(roots)).max(first.nodes);
         Self { entries, roots, nodes, buckets6: buckets.max(first.buckets6), counting }
     }

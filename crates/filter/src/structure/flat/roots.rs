@@ -9,8 +9,8 @@ use crate::value::Family;
 
 /// Bits that the smallest root decides.
 pub const LEAST: u8 = 12;
-/// The roots that there are, each with the prefixes of its family from which on it is taken. A larger
-/// one than the entries are worth would be in no cache.
+/// The roots that there are, each with the prefixes of its family that it is for, what is to spare among
+/// them. A larger one than the entries are worth would be in no cache.
 const BITS4: [(u8, usize); 4] = [(LEAST, 0), (16, 4096), (20, 131_072), (22, 524_288)];
 /// The same of IPv6, whose addresses in use have the same first bits: of a root most is never touched.
 const BITS6: [(u8, usize); 3] = [(LEAST, 0), (16, 1536), (20, 65_536)];
@@ -29,6 +29,14 @@ impl Roots {
     /// Those for so many prefixes of each family.
     pub fn holding(prefixes4: usize, prefixes6: usize) -> Self {
         Self { v4: fitting(&BITS4, prefixes4), v6: fitting(&BITS6, prefixes6) }
+    }
+
+    /// The same, but without a root of 22 bits that does not spare most nodes, given how many are needed
+    /// beside certain roots. Prefixes that stand side by side, as those of 24 bits often do, share a node
+    /// by sixteen behind 20 bits, and by four behind 22.
+    pub fn worth(self, nodes: impl Fn(Self) -> usize) -> Self {
+        let smaller = Self { v4: 20, ..self };
+        if self.v4 > smaller.v4 && nodes(self) > nodes(smaller) / 2 { smaller } else { self }
     }
 
     /// Those that have so many nodes.

@@ -117,9 +117,6 @@ pub enum Life {
 }
 
 impl Rest {
-    /// Nothing.
-    pub(super) const NONE: Self = Self::Whole { bits: 0, len: 0 };
-
     /// What the slot of a region that ends at that bit keeps of a prefix inside; of an IPv6 address, a
     /// look-up holds the bits up to `first_word` at first, and all others then.
     pub(super) fn of(prefix: &Prefix, end: u8, first_word: u8) -> Self {

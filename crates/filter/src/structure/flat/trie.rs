@@ -165,8 +165,9 @@ impl<C: Cells> Flat<C> {
     /// A slot of a region that ends at that bit, with one entry alone inside.
     fn lone(&self, id: Id, end: u8) -> Slot {
         let entry = self.entry(id);
-        let word_end = self.room.roots.first_word6();
-        let rest = entry.prefix().map_or(Rest::NONE, |prefix| Rest::of(&prefix, end, word_end));
+        // Only damage says so, and what is no prefix holds no address.
+        let Some(prefix) = entry.prefix() else { return Slot::Leaf(entry.cover()) };
+        let rest = Rest::of(&prefix, end, self.room.roots.first_word6());
         let covered = entry.cover().id().is_some();
         Slot::Lone(Lone { word: entry.word(), covered, rest })
     }
