@@ -107,6 +107,8 @@ pub enum Command {
     /// Empty a set
     Flush(Flush),
     /// Add the entries of a file to a set; all of them or none
+    ///
+    /// Of an item that the file names twice the first one counts, with its time and its counters.
     Import(Import),
     /// Print the entries of sets, as `import` reads them
     Export(Export),

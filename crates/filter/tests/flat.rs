@@ -6,7 +6,7 @@
 
 mod slots;
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
@@ -496,6 +496,13 @@ fn filled<C: Cells>(flat: &Flat<C>, truth: &Truth) -> Result<(), NoRoom> {
     flat.fill(&all, |(prefix, ends)| (*prefix, value(prefix, *ends)))
 }
 
+/// What a set says that it holds.
+fn read<C: Cells>(flat: &Flat<C>) -> Truth {
+    let mut there = Truth::new();
+    flat.scan(|_| true, |prefix, found| there.extend([(prefix, found.value.ends)]));
+    there
+}
+
 fn some(random: &mut Random, count: usize) -> Truth {
     (0..count).map(|_| (any(random), [0, 0, 50, 90, 20][random.below(5) as usize])).collect()
 }
@@ -601,11 +608,94 @@ fn a_whole_set_that_is_cut_short_anywhere_judges_as_before_or_behind_and_is_empt
                 check(&next, &behind, &mut random, &what);
                 break;
             }
-            let begun = next.repair();
-            let mut there = if begun { Truth::new() } else { before.clone() };
-            assert!(begun || stores == 0, "{what}");
+            // What is half made reads as what becomes of it.
+            let mut there = if stores == 0 { before.clone() } else { Truth::new() };
+            assert_eq!((read(&next), next.is_half_made()), (there.clone(), stores > 0), "{what}");
+            let mut all = before.keys().chain(behind.keys());
+            assert!(all.all(|p| next.get(p).is_some() == there.contains_key(p)), "{what}");
+            assert_eq!(next.repair(), stores > 0, "{what}");
             edit(&next, &mut there, &mut random);
             check(&next, &there, &mut random, &what);
         }
     }
+}
+
+/// What is done to a memory, its head aside.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Step {
+    Store(Part),
+    /// A slot of a root gets something to say.
+    Root,
+    Grace,
+}
+
+/// Slots of the roots of a small set.
+const ROOTS_LEAST: usize = Roots::LEAST.nodes() as usize * SLOTS;
+
+/// A memory that notes what is done to it.
+struct Noting {
+    cells: Owned,
+    steps: RefCell<Vec<Step>>,
+}
+
+impl Cells for Noting {
+    fn load(&self, part: Part, word: usize) -> u64 {
+        self.cells.load(part, word)
+    }
+
+    fn store(&self, part: Part, word: usize, value: u64) {
+        let step = match part {
+            Part::Nodes if word < ROOTS_LEAST && Slot::of(value) != Slot::EMPTY => Step::Root,
+            part => Step::Store(part),
+        };
+        if part != Part::Head {
+            self.steps.borrow_mut().push(step);
+        }
+        self.cells.store(part, word, value);
+    }
+
+    fn grace(&self) {
+        self.steps.borrow_mut().push(Step::Grace);
+    }
+}
+
+fn noting(room: Room) -> Flat<Noting> {
+    let memory = Noting { cells: Owned::new(room), steps: RefCell::default() };
+    Flat::create(memory, room, room.entries, 1)
+}
+
+#[test]
+fn what_does_not_fit_in_one_of_the_tables_is_in_force_in_no_trie() {
+    let mut random = Random(23);
+    let truth = some(&mut random, 200);
+    assert!(truth.keys().any(|prefix| prefix.family() == Family::V4));
+    let nodes = Need::of(truth.keys()).nodes(Roots::LEAST) as u32;
+    let fits = room(200, nodes);
+    for (room, fit) in [
+        (fits, true),
+        // The last node is one of IPv6.
+        (Room { nodes: nodes - 1, ..fits }, false),
+        (Room { buckets6: 1, ..fits }, false),
+    ] {
+        let flat = noting(room);
+        assert_eq!(filled(&flat, &truth).is_ok(), fit);
+        assert_eq!(flat.cells().steps.take().contains(&Step::Root), fit);
+    }
+}
+
+#[test]
+fn what_programs_may_be_at_is_waited_for_before_it_is_filled_and_nothing_else() {
+    let (mut random, flat) = (Random(17), noting(room(60, 300)));
+    let steps = |truth: &Truth| {
+        flat.cells().steps.take();
+        filled(&flat, truth).expect("room");
+        flat.cells().steps.take()
+    };
+    let into_new_maps = steps(&some(&mut random, 20));
+    assert!(into_new_maps.contains(&Step::Store(Part::Entries)));
+    assert!(!into_new_maps.contains(&Step::Grace), "no program knows them");
+    flat.clear();
+    let behind_a_clear = steps(&some(&mut random, 20));
+    let graces = behind_a_clear.iter().filter(|step| **step == Step::Grace).count();
+    assert_eq!((behind_a_clear.first(), graces), (Some(&Step::Grace), 1));
 }

@@ -1,6 +1,8 @@
 //! A command that edits a set in place is killed at any time: nothing that was there is lost, nothing
 //! is judged wrong, and the next command puts right what was left half done.
 
+mod whole;
+
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::process::Stdio;
@@ -95,42 +97,6 @@ fn a_flush_behind_a_kill_leaves_no_ghost() {
             assert_eq!(items(lab, "block"), ["198.51.100.1"], "kill {kill}");
             lab.palisade(&["del", "198.51.100.1"]).ok();
         }
-    });
-}
-
-#[test]
-fn a_kill_of_an_import_into_an_empty_set_leaves_all_of_it_or_nothing() {
-    Lab::run(|lab| {
-        lab.palisade(&["attach", NEAR]).ok();
-        let mut text = String::new();
-        let many = many();
-        many.iter().for_each(|item| writeln!(text, "{item}").expect("text"));
-        lab.palisade_with(&["import", "-"], &text).ok();
-        let judged: Vec<_> = (0..7).map(|n| from4(&format!("10.{n}.{n}.1"), 1)).collect();
-        let in_force = lab.through(&judged);
-        assert!(in_force.contains(&false), "{in_force:?}");
-        // Where something was before, it is waited for programs that may be at it.
-        lab.palisade(&["flush", "--set", "block"]).ok();
-        let whole = time(lab, &["import", "-"], &text);
-        let (mut none, mut all) = (0, 0);
-        for kill in 0..KILLS {
-            lab.palisade(&["flush", "--set", "block"]).ok();
-            assert_eq!(lab.through(&judged), [true; 7], "kill {kill}");
-            struck(lab, &["import", "-"], &text, whole * kill / KILLS * 3);
-            lab.palisade(&["add", "198.51.100.1"]).ok();
-            lab.palisade(&["del", "198.51.100.1"]).ok();
-            match items(lab, "block").len() {
-                0 => none += 1,
-                len => {
-                    assert_eq!(len, many.len(), "kill {kill}");
-                    all += 1;
-                }
-            }
-            let verdicts = lab.through(&judged);
-            assert!(verdicts == [true; 7] || verdicts == in_force, "kill {kill}: {verdicts:?}");
-        }
-        eprintln!("{none} undone, {all} whole");
-        assert!(none > 0 && all > 0, "{none} undone, {all} whole");
     });
 }
 

@@ -95,6 +95,31 @@ fn an_import_keeps_the_times_of_the_file_and_gives_the_others_its_own() {
 }
 
 #[test]
+fn of_an_item_that_a_file_names_twice_the_first_one_counts() {
+    Lab::run(|lab| {
+        lab.filter();
+        let (early, late) = (now() + 3600, now() + 7200);
+        let entry = |item: &str, expires| format!(r#"{{"item":"{item}","expires":{expires}}}"#);
+        let set = |kind: &str, item: &str, times: [u64; 2]| {
+            let [first, second] = times.map(|time| entry(item, time));
+            format!(r#"{{"type":"{kind}","entries":[{first},{second}]}}"#)
+        };
+        let [ports, block] =
+            [set("service", "tcp/80", [late, early]), set("net", "10.0.0.1", [early, late])];
+        let list = format!(r#"{{"sets":{{"ports":{ports},"block":{block}}}}}"#);
+        for how in [&["import", "-"][..], &["import", "--replace", "-"]] {
+            lab.palisade_with(how, &list).ok();
+            let listing = lab.palisade(&["list", "-j"]).json();
+            for (set, item, end) in [("ports", "tcp/80", late), ("block", "10.0.0.1", early)] {
+                let wanted = [(item.to_owned(), Some(end))];
+                assert!(apart(&ends(&listing, set), &wanted) <= 1, "{listing}");
+                lab.palisade(&["flush", "--set", set]).ok();
+            }
+        }
+    });
+}
+
+#[test]
 fn new_maps_of_a_set_keep_what_is_left() {
     Lab::run(|lab| {
         let policy = |max: u32| {

@@ -107,6 +107,7 @@ struct Disagreement {
     program: String,
     oracle: String,
     frame: String,
+    queue: u16,
     policy: String,
     listing: String,
 }
@@ -128,8 +129,10 @@ impl Disagreement {
     }
 
     fn report(&self) -> String {
-        let Self { program, oracle, frame, policy, listing } = self;
-        let mut report = format!("program: {program}\noracle: {oracle}\nframe: {frame}\n");
+        let Self { program, oracle, frame, queue, policy, listing } = self;
+        let mut report = format!(
+            "program: {program}\noracle: {oracle}\nframe: {frame}\nreceive queue: {queue}\n"
+        );
         for (title, text) in [("policy", policy), ("program", listing)] {
             let _ = write!(report, "\n--- {title}\n{}\n", text.trim_end());
         }
@@ -272,6 +275,7 @@ impl<'a, C: Contents> Judge<'a, C> {
             program,
             oracle: format!("{}, by {by}", decision.verdict),
             frame: human::hex(frame),
+            queue: self.queue,
             policy: self.text.to_owned(),
             listing: self.rehearsal.program().listing().numbered().to_string(),
         }
@@ -339,11 +343,12 @@ mod tests {
         // The oracle is told of other entries than the program.
         let mut judge =
             Judge::new(&policy, text, Declared::of(&policy), |_| [(item, 0)]).expect("it compiles");
+        judge.set_queue(5);
         let other = frame_of_words(&["udp", "from", "198.51.100.8"]).expect("a packet");
-        assert!(judge.judge(&other, &Reading::of(&other), other.len()).is_ok());
+        assert!(judge.judge(&other, &judge.read(&other), other.len()).is_ok());
         let frame = frame_of_words(&["udp", "from", "198.51.100.7"]).expect("a packet");
         let done = judge.rehearsal.run(&frame);
-        let decision = Reading::of(&frame).decide(&policy, &judge.contents);
+        let decision = judge.read(&frame).decide(&policy, &judge.contents);
         assert!(!judge.rehearsal.agrees(done.as_ref().expect("no fault"), &decision));
         let wrong = judge.disagreement(&frame, &decision, done);
         assert_eq!(wrong.failure().kind.code(), 70);
@@ -351,7 +356,8 @@ mod tests {
         assert!(told.contains("the program: drop, by line 2, `drop src in block`"), "{told}");
         assert!(told.contains("the oracle: pass, by line 3, `default pass`"), "{told}");
         let report = wrong.report();
-        for part in [&human::hex(&frame), text.trim_end(), "call bpf_map_lookup_elem"] {
+        let (frame, queue) = (human::hex(&frame), "receive queue: 5");
+        for part in [&frame, queue, text.trim_end(), "call bpf_map_lookup_elem"] {
             assert!(report.contains(part), "{report}");
         }
     }

@@ -15,7 +15,7 @@ use crate::failure::{Failure, Outcome};
 /// What the text itself puts into each set, its elements and the entries of its file: in order, each
 /// once.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub struct Lists(pub BTreeMap<Name, Vec<Item>>);
+pub struct Lists(BTreeMap<Name, Vec<Item>>);
 
 /// Reads what the text puts into its sets.
 pub fn declared(source: &Source) -> Outcome<Lists> {

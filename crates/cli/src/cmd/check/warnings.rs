@@ -46,7 +46,7 @@ fn unused_sets(policy: &Policy) -> Vec<Warning> {
 /// programs with sockets of both families have them.
 fn mapped_in_sets(policy: &Policy, lists: &Lists) -> Vec<Warning> {
     let warning = |set: &Set| {
-        let items = lists.0.get(&set.name)?.iter();
+        let items = lists.of(&set.name).iter();
         let mut mapped = items.filter_map(|item| match item {
             Item::Net(prefix) => Some((item, unmapped(AddressRange::of(prefix))?)),
             Item::Service(_) | Item::Mac(_) => None,

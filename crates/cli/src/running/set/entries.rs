@@ -4,8 +4,9 @@
 //! bound at every instant, for the program skips what they say is empty: they are raised before
 //! entries go in and lowered after entries are out. What a killed editor leaves too high is put
 //! right by the next edit that reads the whole table, as every edit does before a set is called
-//! full; what he left half done in a table is finished before the next edit looks at it. Into a `host`
-//! set programs put entries too, and count none: its table is read whole wherever its fill is asked.
+//! full; what he left half done in a table is finished before the next edit looks at it. A set that he
+//! was filling at once or emptying reads as empty until then. Into a `host` set programs put entries
+//! too, and count none: its table is read whole wherever its fill is asked.
 
 use std::sync::Arc;
 
@@ -87,9 +88,13 @@ impl EntrySet {
         &self.ledger
     }
 
-    /// What the fill says, and where programs put entries in too, what there is.
+    /// What the fill says, unless the set is half made, and where programs put entries in too, what
+    /// there is.
     fn fill(&self) -> Outcome<Fill> {
         let mut fill = self.ledger.read()?;
+        if self.flat.as_ref().is_some_and(|flat| flat.is_half_made()) {
+            return Ok(Fill { timeout: fill.timeout, ..Fill::default() });
+        }
         if self.kind == SetKind::Host {
             recount(&mut fill, 0, &self.table(0).all()?);
         }

@@ -87,7 +87,8 @@ impl Table for View {
     }
 
     fn find(&self, item: &Item) -> Result<Option<Held>, TableError> {
-        let around = prefix_of(item).and_then(|prefix| self.flat.longest_around(&prefix));
+        let prefix = prefix_of(item).filter(|_| !self.flat.is_half_made());
+        let around = prefix.and_then(|prefix| self.flat.longest_around(&prefix));
         Ok(around.map(|(_, found)| held(found)))
     }
 

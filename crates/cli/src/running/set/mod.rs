@@ -333,14 +333,18 @@ impl OpenSet {
 
     /// The same to a new set, which has room for certain; the entries are in order, each once.
     pub fn fill(&self, entries: &[Entry]) -> Outcome {
-        let done = match self {
-            Self::Entries(set) if !entries.is_empty() => set.fill_at_once(entries)?,
-            Self::Entries(_) | Self::Service(_) => entries.is_empty(),
-        };
-        if done {
+        if entries.is_empty() {
             return Ok(());
         }
-        match self.add(entries.iter().copied(), Carry::Out)?.1 {
+        let at_once = match self {
+            Self::Entries(set) => set.fill_at_once(entries)?,
+            Self::Service(_) => None,
+        };
+        let carried = match at_once {
+            Some(carried) => carried,
+            None => self.add(entries.iter().copied(), Carry::Out)?.1,
+        };
+        match carried {
             Carried::Out => Ok(()),
             Carried::Cramped => {
                 Err(Failure::bug("a set that was made for its entries is too small"))

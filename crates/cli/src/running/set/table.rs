@@ -42,7 +42,7 @@ pub trait Table: Send + Sync {
     /// The value of that very item.
     fn get(&self, item: &Item) -> Result<Option<Held>, TableError>;
 
-    /// What the program finds: among prefixes, the value of the longest that holds the item.
+    /// What a look-up finds: among prefixes, the value of the longest that holds the item.
     fn find(&self, item: &Item) -> Result<Option<Held>, TableError>;
 
     /// Shows every entry, in any order. While another one edits, it may hand out an entry twice.

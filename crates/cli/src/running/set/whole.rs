@@ -37,11 +37,11 @@ impl EntrySet {
         self.ledger.write(fill).map(|()| carried)
     }
 
-    /// Fills the tables of a new set at once, with entries in their order, each once; whether it has
-    /// such tables, and room.
-    pub fn fill_at_once(&self, entries: &[Entry]) -> Outcome<bool> {
+    /// Fills the tables of a new set at once, with entries in their order, each once; `None` if it has no
+    /// tables that can be filled so.
+    pub fn fill_at_once(&self, entries: &[Entry]) -> Outcome<Option<Carried>> {
         let Some(flat) = self.flat.as_deref().filter(|flat| flat.is_empty()) else {
-            return Ok(false);
+            return Ok(None);
         };
         if entries.len() > self.max as usize {
             return Err(full(&self.name, 0, self.max, entries.len()));
@@ -54,7 +54,8 @@ impl EntrySet {
         }
         self.ledger.write(fill)?;
         let entries = entries.iter().map(|entry| (&entry.item, entry));
-        Ok(flat::fill(flat, entries, |entry| Held::of(entry)).is_ok())
+        let done = flat::fill(flat, entries, |entry| Held::of(entry));
+        Ok(Some(done.map_or(Carried::Cramped, |()| Carried::Out)))
     }
 
     /// Those of some entries that are there, as they are there; they are in order, each once.

@@ -1,7 +1,8 @@
-//! Reading and editing a set, one entry at a time.
+//! Reading a set, editing one entry of it, and finishing edits.
 //!
 //! An edit says in the head what it is before it changes anything, and takes that back at its end.
-//! [`Flat::repair`] finishes what was cut short.
+//! [`Flat::repair`] finishes what was cut short. Until then a whole set that is half made reads as
+//! empty, which is what becomes of it.
 
 use super::entry::aligned;
 use super::head::{ENDING, JOURNAL};
@@ -91,8 +92,17 @@ impl<C: Cells> Flat<C> {
         Head::counting(&self.cells, self.room)
     }
 
+    /// Whether all its entries are being put in or taken out, or that was cut short.
+    pub fn is_half_made(&self) -> bool {
+        let [.., kind, _, _, _] = self.cells.load(Part::Head, JOURNAL).to_le_bytes();
+        kind == Edit::Whole as u8
+    }
+
     /// The number of a prefix's entry.
     pub fn id(&self, prefix: &Prefix) -> Option<Id> {
+        if self.is_half_made() {
+            return None;
+        }
         let bits = aligned(prefix);
         let is = |id: &Id| self.entry(*id).prefix() == Some(*prefix);
         if is_host6(prefix) {
@@ -106,7 +116,8 @@ impl<C: Cells> Flat<C> {
         self.id(prefix).map(|id| self.found(id))
     }
 
-    /// The longest prefix that holds all of another one, single IPv6 addresses aside.
+    /// The longest prefix that holds all of another one, single IPv6 addresses aside: what programs find,
+    /// also where the set is half made.
     pub fn longest_around(&self, prefix: &Prefix) -> Option<(Prefix, Found)> {
         let mut around = self.around(self.longest(prefix.family(), aligned(prefix)));
         around.find_map(|id| {
@@ -139,7 +150,8 @@ impl<C: Cells> Flat<C> {
 
     /// The numbers of all entries, in their order.
     pub fn ids(&self) -> impl Iterator<Item = (Id, Prefix)> {
-        let used = Pool::Entries.used(&self.cells, &self.room).map(Id);
+        let used = (!self.is_half_made()).then(|| Pool::Entries.used(&self.cells, &self.room));
+        let used = used.into_iter().flatten().map(Id);
         used.filter_map(|id| Some((id, self.entry(id).prefix()?)))
     }
 
@@ -273,12 +285,12 @@ impl<C: Cells> Flat<C> {
         if journal == 0 {
             return false;
         }
-        let [a, b, c, d, kind, ..] = journal.to_le_bytes();
-        if kind == Edit::Whole as u8 {
+        if self.is_half_made() {
             self.take_all_out();
             self.end();
             return true;
         }
+        let [a, b, c, d, kind, ..] = journal.to_le_bytes();
         let id = Id(u32::from_le_bytes([a, b, c, d]));
         if let Some(prefix) = self.entry(id).prefix() {
             match kind {

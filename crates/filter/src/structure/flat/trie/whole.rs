@@ -48,7 +48,7 @@ impl<C: Cells> Flat<C> {
         if pools.into_iter().any(|pool| !pool.used(&self.cells, &self.room).is_empty()) {
             self.cells.grace();
         }
-        let (in_tries, hosts6): (Vec<usize>, Vec<usize>) =
+        let (in_tries, in_buckets): (Vec<usize>, Vec<usize>) =
             (0..all.len()).partition(|at| !is_host6(&of(&all[*at]).0));
         // What was never used has counted nothing.
         let clean = Pool::Entries.used(&self.cells, &self.room).end;
@@ -59,12 +59,16 @@ impl<C: Cells> Flat<C> {
         let roots = [Family::V4, Family::V6].map(|family| pass.root(family));
         let nodes = pass.nodes.start - Pool::Nodes.numbers(&self.room).start;
         Pool::Nodes.claim(&self.cells, &self.room, nodes)?;
-        for root in roots {
-            let (first, slots) = root?;
+        let [root4, root6] = roots;
+        // What does not fit in a trie is seen before anything is in force.
+        let roots = [root4?, root6?];
+        debug_assert!(pass.in_tries.is_empty(), "what is filled in is in order, each once");
+        in_buckets.into_iter().try_for_each(|at| pass.host6(at))?;
+        for (first, slots) in roots {
             let said = (first..).zip(slots).filter(|(_, bits)| *bits != Slot::EMPTY.bits());
             said.for_each(|(word, bits)| self.cells.store(Part::Nodes, word, bits));
         }
-        hosts6.into_iter().try_for_each(|at| pass.host6(at))
+        Ok(())
     }
 
     /// Takes every entry out, or finishes that.
