@@ -19,10 +19,9 @@ const FILLS: [[usize; 2]; 4] = [[0, 0], [5_000, 5_000], [200_000, 200_000], [600
 
 /// Roots of all sizes, each of IPv4 beside each of IPv6.
 fn roots() -> impl Iterator<Item = Roots> {
-    let [sizes4, sizes6] = [0, 1].map(|at| FILLS.map(|fill| fill[at]));
-    sizes4.into_iter().flat_map(move |four| {
-        sizes6[..3].to_vec().into_iter().map(move |six| Roots::holding(four, six))
-    })
+    // The last of IPv6 would be the one before.
+    let sizes6 = || FILLS.into_iter().take(3).map(|[_, six]| six);
+    FILLS.into_iter().flat_map(move |[four, _]| sizes6().map(move |six| Roots::holding(four, six)))
 }
 
 /// Numbers that look random, the same each time.
