@@ -1,6 +1,7 @@
 //! Sets that are edited in place while the kernel judges by them: who is in throughout is in at every
 //! instant, who is out throughout is out, and whoever comes or goes is one or the other.
 
+use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
@@ -83,10 +84,14 @@ fn frame(source: &str) -> Vec<u8> {
     }
 }
 
+fn value(prefix: &Prefix, ends: u64) -> Value {
+    let stamp = Stamp { len: prefix.len(), origin: Origin::Added, added: 1 }.word();
+    Value { hits: [0, 0], stamp, ends }
+}
+
 fn put(flat: &Flat<Memory>, item: &str, ends: u64) {
     let prefix: Prefix = item.parse().expect("a prefix");
-    let stamp = Stamp { len: prefix.len(), origin: Origin::Added, added: 1 }.word();
-    flat.insert(&prefix, Value { hits: [0, 0], stamp, ends }).expect("room");
+    flat.insert(&prefix, value(&prefix, ends)).expect("room");
 }
 
 #[test]
@@ -97,9 +102,10 @@ fn while_a_set_is_edited_every_address_is_judged_as_before_or_behind() {
     let flat = Flat::create(Memory(maps), room, 1024, 77);
     engine.set_fill("s", [1; 4]);
     IN.iter().for_each(|item| put(&flat, item, 0));
+    let wanted = [(&JUDGED_IN[..], Verdict::Drop), (&JUDGED_OUT[..], Verdict::Pass)];
     let done = AtomicBool::new(false);
     let judged = std::thread::scope(|scope| {
-        let judge = scope.spawn(|| judge(&engine, &done));
+        let judge = scope.spawn(|| judge(&engine, &done, &wanted));
         let edits = edit(&flat);
         done.store(true, Ordering::Relaxed);
         (edits, judge.join().expect("every verdict is right"))
@@ -124,12 +130,52 @@ fn edit(flat: &Flat<Memory>) -> u64 {
     edits
 }
 
+#[test]
+fn while_a_set_is_filled_and_emptied_as_a_whole_who_is_never_in_is_never_dropped() {
+    let Some(kernel) = Kernel::or_skip() else { return };
+    let engine = Engine::load(&kernel, POLICY, kernel.best());
+    let (maps, room) = engine.mapped("s");
+    let flat = Flat::create(Memory(maps), room, 1024, 78);
+    engine.set_fill("s", [1; 4]);
+    let done = AtomicBool::new(false);
+    let judged = std::thread::scope(|scope| {
+        let judge = scope.spawn(|| judge(&engine, &done, &[(&JUDGED_OUT, Verdict::Pass)]));
+        let fills =
+            std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| refill(&flat, &engine)));
+        done.store(true, Ordering::Relaxed);
+        (fills.expect("every verdict is right"), judge.join().expect("every verdict is right"))
+    });
+    eprintln!("{} fills, {} verdicts", judged.0, judged.1);
+    assert!(judged.0 > 20 && judged.1 > 1_000, "{judged:?}");
+}
+
+/// Fills and empties a set for a while, each time with others beside those that are always in; how often.
+fn refill(flat: &Flat<Memory>, engine: &Engine) -> u64 {
+    let (mut chance, mut fills, begin) = (Chance::new(6), 0, Instant::now());
+    let all_are = |verdict| {
+        for source in JUDGED_IN {
+            assert_eq!(engine.verdict(&frame(source)).expect("judged"), verdict, "{source}");
+        }
+    };
+    while begin.elapsed() < TIME {
+        let edited = EDITED.iter().filter(|_| chance.once_in(2));
+        let all: BTreeSet<Prefix> =
+            IN.iter().chain(edited).map(|item| item.parse().expect("a prefix")).collect();
+        let all: Vec<Prefix> = all.into_iter().collect();
+        flat.fill(&all, |prefix| (*prefix, value(prefix, 0))).expect("room");
+        all_are(Verdict::Drop);
+        flat.clear();
+        all_are(Verdict::Pass);
+        fills += 1;
+    }
+    fills
+}
+
 /// Judges until it is done; how many verdicts.
-fn judge(engine: &Engine, done: &AtomicBool) -> u64 {
-    let wanted = [(&JUDGED_IN[..], Verdict::Drop), (&JUDGED_OUT[..], Verdict::Pass)];
+fn judge(engine: &Engine, done: &AtomicBool, wanted: &[(&[&'static str], Verdict)]) -> u64 {
     let mut frames = Vec::new();
     for (sources, verdict) in wanted {
-        frames.extend(sources.iter().map(|source| (*source, frame(source), verdict)));
+        frames.extend(sources.iter().map(|source| (*source, frame(source), *verdict)));
     }
     let mut verdicts = 0;
     while !done.load(Ordering::Relaxed) {
