@@ -49,11 +49,7 @@ pub fn address4(a: &mut Assembler, control: MapId, set: &SetMaps, slot: AddressS
     a.place(lone);
     differing(a);
     within(a, found);
-    let covered = a.label("covered");
-    a.jump_if(R0, Cond::Set, imm(COVERED), covered).jump(miss);
-    a.place(covered).and(R0, imm(ID_MASK));
-    table.entry(a, miss);
-    a.load(Size::D, R0, R0 + COVER).mov32(R0, R0).jump(found);
+    table.around(a, miss, found);
     a.place(hit);
 }
 
@@ -116,6 +112,15 @@ impl Table<'_> {
         };
         let node = a.label("node");
         a.load(Size::D, R0, R0 + 0).jump_if(R0, Cond::Slt, 0, node).jump(leaf).place(node);
+    }
+
+    /// Goes to `found` with the word of the entry around the lone slot in R0, or to `miss` if there is none.
+    pub fn around(self, a: &mut Assembler, miss: Label, found: Label) {
+        let covered = a.label("covered");
+        a.jump_if(R0, Cond::Set, imm(COVERED), covered).jump(miss);
+        a.place(covered).and(R0, imm(ID_MASK));
+        self.entry(a, miss);
+        a.load(Size::D, R0, R0 + COVER).mov32(R0, R0).jump(found);
     }
 
     /// Goes to `hit` with the number of the entry that the word in R0 names, unless there is none or

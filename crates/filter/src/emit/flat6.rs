@@ -11,9 +11,9 @@ use super::flat::{Behind, REST, Table, differing, imm, within};
 use super::frame::{AddressSlot, FUNCTION};
 use super::sets::SetMaps;
 use crate::structure::NetPart;
-use crate::structure::flat::slot::{COVERED, ID_MASK, LONE, PART, REACH_SHIFT, REST_SHIFT};
+use crate::structure::flat::slot::{ID_MASK, LONE, PART, REACH_SHIFT, REST_SHIFT};
 use crate::structure::flat::{
-    ADDRESS_LOWER, ADDRESS_UPPER, BUCKET_CELLS, COVER, FACTORS, FOLDS, Part, Setting,
+    ADDRESS_LOWER, ADDRESS_UPPER, BUCKET_CELLS, FACTORS, FOLDS, Part, Setting,
 };
 
 /// The upper half of the address, all along.
@@ -125,14 +125,12 @@ fn net(a: &mut Assembler, table: Table<'_>, miss: Label, hit: Label) {
 
 /// Goes to `found` with the word in R0 that names the entry of a lone slot, or the one around it.
 fn alone(a: &mut Assembler, table: Table<'_>, (found, miss): (Label, Label)) {
-    let [part, differs, covered] = ["part", "differs", "covered"].map(|name| a.label(name));
+    let [part, differs] = ["part", "differs"].map(|name| a.label(name));
     differing(a);
     a.jump_if(R0, Cond::Set, imm(PART), part);
     within(a, found);
-    a.place(differs).jump_if(R0, Cond::Set, imm(COVERED), covered).jump(miss);
-    a.place(covered).and(R0, imm(ID_MASK));
-    table.entry(a, miss);
-    a.load(Size::D, R0, R0 + COVER).mov32(R0, R0).jump(found);
+    a.place(differs);
+    table.around(a, miss, found);
 
     a.place(part).rsh(R1, i32::from(REST_SHIFT)).jump_if(R1, Cond::Ne, 0, differs);
     entry_differs(a, table, differs, miss);

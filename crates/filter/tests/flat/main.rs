@@ -5,6 +5,7 @@
 //! and finished by the next editor.
 
 mod cut;
+mod roots;
 mod slots;
 mod whole;
 
@@ -32,6 +33,10 @@ impl Random {
 
     fn below(&mut self, end: u64) -> u64 {
         self.next() % end
+    }
+
+    fn bits(&mut self) -> u128 {
+        u128::from(self.next()) << 64 | u128::from(self.next())
     }
 }
 

@@ -6,7 +6,7 @@
 //! | 2 | until when it matches, a time of `CLOCK_MONOTONIC` in nanoseconds; 0 for ever |
 //! | 3 | when it ends itself; of an entry that is free, the one that is free next |
 //! | 4 | its [`Stamp`](crate::structure::Stamp) |
-//! | 5 | the entry around it, a [`Word`], in bits 0 to 31; its open bits in 32 to 39; its family in 40 to 47, 0 where it is free |
+//! | 5 | the entry around it, a [`Word`], in bits 0 to 31; its open bits, which people are shown, in 32 to 39; its family in 40 to 47, 0 where it is free |
 //!
 //! The address comes first, so that it is in one line of memory.
 //!

@@ -12,6 +12,8 @@ use palisade_filter::structure::{NetPart, Origin, Stamp};
 use palisade_filter::value::{Family, Prefix};
 use palisade_filter::{Target, Verdict, compile, parse};
 
+use super::Random;
+
 const POLICY: &str = "set nets net { max 1024 }\ndrop src in nets\ndefault pass\n";
 
 /// Prefixes of each family for which the roots have each size.
@@ -22,22 +24,6 @@ fn roots() -> impl Iterator<Item = Roots> {
     // The last of IPv6 would be the one before.
     let sizes6 = || FILLS.into_iter().take(3).map(|[_, six]| six);
     FILLS.into_iter().flat_map(move |[four, _]| sizes6().map(move |six| Roots::holding(four, six)))
-}
-
-/// Numbers that look random, the same each time.
-struct Random(u64);
-
-impl Random {
-    fn next(&mut self) -> u64 {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        self.0
-    }
-
-    fn bits(&mut self) -> u128 {
-        u128::from(self.next()) << 64 | u128::from(self.next())
-    }
 }
 
 /// Few prefixes lie apart, most beside another one or inside it: so that slots of each kind are at each
