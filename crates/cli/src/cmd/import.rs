@@ -86,13 +86,12 @@ struct Part {
 
 impl Part {
     fn of(name: Name, set: OpenSet, groups: &[Group], times: Times) -> Self {
-        let all = groups.iter().flat_map(|group| (0..group.items.len()).map(move |i| (group, i)));
-        let alive = all.clone().filter(|(group, i)| times.end(group, *i).is_some());
-        let alive: Vec<(&Group, usize)> = alive.collect();
-        let (ended, count) = (all.count() - alive.len(), alive.len());
-        let entries = in_order(alive, |(group, i)| group.items[*i]).into_iter();
-        let entries = entries.filter_map(|(group, i)| times.entry(group, i));
-        let entries: Vec<Entry> = entries.collect();
+        let named: usize = groups.iter().map(|group| group.items.len()).sum();
+        let places =
+            groups.iter().flat_map(|group| (0..group.items.len()).map(move |i| (group, i)));
+        let alive: Vec<Entry> = places.filter_map(|(group, i)| times.entry(group, i)).collect();
+        let (ended, count) = (named - alive.len(), alive.len());
+        let entries = in_order(alive, |entry| entry.item);
         Self { name, set, twice: count - entries.len(), entries, ended }
     }
 }
